@@ -1,0 +1,82 @@
+/* The program `quern`: a table of verbs. Each cmd_VERB.c parses, calls and prints, and computes nothing. */
+#ifndef QUERN_HARNESS_CLI_H
+#define QUERN_HARNESS_CLI_H
+
+#include <signal.h>
+#include <stdio.h>
+
+/* Exit codes. */
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_DEVICE = 3, CLI_INTERRUPTED = 130 };
+
+struct cli_verb {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv); /* argv[0] is the verb; returns an exit code */
+};
+extern const struct cli_verb cli_verbs[];
+extern const size_t cli_verb_count;
+
+int cmd_doctor(int argc, char **argv);
+int cmd_devices(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+int cmd_sweep(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+int cmd_calibrate(int argc, char **argv);
+int cmd_quantize(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+
+/* ---- Options: one table per verb is its grammar, its help and its documentation. */
+enum cli_kind { CLI_FLAG, CLI_STRING, CLI_INT, CLI_DOUBLE, CLI_LIST /* may be repeated */ };
+struct cli_option {
+    char letter;          /* 0 = long form only */
+    const char *name;     /* "device" for --device */
+    enum cli_kind kind;
+    const char *argument; /* "KEY"; NULL for a flag */
+    const char *help;     /* one or more sentences; wrapped when printed */
+    void *value;          /* int*, const char **, long long *, double *, struct cli_list * */
+};
+struct cli_list {
+    const char **items; /* owned array, borrowed strings */
+    size_t count;
+};
+struct cli_command {
+    const char *name, *synopsis, *description; /* paragraphs, separated by \n\n */
+    const struct cli_option *options;
+    size_t option_count;
+    const char *examples; /* lines, printed as they are; may be NULL */
+};
+/* Parses; leaves the operands in *operands (borrowed). 0 = go on; otherwise the exit code to return plus 1
+ * (help was printed: CLI_OK + 1; usage error, already explained: CLI_USAGE + 1). */
+int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_list *operands);
+
+/* Prints "quern VERB: sentence" on stderr. Returns `code`. */
+int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Non-zero after the first Ctrl-C; the second one ends the program. */
+extern volatile sig_atomic_t cli_stop;
+void cli_catch_interrupt(void);
+
+/* ---- Progress on stderr: one line with an estimate, redrawn on a terminal, a line now and then elsewhere. */
+struct cli_progress {
+    const char *label;
+    double begin_s, last_s;
+};
+void cli_progress_begin(struct cli_progress *p, const char *label);
+void cli_progress_step(struct cli_progress *p, size_t done, size_t total, const char *note);
+void cli_progress_end(struct cli_progress *p);
+
+int cli_colour(FILE *out); /* 1 if `out` is a terminal and NO_COLOR is unset */
+
+/* Where things are: environment first (read only here), then the build's defaults. Borrowed for ever. */
+const char *cli_source_root(void); /* $QUERN_SOURCE_ROOT: kernels/ and harness/runner/ for building */
+const char *cli_cache_dir(void);   /* $QUERN_CACHE, $XDG_CACHE_HOME/quern, ~/.cache/quern */
+const char *cli_default_db(void);  /* $QUERN_DB, quern-out/quern.db */
+
+/* ---- Tables on stdout: columns sized to fit, numbers to the right. */
+struct cli_table;
+struct cli_table *cli_table_new(const char *const *headings, size_t columns);
+void cli_table_cell(struct cli_table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cli_table_print(struct cli_table *t, FILE *out); /* and frees */
+
+#endif

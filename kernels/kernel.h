@@ -1,0 +1,111 @@
+/* The contract between a micro-kernel (generated), its packing and the drivers that call it.
+ *
+ * A micro-kernel computes one tile; a driver (conv.h) turns it into a convolution. Every argument
+ * travels in one struct, so that the assembly is the same under every calling convention: the only
+ * argument register is the pointer to it. Offsets are part of the contract (asserted below).
+ *
+ * Arithmetic, bit-exact on every ISA (reference.h is the definition):
+ *     acc = bias' + sum(a * w)                                        s32, wraps modulo 2^32
+ *     y   = round_half_even(clamp((float)acc * scale[oc], lo - zp, hi - zp)) + zp
+ * A NaN never arises: scales are finite. Clamping before rounding gives the same bits as after it,
+ * because the bounds are integers; it also keeps x86's conversion in range. */
+#ifndef QUERN_KERNELS_KERNEL_H
+#define QUERN_KERNELS_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/cpu.h"
+
+enum krn_family {
+    KRN_FAMILY_GEMM,  /* A rows at a fixed stride: 1x1 convolution, packed im2col */
+    KRN_FAMILY_IGEMM, /* A rows through a table of pointers: indirect convolution */
+    KRN_FAMILY_DW,    /* depthwise, a table of pointers per output pixel */
+    KRN_FAMILY_PEAK,  /* not a convolution: the MAC instruction alone, to measure the machine's peak */
+    KRN_FAMILY_COUNT
+};
+
+extern const char *const krn_family_names[KRN_FAMILY_COUNT]; /* "gemm", "igemm", "dw", "peak" */
+
+/* How an accumulator becomes an output byte. */
+struct krn_out {
+    float lo_f, hi_f;      /* lo - zp and hi - zp */
+    int32_t zp;            /* zero point of the output, -128..127 */
+    int32_t lo, hi;        /* bounds of the output byte, -128 <= lo <= hi <= 127 */
+    int32_t unused;
+};
+
+/* GEMM and IGEMM: one tile of m x nr outputs.
+ *   a        GEMM:  row 0, s8; row i at a + i * a_stride, k bytes read of each, never more.
+ *            IGEMM: `const int8_t *const *`, [taps][mr] pointers; the kernel adds a_stride to each and
+ *                   reads k bytes there. Rows >= m repeat row m - 1 (the driver sees to it).
+ *   w        one panel: s32 bias'[nr], float scale[nr], then weights [taps][ceil(k / kr)][nr][kr],
+ *            zero beyond k, of w_bytes each; 64-byte aligned.
+ *   c        s8; row i at c + i * c_stride, nr bytes written of each of m rows, nothing else touched.
+ *   1 <= m <= mr, k >= 1, taps >= 1 (GEMM: 1). No alignment of a or c is assumed. */
+struct krn_gemm_args {
+    const void *a;
+    int64_t a_stride;
+    const void *w;
+    int8_t *c;
+    int64_t c_stride;
+    int64_t m, k, taps;
+    struct krn_out out;
+};
+
+/* DW: `width` output pixels x `channels` channels.
+ *   a        table of pointers: output pixel x uses a[x * a_step + t] for tap t (t = kw_index * kh +
+ *            kh_index: columns first, so that neighbours share pointers); `channels` bytes read at each.
+ *   a_step   pointers from one output pixel to the next.
+ *   w        one record per block of nr channels, block b starting at channel min(b * nr, channels - nr):
+ *            s32 bias'[nr], float scale[nr], then weights [taps][nr] of w_bytes each, each record padded to 64
+ *            bytes; 64-byte aligned. channels >= nr is a precondition (kernels of nr == 1 take any count).
+ *   c        s8; pixel x at c + x * c_stride, `channels` bytes written of each. */
+struct krn_dw_args {
+    const int8_t *const *a;
+    int64_t a_step;
+    const void *w;
+    int8_t *c;
+    int64_t c_stride;
+    int64_t channels, width, taps;
+    struct krn_out out;
+};
+
+/* PEAK: `iterations` times `macs` multiply-accumulates in registers. */
+struct krn_peak_args {
+    int64_t iterations;
+};
+
+typedef void krn_fn(const void *args); /* args: the struct of the family */
+
+/* What a driver must know of a micro-kernel. One row of a generated registry. */
+struct krn_kernel {
+    const char *name;       /* the one name (variants/variant.h), also the symbol */
+    krn_fn *fn;
+    enum krn_isa isa;
+    enum krn_family family;
+    uint16_t mr, nr, kr;    /* tile rows, columns (DW: channels of a block), depth group; elements */
+    uint8_t w_bytes;        /* bytes of a packed weight: 1, or 2 where packing widens it */
+    uint8_t a_bias;         /* 128 if the kernel adds 128 to each a to make it unsigned (bias' makes up for it) */
+    uint16_t taps;          /* DW: the only tap count it takes, 0 = any */
+    uint16_t macs;          /* PEAK: multiply-accumulates of one iteration */
+};
+
+_Static_assert(sizeof(void *) == 8, "the micro-kernel contract is for 64-bit targets");
+_Static_assert(offsetof(struct krn_gemm_args, a_stride) == 8, "contract");
+_Static_assert(offsetof(struct krn_gemm_args, w) == 16, "contract");
+_Static_assert(offsetof(struct krn_gemm_args, c) == 24, "contract");
+_Static_assert(offsetof(struct krn_gemm_args, c_stride) == 32, "contract");
+_Static_assert(offsetof(struct krn_gemm_args, m) == 40, "contract");
+_Static_assert(offsetof(struct krn_gemm_args, k) == 48, "contract");
+_Static_assert(offsetof(struct krn_gemm_args, taps) == 56, "contract");
+_Static_assert(offsetof(struct krn_gemm_args, out) == 64, "contract");
+_Static_assert(offsetof(struct krn_dw_args, c) == 24, "contract");
+_Static_assert(offsetof(struct krn_dw_args, channels) == 40, "contract");
+_Static_assert(offsetof(struct krn_dw_args, width) == 48, "contract");
+_Static_assert(offsetof(struct krn_dw_args, taps) == 56, "contract");
+_Static_assert(offsetof(struct krn_dw_args, out) == 64, "contract");
+_Static_assert(offsetof(struct krn_out, zp) == 8, "contract");
+_Static_assert(sizeof(struct krn_out) == 24, "contract");
+
+#endif

@@ -1,0 +1,121 @@
+/* The database: one SQLite file that keeps every device, core, variant, problem, run, proof, sample and
+ * counter, with everything needed to measure again. Append-only: nothing is updated or deleted but the
+ * end of a run. Winners and ratios are queries over samples, never stored.
+ *
+ *     pdb_open() -> pdb_run_begin() -> pdb_measurement() -> pdb_proof() / pdb_sample() ... -> pdb_commit()
+ * Calls return 0 or a negative errno (-ENOSPC full disk, -EROFS read-only, -EPROTO a newer schema,
+ * -ENOTSUP not a Quern database); pdb_errmsg() has the sentence. The only folder that sees sqlite3.h. */
+#ifndef QUERN_PERFDB_PERFDB_H
+#define QUERN_PERFDB_PERFDB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "harness/record.h"
+
+struct pdb;
+
+enum pdb_mode { PDB_READ, PDB_WRITE }; /* PDB_WRITE creates and migrates */
+
+/* *out is NULL only without memory; otherwise it carries the message of a failure: close it always. */
+int pdb_open(const char *path, enum pdb_mode mode, struct pdb **out);
+void pdb_close(struct pdb *db); /* accepts NULL */
+const char *pdb_errmsg(const struct pdb *db); /* borrowed until the next call */
+
+/* Samples are written in transactions that pdb_commit() ends (the next write begins another one). */
+int pdb_commit(struct pdb *db);
+
+/* One sweep of one device's core. Strings are copied; NULL counts as "". */
+struct pdb_run {
+    const char *device_key, *arch, *cpu, *midr, *kernel, *os; /* as struct hrn_device_info */
+    int32_t cpu_index;
+    enum hrn_evidence evidence;
+    const char *compiler, *compiler_flags;
+    const char *tool_version;
+    const char *command; /* what was typed */
+    uint64_t seed;
+    int64_t min_sample_ns;
+    int32_t rounds;
+};
+int pdb_run_begin(struct pdb *db, const struct pdb_run *run, int64_t *run_id);
+/* `outcome` is "complete", "interrupted" or "failed". */
+int pdb_run_end(struct pdb *db, int64_t run_id, const char *outcome);
+
+/* A problem as a network has it: how often the layer occurs and its place (0 = first). Idempotent. */
+int pdb_run_problem(struct pdb *db, int64_t run_id, const char *problem, const char *title,
+                    const char *network, int32_t place, int32_t times, int64_t macs);
+
+/* One variant on one problem in one run: the row that proofs and samples hang on. Idempotent. */
+struct pdb_variant {
+    const char *name, *kernel_name, *isa, *family, *algorithm;
+    uint64_t source_hash;
+    /* the knobs, for queries: parallel arrays */
+    const char *const *knob_names;
+    const int *knob_values;
+    size_t knob_count;
+};
+int pdb_measurement(struct pdb *db, int64_t run_id, const char *problem, const struct pdb_variant *variant,
+                    int64_t *measurement_id);
+int pdb_proof(struct pdb *db, int64_t measurement_id, const struct hrn_proof *proof);
+int pdb_sample(struct pdb *db, int64_t measurement_id, const struct hrn_sample *sample,
+               const struct hrn_counter *counters, size_t counter_count);
+/* A measured peak of the core in this run. */
+int pdb_peak(struct pdb *db, int64_t run_id, const char *isa, const char *kernel_name, double macs_per_s);
+
+/* ---- queries (query.c). Callbacks get borrowed strings, valid during the call; a non-zero return of a
+ * callback stops the query and is returned. */
+
+struct pdb_run_row {
+    int64_t id, begin_unix_s;
+    const char *device_key, *arch, *cpu, *midr, *kernel, *os, *compiler, *compiler_flags, *tool_version, *command, *outcome;
+    enum hrn_evidence evidence;
+    uint64_t seed;
+    int32_t rounds;
+    int64_t min_sample_ns;
+    int64_t problems, measurements, proofs_ok, samples;
+};
+int pdb_runs(struct pdb *db, int (*row)(const struct pdb_run_row *, void *), void *user); /* oldest first */
+int pdb_latest_run(struct pdb *db, int64_t *run_id); /* -ENOENT when there is none */
+
+struct pdb_problem_row {
+    const char *problem, *title, *network;
+    int32_t place, times;
+    int64_t macs;
+};
+int pdb_run_problems(struct pdb *db, int64_t run_id, int (*row)(const struct pdb_problem_row *, void *),
+                     void *user); /* by place */
+
+/* Every variant of a problem in a run, with its samples in order of round; by name. */
+struct pdb_measurement_row {
+    int64_t id;
+    const char *variant, *kernel_name, *isa, *family, *algorithm;
+    uint64_t source_hash;
+    enum hrn_outcome outcome; /* of its proof and timing: the worst that happened */
+    enum hrn_stage stage;
+    int32_t signal, checks;
+    const char *detail;
+    size_t sample_count;          /* samples that are HRN_OK, one or more per round */
+    const int32_t *sample_round;
+    const double *sample_ns;      /* per call: time_ns / calls */
+    size_t void_count;
+};
+int pdb_measurements(struct pdb *db, int64_t run_id, const char *problem,
+                     int (*row)(const struct pdb_measurement_row *, void *), void *user);
+/* The value of a knob of a variant: -ENOENT if it has none of that name. */
+int pdb_variant_knob(struct pdb *db, const char *variant, const char *knob, int *value);
+
+struct pdb_peak_row {
+    const char *isa, *kernel_name;
+    double macs_per_s;
+};
+int pdb_peaks(struct pdb *db, int64_t run_id, int (*row)(const struct pdb_peak_row *, void *), void *user);
+
+/* Counts per ISA over all runs of the file: how many distinct variants were proved, or failed how. */
+struct pdb_outcome_row {
+    const char *isa, *device_key;
+    enum hrn_outcome outcome;
+    int64_t variants, measurements;
+};
+int pdb_outcomes(struct pdb *db, int (*row)(const struct pdb_outcome_row *, void *), void *user);
+
+#endif

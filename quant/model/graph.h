@@ -1,0 +1,101 @@
+/* A network as a graph of operators, float, as imported: what importers write, and what folding, float execution, calibration
+ * and quantisation read. Activations are NHWC inside Quern; importers transpose weights and attributes on the way in.
+ *
+ *     qnt_onnx_load() -> qnt_fold() -> qnt_float_run() / qnt_calibrate() / qnt_quantise() -> qnt_graph_free()
+ */
+#ifndef QUERN_QUANT_GRAPH_H
+#define QUERN_QUANT_GRAPH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/problem.h"
+
+/* What went wrong, as a sentence that names file, node and operator. */
+struct qnt_error {
+    char text[400];
+};
+int qnt_error_set(struct qnt_error *error, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4))); /* returns code */
+
+enum qnt_op {
+    QNT_OP_INPUT,
+    QNT_OP_CONV,        /* dense, grouped, depthwise; weight float [oc][kh][kw][ic / groups], bias [oc] */
+    QNT_OP_LINEAR,      /* weight float [oc][ic], bias [oc]; the input flattened in the model's own order */
+    QNT_OP_BATCHNORM,   /* folded away by qnt_fold(): weight = scale [c], bias = shift [c] */
+    QNT_OP_CLIP,        /* ReLU: lo 0, hi +inf; ReLU6: hi 6; folded into the producer where it can be */
+    QNT_OP_ADD,         /* two inputs of one shape */
+    QNT_OP_MAXPOOL, QNT_OP_AVGPOOL, /* windows in `window`; average excludes padding */
+    QNT_OP_GLOBAL_AVGPOOL,
+    QNT_OP_CONCAT,      /* along channels */
+    QNT_OP_FLATTEN,     /* [n][h][w][c] -> [n][c * h * w] in the order c, h, w, as NCHW models mean it */
+    QNT_OP_SOFTMAX,
+    QNT_OP_COUNT
+};
+extern const char *const qnt_op_names[QNT_OP_COUNT];
+
+#define QNT_INPUTS_MAX 16
+
+struct qnt_window { /* for pools; a convolution has its problem */
+    int32_t kh, kw, sh, sw, ph, pw;
+};
+
+struct qnt_node {
+    char *name; /* owned; unique */
+    enum qnt_op op;
+    int32_t inputs[QNT_INPUTS_MAX]; /* indices of nodes: a node has one output, so it is its tensor */
+    int32_t input_count;
+    int32_t h, w, c; /* shape of the output of one image; vectors are h = w = 1 */
+    struct krn_problem problem; /* CONV and LINEAR (as a 1x1): n = 1 */
+    struct qnt_window window;
+    float *weight, *bias;       /* owned; NULL where the operator has none */
+    size_t weight_count, bias_count;
+    float lo, hi;               /* activation folded in: clamp of the output, -inf and +inf if none */
+};
+
+struct qnt_graph {
+    char *name;           /* of the file, owned */
+    struct qnt_node *nodes; /* in an order in which inputs come first; nodes[0] is the INPUT */
+    int32_t count, capacity;
+    int32_t output;       /* index of the node whose tensor is the result (before a final softmax) */
+};
+
+void qnt_graph_free(struct qnt_graph *graph); /* accepts NULL members */
+int32_t qnt_graph_find(const struct qnt_graph *graph, const char *name); /* -1 if none */
+
+/* Importers fill *out from a file; on failure it is empty and error says where. */
+int qnt_onnx_load(const char *path, struct qnt_graph *out, struct qnt_error *error);
+/* By the file's name or first bytes: the table of importers. */
+int qnt_model_load(const char *path, struct qnt_graph *out, struct qnt_error *error);
+
+/* Folds BATCHNORM into CONV/LINEAR and CLIP into its producer where that is its only reader; drops a final SOFTMAX. Exact
+ * up to float rounding. */
+int qnt_fold(struct qnt_graph *graph, struct qnt_error *error);
+
+/* The convolution problems of a graph (CONV, not LINEAR), in order. Writes at most `capacity`, returns how many
+ * there are. */
+size_t qnt_graph_problems(const struct qnt_graph *graph, struct krn_problem *out, size_t capacity);
+
+/* ---- Float execution, the reference of every accuracy figure. */
+struct qnt_float; /* buffers of one execution; one per thread */
+int qnt_float_open(const struct qnt_graph *graph, struct qnt_float **out, struct qnt_error *error);
+void qnt_float_close(struct qnt_float *exec);
+/* Runs one image, float [h][w][c], normalised. All tensors stay readable until the next run. */
+void qnt_float_run(struct qnt_float *exec, const float *image);
+const float *qnt_float_tensor(const struct qnt_float *exec, int32_t node); /* [h][w][c] */
+
+/* ---- Data sets */
+struct qnt_dataset; /* labelled images of one shape, decoded as asked for */
+/* `spec` is "fashion-mnist:train", "fashion-mnist:test" (the idx.gz files of Debian's package, or of
+ * the folder in a second part: "fashion-mnist:test:/folder"), or "idx:IMAGES[:LABELS]". The pixel values are normalised as the model's metadata
+ * (qnt_graph has none yet: (x - mean) * norm given here). */
+int qnt_dataset_open(const char *spec, float mean, float norm, struct qnt_dataset **out,
+                     struct qnt_error *error);
+void qnt_dataset_close(struct qnt_dataset *set);
+size_t qnt_dataset_count(const struct qnt_dataset *set);
+void qnt_dataset_shape(const struct qnt_dataset *set, int32_t *h, int32_t *w, int32_t *c);
+int qnt_dataset_label(const struct qnt_dataset *set, size_t index); /* -1 = unknown */
+/* Writes image `index` as float [h][w][c], normalised. */
+int qnt_dataset_image(const struct qnt_dataset *set, size_t index, float *out, struct qnt_error *error);
+
+#endif
