@@ -6,7 +6,7 @@
 #ifndef QUERN_QUANT_PIPELINE_H
 #define QUERN_QUANT_PIPELINE_H
 
-#include "kernels/kernel.h"
+#include "kernels/conv.h"
 #include "quant/calib/calib.h"
 #include "quant/model/graph.h"
 
