@@ -4,7 +4,8 @@
  *
  *     pdb_open() -> pdb_run_begin() -> pdb_measurement() -> pdb_proof() / pdb_sample() ... -> pdb_commit()
  * Calls return 0 or a negative errno (-ENOSPC full disk, -EROFS read-only, -EPROTO a newer schema,
- * -ENOTSUP not a Quern database); pdb_errmsg() has the sentence. The only folder that sees sqlite3.h. */
+ * -ENOTSUP not a Quern database, -EBUSY another process wrote for 10 s, -EBADMSG damaged file);
+ * pdb_errmsg() has the sentence. A handle is for one thread. The only folder that sees sqlite3.h. */
 #ifndef QUERN_PERFDB_PERFDB_H
 #define QUERN_PERFDB_PERFDB_H
 
@@ -17,12 +18,17 @@ struct pdb;
 
 enum pdb_mode { PDB_READ, PDB_WRITE }; /* PDB_WRITE creates and migrates */
 
-/* *out is NULL only without memory; otherwise it carries the message of a failure: close it always. */
+/* *out is NULL only without memory; otherwise it carries the message of a failure: close it always.
+ * PDB_READ works on a read-only disk too. */
 int pdb_open(const char *path, enum pdb_mode mode, struct pdb **out);
-void pdb_close(struct pdb *db); /* accepts NULL */
+/* Commits what is pending, but cannot report a failure: call pdb_commit() first. Accepts NULL. */
+void pdb_close(struct pdb *db);
 const char *pdb_errmsg(const struct pdb *db); /* borrowed until the next call */
 
-/* Samples are written in transactions that pdb_commit() ends (the next write begins another one). */
+/* Rows are written in transactions that pdb_commit() ends (the next write begins another one). A killed
+ * process loses what it has not committed. An open transaction keeps other writers waiting, 10 s at
+ * most: commit before anything that takes long. After -ENOSPC the transaction stays open where it can:
+ * free some space and commit again. */
 int pdb_commit(struct pdb *db);
 
 /* One sweep of one device's core. Strings are copied; NULL counts as "". */
@@ -90,7 +96,8 @@ struct pdb_measurement_row {
     int64_t id;
     const char *variant, *kernel_name, *isa, *family, *algorithm;
     uint64_t source_hash;
-    enum hrn_outcome outcome; /* of its proof and timing: the worst that happened */
+    enum hrn_outcome outcome; /* of its proof and timing: the worst that happened. Never proved: HRN_VOID;
+                                 proved, but every sample void: HRN_VOID, stage time */
     enum hrn_stage stage;
     int32_t signal, checks;
     const char *detail;
