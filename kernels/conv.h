@@ -7,7 +7,9 @@
  *     krn_conv_run(&conv, packed, in, out, workspace, scratch, 0, conv.tiles)
  *
  * Freestanding; cannot fail but in krn_conv_plan(). Threads: setup once, then any split of [0, tiles)
- * over threads, each with its own scratch. */
+ * over threads, each with its own scratch. A buffer of 0 bytes may be NULL. Column tails: the last
+ * panel is padded with zero columns and its tile goes through scratch, so that no byte of `out` is
+ * written by two units and oc / groups may be less than nr. */
 #ifndef QUERN_KERNELS_CONV_H
 #define QUERN_KERNELS_CONV_H
 
@@ -24,7 +26,8 @@ struct krn_quant {
 struct krn_driver {
     int32_t loop_order; /* 0: weight panel outside, rows inside; 1: rows outside, panels inside */
     int32_t mc_tiles;   /* row tiles per block, 0 = all: with order 0 the block's rows stay in cache
-                           while all panels pass over them */
+                           while all panels pass over them. im2col gathers a block at a time into
+                           scratch; there 0 = as many as fit 32 KiB */
 };
 
 enum krn_algorithm {
@@ -44,17 +47,20 @@ struct krn_conv {
     const struct krn_kernel *kernel; /* borrowed for the life of the plan */
     enum krn_algorithm algorithm;
     size_t packed_bytes;    /* for krn_conv_pack(), 64-byte aligned */
-    size_t workspace_bytes; /* pointer tables and padding rows, 64-byte aligned; shared by the threads */
+    size_t workspace_bytes; /* pointer tables and a padding row, 64-byte aligned; shared by the threads */
     size_t scratch_bytes;   /* per thread, 64-byte aligned */
     int64_t tiles;          /* units of work for krn_conv_run() */
     /* derived, for the drivers */
-    int64_t panels, panel_bytes; /* per group */
+    int64_t panels, panel_bytes; /* panels per group, bytes of one (DW: records) */
     int64_t row_tiles;           /* tiles of mr rows (DW: output rows) */
+    int64_t block_tiles;         /* mc_tiles in force, 1..row_tiles */
+    int64_t taps, depth;         /* taps and k of the micro-kernel's arguments */
 };
 
 /* Fills `conv` for this problem on this micro-kernel. The algorithm follows from the kernel's family
  * and the problem. 0; or -ENOTSUP where the kernel cannot compute the problem (a DW kernel on a dense
- * one, fewer channels than its block, ...), reason in err. */
+ * one, fewer channels than its block, ...), or -EINVAL where problem, quant or driver are out of their
+ * ranges; reason in err. */
 int krn_conv_plan(struct krn_conv *conv, const struct krn_problem *problem, const struct krn_quant *quant,
                   const struct krn_kernel *kernel, struct krn_driver driver, char *err,
                   size_t err_bytes);

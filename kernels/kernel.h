@@ -12,6 +12,7 @@
 #ifndef QUERN_KERNELS_KERNEL_H
 #define QUERN_KERNELS_KERNEL_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -91,21 +92,21 @@ struct krn_kernel {
     uint16_t macs;          /* PEAK: multiply-accumulates of one iteration */
 };
 
-_Static_assert(sizeof(void *) == 8, "the micro-kernel contract is for 64-bit targets");
-_Static_assert(offsetof(struct krn_gemm_args, a_stride) == 8, "contract");
-_Static_assert(offsetof(struct krn_gemm_args, w) == 16, "contract");
-_Static_assert(offsetof(struct krn_gemm_args, c) == 24, "contract");
-_Static_assert(offsetof(struct krn_gemm_args, c_stride) == 32, "contract");
-_Static_assert(offsetof(struct krn_gemm_args, m) == 40, "contract");
-_Static_assert(offsetof(struct krn_gemm_args, k) == 48, "contract");
-_Static_assert(offsetof(struct krn_gemm_args, taps) == 56, "contract");
-_Static_assert(offsetof(struct krn_gemm_args, out) == 64, "contract");
-_Static_assert(offsetof(struct krn_dw_args, c) == 24, "contract");
-_Static_assert(offsetof(struct krn_dw_args, channels) == 40, "contract");
-_Static_assert(offsetof(struct krn_dw_args, width) == 48, "contract");
-_Static_assert(offsetof(struct krn_dw_args, taps) == 56, "contract");
-_Static_assert(offsetof(struct krn_dw_args, out) == 64, "contract");
-_Static_assert(offsetof(struct krn_out, zp) == 8, "contract");
-_Static_assert(sizeof(struct krn_out) == 24, "contract");
+static_assert(sizeof(void *) == 8, "the micro-kernel contract is for 64-bit targets");
+static_assert(offsetof(struct krn_gemm_args, a_stride) == 8, "contract");
+static_assert(offsetof(struct krn_gemm_args, w) == 16, "contract");
+static_assert(offsetof(struct krn_gemm_args, c) == 24, "contract");
+static_assert(offsetof(struct krn_gemm_args, c_stride) == 32, "contract");
+static_assert(offsetof(struct krn_gemm_args, m) == 40, "contract");
+static_assert(offsetof(struct krn_gemm_args, k) == 48, "contract");
+static_assert(offsetof(struct krn_gemm_args, taps) == 56, "contract");
+static_assert(offsetof(struct krn_gemm_args, out) == 64, "contract");
+static_assert(offsetof(struct krn_dw_args, c) == 24, "contract");
+static_assert(offsetof(struct krn_dw_args, channels) == 40, "contract");
+static_assert(offsetof(struct krn_dw_args, width) == 48, "contract");
+static_assert(offsetof(struct krn_dw_args, taps) == 56, "contract");
+static_assert(offsetof(struct krn_dw_args, out) == 64, "contract");
+static_assert(offsetof(struct krn_out, zp) == 8, "contract");
+static_assert(sizeof(struct krn_out) == 24, "contract");
 
 #endif

@@ -1,0 +1,63 @@
+/* What the drivers share: one operations table per algorithm, and the walk over GEMM tiles. */
+#ifndef QUERN_KERNELS_CONV_INT_H
+#define QUERN_KERNELS_CONV_INT_H
+
+#include "kernels/conv.h"
+
+#define KRN_ALIGN 64 /* bytes; of every buffer, panel and part of a buffer */
+
+static inline int64_t krn_round_up(int64_t n, int64_t step)
+{
+    return (n + step - 1) / step * step;
+}
+
+/* Everything that a driver touches in one krn_conv_run(). */
+struct krn_job {
+    const struct krn_conv *conv;
+    const char *packed;
+    const int8_t *in;
+    int8_t *out;
+    const char *workspace;
+    char *scratch;
+    int64_t begin, end;
+};
+
+void krn_pointwise_run(const struct krn_job *job);
+void krn_im2col_run(const struct krn_job *job);
+void krn_indirect_setup(const struct krn_conv *conv, const int8_t *in, void *workspace);
+void krn_indirect_run(const struct krn_job *job);
+void krn_depthwise_setup(const struct krn_conv *conv, const int8_t *in, void *workspace);
+void krn_depthwise_run(const struct krn_job *job);
+
+/* DW: pointers from one output pixel to the next, and pointers of one output row. */
+int64_t krn_depthwise_step(const struct krn_problem *p);
+int64_t krn_depthwise_row_count(const struct krn_problem *p);
+
+struct krn_out krn_out_of(const struct krn_quant *quant);
+
+/* The workspace of the algorithms with pointer tables: first one row of padding, ic bytes of zp_in,
+ * then the table. Fills the row; returns where the table is, in bytes. */
+int64_t krn_padding_bytes(const struct krn_problem *p);
+void krn_padding_fill(const struct krn_conv *conv, void *workspace);
+
+/* ---- GEMM and IGEMM: a unit is one row tile times one panel of one group. Units are numbered in
+ * the order of execution: group, block of row tiles, then as loop_order says. */
+struct krn_walk {
+    int64_t group, panel, row; /* the unit; row counts row tiles of the whole output */
+    int64_t block, block_rows; /* first row tile of the block, and how many it has */
+};
+void krn_walk_seek(const struct krn_conv *conv, int64_t unit, struct krn_walk *walk);
+void krn_walk_next(const struct krn_conv *conv, struct krn_walk *walk);
+
+/* Rows of tile `row`: mr, or fewer in the last one. */
+int64_t krn_tile_rows(const struct krn_conv *conv, int64_t row);
+
+/* Bytes at the beginning of scratch that krn_tile_call() needs for the column tail. */
+int64_t krn_tile_scratch_bytes(const struct krn_conv *conv);
+
+/* Calls the micro-kernel for the unit at `walk`: a and a_stride are set by the driver, all else
+ * here. */
+void krn_tile_call(const struct krn_job *job, const struct krn_walk *walk,
+                   struct krn_gemm_args *args);
+
+#endif

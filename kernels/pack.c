@@ -1,0 +1,103 @@
+/* Weights from [oc][kh][kw][ic / groups] to what micro-kernels read: panels of nr columns, or
+ * depthwise records of nr channels. Both begin with bias'[nr] and scale[nr].
+ *
+ * A kernel computes sum((a + a_bias) * w), where the definition wants sum((a - zp_in) * w): the
+ * difference, (zp_in + a_bias) * sum(w), is known here and goes into the bias. */
+#include "kernels/conv_int.h"
+
+#include <string.h>
+
+struct source {
+    const int8_t *weights;
+    const int32_t *bias;
+    const float *scale;
+};
+
+static void put_weight(const struct krn_kernel *kernel, char *body, int64_t index, int8_t w)
+{
+    if (kernel->w_bytes == 2)
+        ((int16_t *)(void *)body)[index] = w;
+    else
+        ((int8_t *)body)[index] = w;
+}
+
+/* Column j of the head: channel oc with its `count` weights. */
+static void put_head(const struct krn_conv *conv, const struct source *s, int64_t oc, int64_t count,
+                     char *panel, int64_t j)
+{
+    int32_t *bias = (int32_t *)(void *)panel;
+    float *scale = (float *)(void *)(panel + conv->kernel->nr * (int64_t)sizeof *bias);
+    const int8_t *w = s->weights + oc * count;
+    uint32_t sum = 0; /* wraps as the accumulator does */
+    for (int64_t i = 0; i < count; i++)
+        sum += (uint32_t)w[i];
+    uint32_t offset = (uint32_t)(conv->quant.zp_in + conv->kernel->a_bias);
+    bias[j] = (int32_t)((s->bias ? (uint32_t)s->bias[oc] : 0) - offset * sum);
+    scale[j] = s->scale[oc];
+}
+
+static char *body_of(const struct krn_conv *conv, char *panel)
+{
+    return panel + conv->kernel->nr * (int64_t)(sizeof(int32_t) + sizeof(float));
+}
+
+/* Panel: weights [taps][ceil(k / kr)][nr][kr]. */
+static void pack_column(const struct krn_conv *conv, const struct source *s, int64_t oc,
+                        char *panel, int64_t j)
+{
+    const struct krn_kernel *kernel = conv->kernel;
+    int64_t k = conv->depth, kr = kernel->kr, nr = kernel->nr;
+    int64_t tap_size = krn_round_up(k, kr) * nr;
+    const int8_t *w = s->weights + oc * conv->taps * k;
+    char *body = body_of(conv, panel);
+    put_head(conv, s, oc, conv->taps * k, panel, j);
+    for (int64_t tap = 0; tap < conv->taps; tap++)
+        for (int64_t i = 0; i < k; i++)
+            put_weight(kernel, body, tap * tap_size + i / kr * nr * kr + j * kr + i % kr, *w++);
+}
+
+static void pack_panels(const struct krn_conv *conv, const struct source *s, char *packed)
+{
+    int64_t group_oc = conv->problem.oc / conv->problem.groups, nr = conv->kernel->nr;
+    for (int64_t group = 0; group < conv->problem.groups; group++)
+        for (int64_t first = 0; first < group_oc; first += nr, packed += conv->panel_bytes)
+            for (int64_t j = 0; j < nr && first + j < group_oc; j++)
+                pack_column(conv, s, group * group_oc + first + j, packed, j);
+}
+
+/* Record: weights [taps][nr], taps column by column of the filter. */
+static void pack_channel(const struct krn_conv *conv, const struct source *s, int64_t c,
+                         char *record, int64_t j)
+{
+    int64_t kh = conv->problem.kh, kw = conv->problem.kw;
+    const int8_t *w = s->weights + c * kh * kw;
+    char *body = body_of(conv, record);
+    put_head(conv, s, c, kh * kw, record, j);
+    for (int64_t ky = 0; ky < kh; ky++)
+        for (int64_t kx = 0; kx < kw; kx++)
+            put_weight(conv->kernel, body, (kx * kh + ky) * conv->kernel->nr + j, *w++);
+}
+
+static void pack_records(const struct krn_conv *conv, const struct source *s, char *packed)
+{
+    int64_t channels = conv->problem.oc, nr = conv->kernel->nr;
+    for (int64_t block = 0; block < conv->panels; block++, packed += conv->panel_bytes) {
+        /* the last block overlaps the one before it, so that it is a whole one */
+        int64_t first = block * nr < channels - nr ? block * nr : channels - nr;
+        for (int64_t j = 0; j < nr; j++)
+            pack_channel(conv, s, first + j, packed, j);
+    }
+}
+
+void krn_conv_pack(const struct krn_conv *conv, const int8_t *weights, const int32_t *bias,
+                   const float *scale, void *packed)
+{
+    struct source s = { weights, bias, scale };
+    assert((uintptr_t)packed % KRN_ALIGN == 0);
+    memset(packed, 0,
+           conv->packed_bytes); /* columns beyond oc, depth beyond k, the ends of panels */
+    if (conv->algorithm == KRN_ALG_DEPTHWISE)
+        pack_records(conv, &s, packed);
+    else
+        pack_panels(conv, &s, packed);
+}

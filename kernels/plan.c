@@ -1,0 +1,252 @@
+/* Which algorithm, which sizes; and the table that leads from an algorithm to its driver. */
+#include "kernels/conv_int.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "kernels/text_int.h"
+
+const char *const krn_family_names[KRN_FAMILY_COUNT] = {
+    [KRN_FAMILY_GEMM] = "gemm",
+    [KRN_FAMILY_IGEMM] = "igemm",
+    [KRN_FAMILY_DW] = "dw",
+    [KRN_FAMILY_PEAK] = "peak",
+};
+
+const char *const krn_algorithm_names[KRN_ALG_COUNT] = {
+    [KRN_ALG_POINTWISE] = "pointwise",
+    [KRN_ALG_IM2COL] = "im2col",
+    [KRN_ALG_INDIRECT] = "indirect",
+    [KRN_ALG_DEPTHWISE] = "depthwise",
+};
+
+static const struct {
+    void (*setup)(const struct krn_conv *conv, const int8_t *in, void *workspace); /* may be NULL */
+    void (*run)(const struct krn_job *job);
+} drivers[KRN_ALG_COUNT] = {
+    [KRN_ALG_POINTWISE] = { NULL, krn_pointwise_run },
+    [KRN_ALG_IM2COL] = { NULL, krn_im2col_run },
+    [KRN_ALG_INDIRECT] = { krn_indirect_setup, krn_indirect_run },
+    [KRN_ALG_DEPTHWISE] = { krn_depthwise_setup, krn_depthwise_run },
+};
+
+/* Rows that im2col gathers at a time unless told: the L1 data cache of the smallest cores. */
+#define GATHER_BYTES (32 << 10)
+
+/* No buffer may need more; products saturate here, so that none of them overflows. */
+#define BYTES_MAX ((int64_t)1 << 46)
+
+static int64_t times(int64_t a, int64_t b)
+{
+    int64_t product;
+    if (__builtin_mul_overflow(a, b, &product) || product > BYTES_MAX)
+        return BYTES_MAX;
+    return product;
+}
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static int check_quant(const struct krn_quant *q, char *err, size_t err_bytes)
+{
+    if (q->zp_in < -128 || q->zp_in > 127 || q->zp_out < -128 || q->zp_out > 127) {
+        krn_text_print(err, err_bytes, "zero points %d and %d: both must be in -128..127", q->zp_in,
+                       q->zp_out);
+        return -EINVAL;
+    }
+    if (q->lo < -128 || q->lo > q->hi || q->hi > 127) {
+        krn_text_print(err, err_bytes, "output bounds %d..%d: must be in order within -128..127",
+                       q->lo, q->hi);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int check_driver(struct krn_driver d, char *err, size_t err_bytes)
+{
+    if ((d.loop_order == 0 || d.loop_order == 1) && d.mc_tiles >= 0)
+        return 0;
+    krn_text_print(err, err_bytes, "driver: loop_order %d must be 0 or 1, mc_tiles %d not negative",
+                   d.loop_order, d.mc_tiles);
+    return -EINVAL;
+}
+
+/* GEMM can work straight on the input where a row of A is a pixel; groups only move its begin. */
+static int is_pixelwise(const struct krn_problem *p)
+{
+    struct krn_problem dense = *p;
+    dense.groups = 1;
+    return krn_problem_is_pointwise(&dense);
+}
+
+static int choose(struct krn_conv *conv, char *err, size_t err_bytes)
+{
+    const struct krn_problem *p = &conv->problem;
+    const struct krn_kernel *kernel = conv->kernel;
+    switch (kernel->family) {
+    case KRN_FAMILY_GEMM:
+        conv->algorithm = is_pixelwise(p) ? KRN_ALG_POINTWISE : KRN_ALG_IM2COL;
+        return 0;
+    case KRN_FAMILY_IGEMM:
+        conv->algorithm = KRN_ALG_INDIRECT;
+        return 0;
+    case KRN_FAMILY_DW:
+        conv->algorithm = KRN_ALG_DEPTHWISE;
+        if (!krn_problem_is_depthwise(p))
+            krn_text_print(err, err_bytes,
+                           "%s is a depthwise kernel: it needs g == ic == oc, not g%d ic%d oc%d",
+                           kernel->name, p->groups, p->ic, p->oc);
+        else if (p->oc < kernel->nr)
+            krn_text_print(err, err_bytes, "%s takes blocks of %d channels, the problem has %d",
+                           kernel->name, kernel->nr, p->oc);
+        else if (kernel->taps != 0 && (int64_t)p->kh * p->kw != kernel->taps)
+            krn_text_print(err, err_bytes, "%s takes %d taps, the problem has %d x %d",
+                           kernel->name, kernel->taps, p->kh, p->kw);
+        else
+            return 0;
+        return -ENOTSUP;
+    default:
+        krn_text_print(err, err_bytes, "%s measures a peak: it is not a convolution", kernel->name);
+        return -ENOTSUP;
+    }
+}
+
+/* Panels of all groups, in bytes. */
+static int64_t size_weights(struct krn_conv *conv)
+{
+    const struct krn_problem *p = &conv->problem;
+    const struct krn_kernel *kernel = conv->kernel;
+    int64_t taps = (int64_t)p->kh * p->kw, depth = p->ic / p->groups,
+            head = (int64_t)kernel->nr * 8;
+    int is_dw = conv->algorithm == KRN_ALG_DEPTHWISE;
+    int is_gemm = kernel->family == KRN_FAMILY_GEMM;
+    conv->taps = is_gemm ? 1 : taps;
+    conv->depth = is_gemm ? taps * depth : depth;
+    int64_t column = is_dw ? taps : times(conv->taps, krn_round_up(conv->depth, kernel->kr));
+    int64_t body = times(times(column, kernel->nr), kernel->w_bytes);
+    conv->panels = ceil_div(is_dw ? p->oc : p->oc / p->groups, kernel->nr);
+    conv->panel_bytes = krn_round_up(head + body, KRN_ALIGN);
+    return times(times(is_dw ? 1 : p->groups, conv->panels), conv->panel_bytes);
+}
+
+static void size_tiles(struct krn_conv *conv)
+{
+    const struct krn_problem *p = &conv->problem;
+    if (conv->algorithm == KRN_ALG_DEPTHWISE) {
+        conv->tiles = conv->row_tiles = (int64_t)p->n * p->oh;
+        conv->block_tiles = 1;
+        return;
+    }
+    conv->row_tiles = ceil_div((int64_t)p->n * p->oh * p->ow, conv->kernel->mr);
+    conv->tiles = p->groups * conv->row_tiles * conv->panels;
+    int64_t block = conv->driver.mc_tiles;
+    if (block == 0 && conv->algorithm == KRN_ALG_IM2COL) {
+        int64_t fit = GATHER_BYTES / times(conv->kernel->mr, conv->depth);
+        block = fit > 0 ? fit : 1;
+    }
+    conv->block_tiles = block == 0 || block > conv->row_tiles ? conv->row_tiles : block;
+}
+
+static int64_t size_workspace(const struct krn_conv *conv)
+{
+    const struct krn_problem *p = &conv->problem;
+    int64_t pointers;
+    if (conv->algorithm == KRN_ALG_INDIRECT)
+        pointers = times(conv->row_tiles, times(conv->taps, conv->kernel->mr));
+    else if (conv->algorithm == KRN_ALG_DEPTHWISE)
+        pointers = times(conv->row_tiles, krn_depthwise_row_count(p));
+    else
+        return 0;
+    return krn_padding_bytes(p) + krn_round_up(times(pointers, (int64_t)sizeof(void *)), KRN_ALIGN);
+}
+
+static int64_t size_scratch(const struct krn_conv *conv)
+{
+    if (conv->algorithm == KRN_ALG_DEPTHWISE)
+        return 0;
+    int64_t bytes = krn_tile_scratch_bytes(conv);
+    if (conv->algorithm == KRN_ALG_IM2COL)
+        bytes +=
+            krn_round_up(times(times(conv->block_tiles, conv->kernel->mr), conv->depth), KRN_ALIGN);
+    return bytes;
+}
+
+static int size_all(struct krn_conv *conv, char *err, size_t err_bytes)
+{
+    int64_t packed = size_weights(conv);
+    size_tiles(conv);
+    int64_t workspace = size_workspace(conv), scratch = size_scratch(conv);
+    if (packed >= BYTES_MAX || workspace >= BYTES_MAX || scratch >= BYTES_MAX) {
+        krn_text_print(err, err_bytes,
+                       "%s would need a buffer of more than %lld bytes for this problem",
+                       conv->kernel->name, (long long)BYTES_MAX);
+        return -ENOTSUP;
+    }
+    conv->packed_bytes = (size_t)packed;
+    conv->workspace_bytes = (size_t)workspace;
+    conv->scratch_bytes = (size_t)scratch;
+    return 0;
+}
+
+int krn_conv_plan(struct krn_conv *conv, const struct krn_problem *problem,
+                  const struct krn_quant *quant, const struct krn_kernel *kernel,
+                  struct krn_driver driver, char *err, size_t err_bytes)
+{
+    memset(conv, 0, sizeof *conv);
+    conv->problem = *problem;
+    conv->quant = *quant;
+    conv->driver = driver;
+    conv->kernel = kernel;
+    int rc = krn_problem_check(problem, err, err_bytes);
+    if (rc == 0)
+        rc = check_quant(quant, err, err_bytes);
+    if (rc == 0)
+        rc = check_driver(driver, err, err_bytes);
+    if (rc == 0)
+        rc = choose(conv, err, err_bytes);
+    if (rc == 0)
+        rc = size_all(conv, err, err_bytes);
+    return rc;
+}
+
+struct krn_out krn_out_of(const struct krn_quant *quant)
+{
+    struct krn_out out = {
+        .lo_f = (float)(quant->lo - quant->zp_out),
+        .hi_f = (float)(quant->hi - quant->zp_out),
+        .zp = quant->zp_out,
+        .lo = quant->lo,
+        .hi = quant->hi,
+    };
+    return out;
+}
+
+int64_t krn_padding_bytes(const struct krn_problem *p)
+{
+    return krn_round_up(p->ic, KRN_ALIGN);
+}
+
+void krn_padding_fill(const struct krn_conv *conv, void *workspace)
+{
+    memset(workspace, conv->quant.zp_in, (size_t)krn_padding_bytes(&conv->problem));
+}
+
+void krn_conv_setup(const struct krn_conv *conv, const int8_t *in, void *workspace)
+{
+    assert((uintptr_t)workspace % KRN_ALIGN == 0);
+    if (drivers[conv->algorithm].setup)
+        drivers[conv->algorithm].setup(conv, in, workspace);
+}
+
+void krn_conv_run(const struct krn_conv *conv, const void *packed, const int8_t *in, int8_t *out,
+                  const void *workspace, void *scratch, int64_t begin, int64_t end)
+{
+    assert((uintptr_t)packed % KRN_ALIGN == 0);
+    assert(0 <= begin && begin <= end && end <= conv->tiles);
+    if (begin == end)
+        return;
+    struct krn_job job = { conv, packed, in, out, workspace, scratch, begin, end };
+    drivers[conv->algorithm].run(&job);
+}

@@ -1,0 +1,124 @@
+/* Micro-kernels of the plainest kind, written from the contract in kernels/kernel.h alone and shared
+ * with nothing: what the drivers are tested with, whatever the generator does. They check what the
+ * contract promises them. */
+#ifndef QUERN_TESTS_T_KERNELS_H
+#define QUERN_TESTS_T_KERNELS_H
+
+#include <math.h>
+#include <stdint.h>
+
+#include "kernels/kernel.h"
+#include "tests/t.h"
+
+static inline int t_weight(const char *body, int64_t index, int w_bytes)
+{
+    return w_bytes == 2 ? ((const int16_t *)(const void *)body)[index]
+                        : ((const int8_t *)body)[index];
+}
+
+static inline int8_t t_requantise(uint32_t acc, float scale, const struct krn_out *out)
+{
+    float x = (float)(int32_t)acc * scale;
+    x = fminf(fmaxf(x, out->lo_f), out->hi_f);
+    return (int8_t)((int)lrintf(x) + out->zp);
+}
+
+struct t_shape {
+    int mr, nr, kr, w_bytes, a_bias, is_igemm;
+};
+
+static inline const int8_t *t_row(const struct krn_gemm_args *g, const struct t_shape *s, int64_t tap,
+                                  int64_t i)
+{
+    if (!s->is_igemm)
+        return (const int8_t *)g->a + i * g->a_stride;
+    return ((const int8_t *const *)g->a)[tap * s->mr + i] + g->a_stride;
+}
+
+static inline void t_gemm(const struct krn_gemm_args *g, const struct t_shape *s)
+{
+    const int32_t *bias = g->w;
+    const float *scale = (const float *)(bias + s->nr);
+    const char *body = (const char *)(scale + s->nr);
+    int64_t groups = (g->k + s->kr - 1) / s->kr;
+    T_CHECK(g->m >= 1 && g->m <= s->mr && g->k >= 1 && g->taps >= 1);
+    T_CHECK((uintptr_t)g->w % 64 == 0 && (s->is_igemm || g->taps == 1));
+    for (int64_t tap = 0; s->is_igemm && tap < g->taps; tap++)
+        for (int64_t i = g->m; i < s->mr; i++)
+            T_CHECK(t_row(g, s, tap, i) == t_row(g, s, tap, g->m - 1));
+    for (int64_t i = 0; i < g->m; i++)
+        for (int j = 0; j < s->nr; j++) {
+            uint32_t acc = (uint32_t)bias[j];
+            for (int64_t tap = 0; tap < g->taps; tap++)
+                for (int64_t k = 0; k < g->k; k++) {
+                    int64_t group = tap * groups + k / s->kr;
+                    int w = t_weight(body, (group * s->nr + j) * s->kr + k % s->kr, s->w_bytes);
+                    acc += (uint32_t)((t_row(g, s, tap, i)[k] + s->a_bias) * w);
+                }
+            g->c[i * g->c_stride + j] = t_requantise(acc, scale[j], &g->out);
+        }
+}
+
+static inline void t_dw_block(const struct krn_dw_args *d, const struct t_shape *s, int64_t block)
+{
+    int64_t record = (s->nr * (8 + d->taps * s->w_bytes) + 63) / 64 * 64;
+    const int32_t *bias = (const void *)((const char *)d->w + block * record);
+    const float *scale = (const float *)(bias + s->nr);
+    const char *body = (const char *)(scale + s->nr);
+    int64_t first = block * s->nr < d->channels - s->nr ? block * s->nr : d->channels - s->nr;
+    for (int64_t x = 0; x < d->width; x++)
+        for (int j = 0; j < s->nr; j++) {
+            uint32_t acc = (uint32_t)bias[j];
+            for (int64_t t = 0; t < d->taps; t++) {
+                int a = d->a[x * d->a_step + t][first + j] + s->a_bias;
+                acc += (uint32_t)(a * t_weight(body, t * s->nr + j, s->w_bytes));
+            }
+            d->c[x * d->c_stride + first + j] = t_requantise(acc, scale[j], &d->out);
+        }
+}
+
+static inline void t_dw(const struct krn_dw_args *d, const struct t_shape *s)
+{
+    T_CHECK(d->channels >= s->nr && (uintptr_t)d->w % 64 == 0);
+    for (int64_t block = 0; block * s->nr < d->channels; block++)
+        t_dw_block(d, s, block);
+}
+
+/* X(name, mr, nr, kr, w_bytes, a_bias) */
+#define T_GEMM_TABLE(X)                                                                                \
+    X(m1n1k1, 1, 1, 1, 1, 0)                                                                           \
+    X(m4n16k4, 4, 16, 4, 1, 0)                                                                         \
+    X(m6n8k8, 6, 8, 8, 1, 128)                                                                         \
+    X(m3n5k2, 3, 5, 2, 2, 0)                                                                           \
+    X(m8n12k1, 8, 12, 1, 2, 128)
+/* X(name, nr, w_bytes, a_bias, taps) */
+#define T_DW_TABLE(X)                                                                                  \
+    X(n1, 1, 1, 0, 0) X(n8, 8, 2, 0, 0) X(n16, 16, 1, 128, 0) X(n8t9, 8, 1, 0, 9)
+
+#define T_GEMM_FN(name, mr, nr, kr, w, b)                                                              \
+    static void t_gemm_##name(const void *args)                                                        \
+    {                                                                                                  \
+        t_gemm(args, &(struct t_shape){ mr, nr, kr, w, b, 0 });                                        \
+    }                                                                                                  \
+    static void t_igemm_##name(const void *args)                                                       \
+    {                                                                                                  \
+        t_gemm(args, &(struct t_shape){ mr, nr, kr, w, b, 1 });                                        \
+    }
+#define T_DW_FN(name, nr, w, b, taps)                                                                  \
+    static void t_dw_##name(const void *args)                                                          \
+    {                                                                                                  \
+        t_dw(args, &(struct t_shape){ 1, nr, 1, w, b, 0 });                                            \
+    }
+T_GEMM_TABLE(T_GEMM_FN)
+T_DW_TABLE(T_DW_FN)
+
+#define T_GEMM_ROW(name, mr, nr, kr, w, b)                                                             \
+    { "test_gemm_" #name, t_gemm_##name, KRN_ISA_C, KRN_FAMILY_GEMM, mr, nr, kr, w, b, 0, 0 },         \
+    { "test_igemm_" #name, t_igemm_##name, KRN_ISA_C, KRN_FAMILY_IGEMM, mr, nr, kr, w, b, 0, 0 },
+#define T_DW_ROW(name, nr, w, b, taps)                                                                 \
+    { "test_dw_" #name, t_dw_##name, KRN_ISA_C, KRN_FAMILY_DW, 1, nr, 1, w, b, taps, 0 },
+
+static const struct krn_kernel t_kernels[] = { T_GEMM_TABLE(T_GEMM_ROW) T_DW_TABLE(T_DW_ROW) };
+enum { T_KERNEL_COUNT = sizeof t_kernels / sizeof t_kernels[0] };
+
+#endif

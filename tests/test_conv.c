@@ -1,0 +1,317 @@
+/* Drivers, packing and plans against the reference, on random problems, with micro-kernels of the
+ * test's own and with the built-in ones. Buffers lie between guard pages; outputs start different
+ * from the answer; any split of the units and any loop order must give the same bytes. */
+#include "kernels/conv.h"
+
+#include <errno.h>
+
+#include "kernels/reference.h"
+#include "tests/t.h"
+#include "tests/t_guard.h"
+#include "tests/t_kernels.h"
+
+/* One problem with its data and the answer. */
+struct example {
+    struct krn_problem problem;
+    struct krn_quant quant;
+    struct t_guard in;
+    int8_t *weights, *want;
+    int32_t *bias;
+    float *scale;
+    int has_bias;
+};
+
+static int pick(uint64_t *rng, const int *from, size_t count)
+{
+    return from[t_random(rng) % count];
+}
+#define PICK(rng, ...)                                                                             \
+    pick(rng, (const int[]) { __VA_ARGS__ }, sizeof((const int[]) { __VA_ARGS__ }) / sizeof(int))
+
+/* An output size that krn_problem_check() accepts: from no padding at the end to as much as there
+ * can be. */
+static int random_out(uint64_t *rng, int in, int taps, int stride, int pad, int distance)
+{
+    int extent = (taps - 1) * distance + 1;
+    int least = in + pad < extent ? 1 : (in + pad - extent) / stride + 1;
+    int most = (in - 1 + pad) / stride + 1;
+    return t_between(rng, least, most);
+}
+
+static struct krn_problem random_problem(uint64_t *rng)
+{
+    struct krn_problem p = { .n = t_random(rng) % 8 ? 1 : 2, .groups = 1 };
+    p.kh = PICK(rng, 1, 1, 2, 3, 3, 5, 7), p.kw = t_random(rng) % 4 ? p.kh : PICK(rng, 1, 2, 3, 4);
+    p.sh = PICK(rng, 1, 1, 2, 3), p.sw = t_random(rng) % 4 ? p.sh : PICK(rng, 1, 2, 3, 4);
+    p.dh = PICK(rng, 1, 1, 1, 2), p.dw = t_random(rng) % 4 ? p.dh : PICK(rng, 1, 2, 3);
+    p.ph = t_between(rng, 0, (p.kh - 1) * p.dh), p.pw = t_between(rng, 0, (p.kw - 1) * p.dw);
+    p.ih = t_between(rng, 1, 9), p.iw = t_between(rng, 1, 9);
+    p.oh = random_out(rng, p.ih, p.kh, p.sh, p.ph, p.dh);
+    p.ow = random_out(rng, p.iw, p.kw, p.sw, p.pw, p.dw);
+    switch (t_random(rng) % 4) {
+    case 0: /* depthwise */
+        p.groups = p.ic = p.oc = PICK(rng, 2, 8, 9, 16, 17, 31, 40);
+        break;
+    case 1: /* grouped */
+        p.groups = PICK(rng, 2, 3);
+        p.ic = p.groups * PICK(rng, 1, 3, 8);
+        p.oc = p.groups * PICK(rng, 1, 5, 16, 20);
+        break;
+    default:
+        p.ic = PICK(rng, 1, 3, 4, 7, 8, 16, 19, 32);
+        p.oc = PICK(rng, 1, 4, 5, 8, 15, 16, 17, 24, 33);
+    }
+    if (t_random(rng) % 5 == 0) { /* 1x1 as such */
+        p.kh = p.kw = p.sh = p.sw = p.dh = p.dw = 1;
+        p.ph = p.pw = 0, p.oh = p.ih, p.ow = p.iw;
+    }
+    return p;
+}
+
+static void fill(uint64_t *rng, int8_t *data, size_t count, int low)
+{
+    int extreme = t_random(rng) % 4 == 0;
+    for (size_t i = 0; i < count; i++)
+        data[i] = (int8_t)(extreme ? (t_random(rng) & 1 ? low : 127) : t_between(rng, low, 127));
+}
+
+static struct example make_example(uint64_t *rng, struct krn_problem problem, int at_end)
+{
+    struct example e = { .problem = problem };
+    size_t oc = (size_t)problem.oc, weights = krn_problem_weight_count(&problem);
+    e.in = t_guard_open(krn_problem_input_count(&problem), at_end);
+    e.weights = malloc(weights);
+    e.want = malloc(krn_problem_output_count(&problem));
+    e.bias = malloc(oc * sizeof *e.bias);
+    e.scale = malloc(oc * sizeof *e.scale);
+    e.has_bias = t_random(rng) % 4 != 0;
+    fill(rng, (int8_t *)e.in.data, e.in.bytes, -128);
+    fill(rng, e.weights, weights, -127);
+    float spread = 100.0f / (float)(127 * 64 * (1 + (int)(weights / oc)));
+    for (size_t i = 0; i < oc; i++) {
+        e.bias[i] = (int32_t)(t_random(rng) % 20001) - 10000;
+        e.scale[i] = spread * (float)t_between(rng, 1, 1000) / 100.0f;
+    }
+    if (t_random(rng) % 8 == 0) /* wraps around */
+        e.bias[0] = INT32_MAX;
+    e.quant.zp_in = PICK(rng, 0, -128, 127, 3);
+    e.quant.zp_out = PICK(rng, 0, -128, 127, -5);
+    e.quant.lo = PICK(rng, -128, -128, 0, -7);
+    e.quant.hi = PICK(rng, 127, 127, 100, 0);
+    t_guard_freeze(&e.in);
+    krn_reference(&problem, &e.quant, (const int8_t *)e.in.data, e.weights,
+                  e.has_bias ? e.bias : NULL, e.scale, e.want);
+    return e;
+}
+
+static void drop_example(struct example *e)
+{
+    t_guard_close(&e->in);
+    free(e->weights);
+    free(e->want);
+    free(e->bias);
+    free(e->scale);
+}
+
+/* Cuts [0, tiles) at random places and runs the pieces in a random rotation, with one scratch. */
+static void run_pieces(uint64_t *rng, const struct krn_conv *conv, const struct t_guard *packed,
+                       const struct example *e, int8_t *out, const struct t_guard *work,
+                       struct t_guard *scratch)
+{
+    int64_t cuts[5] = { 0 };
+    int pieces = t_between(rng, 1, 4);
+    for (int i = 1; i < pieces; i++)
+        cuts[i] =
+            cuts[i - 1] + (int64_t)(t_random(rng) % (uint64_t)(conv->tiles - cuts[i - 1] + 1));
+    cuts[pieces] = conv->tiles;
+    int first = t_between(rng, 0, pieces - 1);
+    for (int i = 0; i < pieces; i++) {
+        int piece = (first + i) % pieces;
+        memset(scratch->data, 0x5a, scratch->bytes);
+        krn_conv_run(conv, packed->data, (const int8_t *)e->in.data, out, work->data, scratch->data,
+                     cuts[piece], cuts[piece + 1]);
+    }
+}
+
+static void report(const struct example *e, const struct krn_conv *conv, const int8_t *out)
+{
+    char text[KRN_PROBLEM_STR_MAX];
+    size_t i = 0;
+    while (out[i] == e->want[i])
+        i++;
+    krn_problem_format(&e->problem, 0, text);
+    printf("  %s, %s, order %d, mc %d: byte %zu is %d, not %d\n", text, conv->kernel->name,
+           conv->driver.loop_order, conv->driver.mc_tiles, i, out[i], e->want[i]);
+}
+
+/* 1 if the kernel took the problem. */
+static int try_kernel(uint64_t *rng, const struct example *e, const struct krn_kernel *kernel,
+                      int at_end)
+{
+    struct krn_driver driver = { t_between(rng, 0, 1), PICK(rng, 0, 0, 1, 2, 5) };
+    struct krn_conv conv;
+    char err[200] = "";
+    int rc = krn_conv_plan(&conv, &e->problem, &e->quant, kernel, driver, err, sizeof err);
+    if (rc != 0) {
+        T_CHECK(rc == -ENOTSUP && err[0] != '\0' && kernel->family == KRN_FAMILY_DW);
+        return 0;
+    }
+    size_t count = krn_problem_output_count(&e->problem);
+    struct t_guard packed = t_guard_open(conv.packed_bytes, at_end);
+    struct t_guard work = t_guard_open(conv.workspace_bytes, at_end);
+    struct t_guard scratch = t_guard_open(conv.scratch_bytes, at_end);
+    struct t_guard out = t_guard_open(count, at_end);
+    krn_conv_pack(&conv, e->weights, e->has_bias ? e->bias : NULL, e->scale, packed.data);
+    krn_conv_setup(&conv, (const int8_t *)e->in.data, work.data);
+    t_guard_freeze(&packed);
+    t_guard_freeze(&work);
+    for (size_t i = 0; i < count; i++)
+        out.data[i] = (unsigned char)~e->want[i];
+    run_pieces(rng, &conv, &packed, e, (int8_t *)out.data, &work, &scratch);
+    if (!T_CHECK(memcmp(out.data, e->want, count) == 0))
+        report(e, &conv, (int8_t *)out.data);
+    T_CHECK(t_guard_intact(&out) && t_guard_intact(&scratch) && t_guard_intact(&packed) &&
+            t_guard_intact(&work));
+    t_guard_close(&packed);
+    t_guard_close(&work);
+    t_guard_close(&scratch);
+    t_guard_close(&out);
+    return 1;
+}
+
+static void test_random(int rounds)
+{
+    uint64_t rng = t_seed;
+    long taken[KRN_ALG_COUNT] = { 0 };
+    for (int round = 0; round < rounds; round++) {
+        struct krn_problem problem = random_problem(&rng);
+        char err[200];
+        if (!T_CHECK(krn_problem_check(&problem, err, sizeof err) == 0)) {
+            printf("  %s\n", err);
+            continue;
+        }
+        struct example e = make_example(&rng, problem, round % 2);
+        for (int i = 0; i < T_KERNEL_COUNT; i++) {
+            int at_end = (int)(t_random(&rng) & 1);
+            if (!try_kernel(&rng, &e, &t_kernels[i], at_end))
+                continue;
+            struct krn_conv conv;
+            krn_conv_plan(&conv, &problem, &e.quant, &t_kernels[i], (struct krn_driver) { 0, 0 },
+                          err, sizeof err);
+            taken[conv.algorithm]++;
+        }
+        drop_example(&e);
+    }
+    for (int i = 0; i < KRN_ALG_COUNT; i++) {
+        printf("%s: %ld convolutions\n", krn_algorithm_names[i], taken[i]);
+        T_CHECK(taken[i] >= rounds / 4);
+    }
+}
+
+/* Each unit writes its own bytes and no others: run one at a time, into an output that shows it. */
+static void test_units_are_disjoint(void)
+{
+    uint64_t rng = t_seed ^ 2;
+    struct krn_problem p;
+    char err[200];
+    T_CHECK(krn_problem_parse("mb2g2ic6ih5oc22oh5kh3ph1", &p, err, sizeof err) == 0);
+    struct example e = make_example(&rng, p, 1);
+    size_t count = krn_problem_output_count(&p);
+    for (int i = 0; i < T_KERNEL_COUNT; i++) {
+        struct krn_conv conv;
+        if (krn_conv_plan(&conv, &p, &e.quant, &t_kernels[i], (struct krn_driver) { i & 1, 2 }, err,
+                          sizeof err) != 0)
+            continue;
+        struct t_guard packed = t_guard_open(conv.packed_bytes, 1);
+        struct t_guard work = t_guard_open(conv.workspace_bytes, 1);
+        struct t_guard scratch = t_guard_open(conv.scratch_bytes, 1);
+        unsigned char *writers = calloc(count, 1);
+        int8_t *out = malloc(count);
+        krn_conv_pack(&conv, e.weights, e.bias, e.scale, packed.data);
+        krn_conv_setup(&conv, (const int8_t *)e.in.data, work.data);
+        for (int64_t unit = 0; unit < conv.tiles; unit++)
+            for (int fill_byte = -1; fill_byte <= 0; fill_byte++) {
+                memset(out, fill_byte, count);
+                krn_conv_run(&conv, packed.data, (const int8_t *)e.in.data, out, work.data,
+                             scratch.data, unit, unit + 1);
+                for (size_t b = 0; b < count; b++) /* a byte may happen to equal one of the fills */
+                    writers[b] = (unsigned char)(writers[b] + 16 * (out[b] != fill_byte));
+            }
+        int once = 1;
+        for (size_t b = 0; b < count; b++) /* 1 or 2 of the two fills showed exactly one writer */
+            once &= writers[b] == 16 || writers[b] == 32;
+        T_CHECK(once);
+        free(writers);
+        free(out);
+        t_guard_close(&packed);
+        t_guard_close(&work);
+        t_guard_close(&scratch);
+    }
+    drop_example(&e);
+}
+
+static const struct krn_kernel *kernel_named(const char *name)
+{
+    for (int i = 0; i < T_KERNEL_COUNT; i++)
+        if (strcmp(t_kernels[i].name, name) == 0)
+            return &t_kernels[i];
+    abort();
+}
+
+/* What a plan refuses, and the words that it finds. */
+static void test_refusals(void)
+{
+    static const struct {
+        const char *problem, *kernel;
+        struct krn_quant quant;
+        struct krn_driver driver;
+        int rc;
+        const char *word;
+    } rows[] = {
+        { "ic8ih5oc8kh3", "test_dw_n8", { 0, 0, -128, 127 }, { 0, 0 }, -ENOTSUP, "depthwise" },
+        { "g4ic4ih5oc8kh3", "test_dw_n1", { 0, 0, -128, 127 }, { 0, 0 }, -ENOTSUP, "depthwise" },
+        { "g4ic4ih5oc4kh3", "test_dw_n8", { 0, 0, -128, 127 }, { 0, 0 }, -ENOTSUP, "blocks of 8" },
+        { "g8ic8ih5oc8kh5", "test_dw_n8t9", { 0, 0, -128, 127 }, { 0, 0 }, -ENOTSUP, "9 taps" },
+        { "ic8ih5oc8kh3", "test_gemm_m1n1k1", { 128, 0, 0, 0 }, { 0, 0 }, -EINVAL, "zero points" },
+        { "ic8ih5oc8kh3", "test_gemm_m1n1k1", { 0, -129, 0, 0 }, { 0, 0 }, -EINVAL, "zero points" },
+        { "ic8ih5oc8kh3", "test_gemm_m1n1k1", { 0, 0, 5, 4 }, { 0, 0 }, -EINVAL, "bounds" },
+        { "ic8ih5oc8kh3", "test_gemm_m1n1k1", { 0, 0, 0, 128 }, { 0, 0 }, -EINVAL, "bounds" },
+        { "ic8ih5oc8kh3", "test_gemm_m1n1k1", { 0, 0, 0, 9 }, { 2, 0 }, -EINVAL, "loop_order" },
+        { "ic8ih5oc8kh3", "test_gemm_m1n1k1", { 0, 0, 0, 9 }, { 0, -1 }, -EINVAL, "mc_tiles" },
+        { "ic1ih30000oc1kh30000ph15000",
+          "test_igemm_m4n16k4",
+          { 0, 0, 0, 9 },
+          { 0, 0 },
+          -ENOTSUP,
+          "buffer" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct krn_problem p;
+        struct krn_conv conv;
+        char err[200] = "";
+        if (!T_CHECK(krn_problem_parse(rows[i].problem, &p, err, sizeof err) == 0))
+            printf("  %s\n", err);
+        int rc = krn_conv_plan(&conv, &p, &rows[i].quant, kernel_named(rows[i].kernel),
+                               rows[i].driver, err, sizeof err);
+        if (!T_CHECK(rc == rows[i].rc && strstr(err, rows[i].word)))
+            printf("  row %zu: %d, \"%s\"\n", i, rc, err);
+    }
+    struct krn_kernel peak = {
+        .name = "c_peak", .family = KRN_FAMILY_PEAK, .mr = 1, .nr = 1, .kr = 1
+    };
+    struct krn_problem p;
+    struct krn_conv conv;
+    char err[200];
+    krn_problem_parse("ic8ih5oc8kh3", &p, err, sizeof err);
+    T_CHECK(krn_conv_plan(&conv, &p, &rows[0].quant, &peak, (struct krn_driver) { 0, 0 }, err,
+                          sizeof err) == -ENOTSUP);
+}
+
+int main(int argc, char **argv)
+{
+    t_begin(argc, argv);
+    test_random(400);
+    test_units_are_disjoint();
+    test_refusals();
+    return t_end();
+}
