@@ -23,10 +23,15 @@ struct hrn_comparison {
     double low, high;          /* 95 % bootstrap interval of it */
     size_t pairs;
 };
-/* Paired by round: a[i] and b[i] are times of one round. Seeded bootstrap (10,000 resamples) of the median
- * log ratio against the noise band `band` (0.01 = 1 %): faster iff the interval is wholly below -band,
- * slower iff wholly above, tie iff wholly inside, else undecided. Fewer than 3 pairs: undecided.
- * `scratch` holds 10,000 + 2 * count doubles. */
+#define HRN_RESAMPLES 10000
+#define HRN_PAIRS_MIN 3
+
+/* Paired by round: a[i] and b[i] are times of one round, > 0; a round in which one of them is NAN (or not
+ * a time) is left out. Seeded bootstrap of the median log ratio against the noise band `band` (0.01 =
+ * 1 %): faster iff the interval is wholly below -band, slower iff wholly above, tie iff wholly inside,
+ * else undecided. Fewer than HRN_PAIRS_MIN pairs: undecided, low and high NAN; no pair: ratio NAN too.
+ * The order of the rounds does not matter, and B against A is exactly A against B inverted.
+ * `scratch` holds HRN_RESAMPLES + 2 * count doubles. */
 void hrn_compare(const double *a, const double *b, size_t count, double band, uint64_t seed,
                  double *scratch, struct hrn_comparison *out);
 

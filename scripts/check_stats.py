@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Prints tests/golden/stats_reference.inc, what test_stats expects, without using the C code.
+
+The median of a resample of n sorted values takes each order statistic (even n: each pair of them) with a
+probability that can be written down, so the percentile interval is exact here, with no resampling. The
+C code draws 10,000 resamples; its interval must be the same unless a probability lies within sampling
+error of 2.5 %, and such rows are left out.
+"""
+import math
+import random
+from fractions import Fraction
+from statistics import median
+
+
+def median_distribution(n):
+    """{(i, j): probability} that the two middle ranks of a resample are order statistics i <= j."""
+    low, high = (n - 1) // 2, n // 2
+    out = {}
+
+    def at_most(k, i):  # P(at least k + 1 of n draws are among the first i + 1 values)
+        p = Fraction(i + 1, n)
+        return sum(math.comb(n, m) * p**m * (1 - p) ** (n - m) for m in range(k + 1, n + 1))
+
+    if low == high:
+        for i in range(n):
+            out[i, i] = at_most(low, i) - (at_most(low, i - 1) if i else 0)
+        return out
+    for i in range(n):  # even n: exactly low + 1 draws <= i with one at i, the rest >= j with one at j
+        for j in range(i, n):
+            if i == j:
+                total = Fraction(0)
+                for below in range(low + 1):
+                    for above in range(n - high):
+                        equal = n - below - above
+                        total += (math.factorial(n) // (math.factorial(below) * math.factorial(above)
+                                                        * math.factorial(equal))
+                                  * Fraction(i, n)**below * Fraction(n - 1 - i, n)**above
+                                  * Fraction(1, n)**equal)
+                out[i, j] = total
+            else:
+                k = low + 1
+                lower = Fraction(i + 1, n)**k - Fraction(i, n)**k
+                upper = Fraction(n - j, n)**(n - k) - Fraction(n - 1 - j, n)**(n - k)
+                out[i, j] = math.comb(n, k) * lower * upper
+    assert sum(out.values()) == 1
+    return out
+
+
+def interval(log_ratios):
+    """(low, high, margin): the 95 % percentile interval, and how far the nearest step is from 2.5 %."""
+    v = sorted(log_ratios)
+    distribution = median_distribution(len(v))
+    steps = sorted(((v[i] + v[j]) / 2, p) for (i, j), p in distribution.items())
+    low = high = None
+    seen, margin = 0.0, 1.0
+    for value, p in steps:
+        seen += float(p)
+        if low is None and seen >= 0.025:
+            low = value
+        if high is None and seen >= 0.975:
+            high = value
+        margin = min(margin, abs(seen - 0.025), abs(seen - 0.975))
+    return low, high, margin
+
+
+def main():
+    random.seed(20)
+    print("/* Printed by scripts/check_stats.py; do not edit.")
+    print(" * count, a, b, median of a, MAD of a, ratio, low, high */")
+    rows = 0
+    while rows < 8:
+        n = random.randint(3, 12)
+        a = [round(random.lognormvariate(7, 0.02), 3) for _ in range(n)]
+        b = [round(random.lognormvariate(7, 0.02), 3) for _ in range(n)]
+        logs = [math.log(x / y) for x, y in zip(a, b)]
+        low, high, margin = interval(logs)
+        if margin < 0.006:  # 4 standard errors of a share of 2.5 % in 10,000
+            continue
+        centre = median(a)
+        mad = median(abs(x - centre) for x in a)
+        numbers = [centre, mad, math.exp(median(logs)), math.exp(low), math.exp(high)]
+        print("{%d, {%s},\n {%s},\n %s}," % (n, *(", ".join(map(repr, v)) for v in (a, b, numbers))))
+        rows += 1
+
+
+if __name__ == "__main__":
+    main()
