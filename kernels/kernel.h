@@ -59,8 +59,8 @@ struct krn_gemm_args {
  *            kh_index: columns first, so that neighbours share pointers); `channels` bytes read at each.
  *   a_step   pointers from one output pixel to the next.
  *   w        one record per block of nr channels, block b starting at channel min(b * nr, channels - nr):
- *            s32 bias'[nr], float scale[nr], then weights [taps][nr] of w_bytes each, each record padded to 64
- *            bytes; 64-byte aligned. channels >= nr is a precondition (kernels of nr == 1 take any count).
+ *            s32 bias'[nr], float scale[nr], then weights [ceil(taps / kr)][nr][kr] of w_bytes each, zero beyond
+ *            taps, each record padded to 64 bytes; 64-byte aligned. channels >= nr is a precondition (kernels of nr == 1 take any count).
  *   c        s8; pixel x at c + x * c_stride, `channels` bytes written of each. */
 struct krn_dw_args {
     const int8_t *const *a;
@@ -85,7 +85,7 @@ struct krn_kernel {
     krn_fn *fn;
     enum krn_isa isa;
     enum krn_family family;
-    uint16_t mr, nr, kr;    /* tile rows, columns (DW: channels of a block), depth group; elements */
+    uint16_t mr, nr, kr;    /* tile rows, columns (DW: channels of a block), depth group (DW: taps); elements */
     uint8_t w_bytes;        /* bytes of a packed weight: 1, or 2 where packing widens it */
     uint8_t a_bias;         /* 128 if the kernel adds 128 to each a to make it unsigned (bias' makes up for it) */
     uint16_t taps;          /* DW: the only tap count it takes, 0 = any */

@@ -65,17 +65,20 @@ static void pack_panels(const struct krn_conv *conv, const struct source *s, cha
                 pack_column(conv, s, group * group_oc + first + j, packed, j);
 }
 
-/* Record: weights [taps][nr], taps column by column of the filter. */
+/* Record: weights [ceil(taps / kr)][nr][kr], taps column by column of the filter. */
 static void pack_channel(const struct krn_conv *conv, const struct source *s, int64_t c,
                          char *record, int64_t j)
 {
     int64_t kh = conv->problem.kh, kw = conv->problem.kw;
+    int64_t nr = conv->kernel->nr, kr = conv->kernel->kr;
     const int8_t *w = s->weights + c * kh * kw;
     char *body = body_of(conv, record);
     put_head(conv, s, c, kh * kw, record, j);
     for (int64_t ky = 0; ky < kh; ky++)
-        for (int64_t kx = 0; kx < kw; kx++)
-            put_weight(conv->kernel, body, (kx * kh + ky) * conv->kernel->nr + j, *w++);
+        for (int64_t kx = 0; kx < kw; kx++) {
+            int64_t tap = kx * kh + ky;
+            put_weight(conv->kernel, body, (tap / kr * nr + j) * kr + tap % kr, *w++);
+        }
 }
 
 static void pack_records(const struct krn_conv *conv, const struct source *s, char *packed)

@@ -124,7 +124,8 @@ static int64_t size_weights(struct krn_conv *conv)
     int is_gemm = kernel->family == KRN_FAMILY_GEMM;
     conv->taps = is_gemm ? 1 : taps;
     conv->depth = is_gemm ? taps * depth : depth;
-    int64_t column = is_dw ? taps : times(conv->taps, krn_round_up(conv->depth, kernel->kr));
+    int64_t column = is_dw ? krn_round_up(taps, kernel->kr)
+                           : times(conv->taps, krn_round_up(conv->depth, kernel->kr));
     int64_t body = times(times(column, kernel->nr), kernel->w_bytes);
     conv->panels = ceil_div(is_dw ? p->oc : p->oc / p->groups, kernel->nr);
     conv->panel_bytes = krn_round_up(head + body, KRN_ALIGN);
