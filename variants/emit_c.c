@@ -1,0 +1,207 @@
+/* Portable C: the micro-kernels that run anywhere. Constant bounds, so a compiler can unroll and
+ * vectorise; no intrinsics, no library calls.
+ *
+ * Rounding half to even without a library: adding and subtracting 1.5 * 2^23 rounds any float below
+ * 2^22 in the default rounding mode; the clamp has brought it below 256 by then. */
+#include "variants/variant_int.h"
+
+#include <stdio.h>
+
+static void emit_epilogue(struct var_text *t, const char *indent, const char *acc,
+                          const char *scale, const char *store)
+{
+    var_text_printf(t, "%sfloat y = (float)(int32_t)%s * %s;\n", indent, acc, scale);
+    var_text_printf(t, "%sy = y > p->out.lo_f ? y : p->out.lo_f;\n", indent);
+    var_text_printf(t, "%sy = y < p->out.hi_f ? y : p->out.hi_f;\n", indent);
+    var_text_printf(t, "%sy = y + 12582912.0f - 12582912.0f; /* half to even; no -ffast-math */\n",
+                    indent);
+    var_text_printf(t, "%s%s = (int8_t)((int32_t)y + p->out.zp);\n", indent, store);
+}
+
+/* One group of KR depth elements of `a + k` into all accumulators. */
+static void emit_group(struct var_text *t, const struct var_variant *v, int step)
+{
+    int mr = v->knob[VAR_KNOB_MR], nr = v->knob[VAR_KNOB_NR], kr = v->knob[VAR_KNOB_KR];
+    var_text_printf(t, "            for (int j = 0; j < %d; j++) {\n", nr);
+    for (int q = 0; q < kr; q++)
+        var_text_printf(t, "                const int32_t w%d = w[%d + j * %d];\n", q,
+                        step * nr * kr + q, kr);
+    for (int i = 0; i < mr; i++)
+        for (int q = 0; q < kr; q++)
+            var_text_printf(t, "                acc[%d][j] += (uint32_t)(a%d[k + %d] * w%d);\n", i,
+                            i, step * kr + q, q);
+    var_text_printf(t, "            }\n");
+}
+
+/* The rest of the depth, fewer than KR elements: the panel is padded, the rows are not. */
+static void emit_tail(struct var_text *t, const struct var_variant *v)
+{
+    int mr = v->knob[VAR_KNOB_MR], nr = v->knob[VAR_KNOB_NR], kr = v->knob[VAR_KNOB_KR];
+    var_text_printf(t, "        if (k < depth) { /* depth tail */\n");
+    var_text_printf(t, "            for (int q = 0; k + q < depth; q++)\n");
+    var_text_printf(t, "                for (int j = 0; j < %d; j++) {\n", nr);
+    for (int i = 0; i < mr; i++)
+        var_text_printf(
+            t, "                    acc[%d][j] += (uint32_t)(a%d[k + q] * w[j * %d + q]);\n", i, i,
+            kr);
+    var_text_printf(t, "                }\n            w += %d;\n        }\n", nr * kr);
+}
+
+static void emit_rows(struct var_text *t, const struct var_variant *v)
+{
+    int mr = v->knob[VAR_KNOB_MR];
+    if (v->family == KRN_FAMILY_IGEMM) {
+        for (int i = 0; i < mr; i++)
+            var_text_printf(t, "        const int8_t *a%d = table[tap * %d + %d] + p->a_stride;\n",
+                            i, mr, i);
+        return;
+    }
+    var_text_printf(t, "        const int8_t *a0 = p->a;\n");
+    for (int i = 1; i < mr; i++)
+        var_text_printf(t, "        const int8_t *a%d = p->m > %d ? a%d + p->a_stride : a%d;\n", i,
+                        i, i - 1, i - 1);
+}
+
+static void emit_gemm(struct var_text *t, const struct var_variant *v)
+{
+    int mr = v->knob[VAR_KNOB_MR], nr = v->knob[VAR_KNOB_NR], kr = v->knob[VAR_KNOB_KR];
+    int unroll = v->knob[VAR_KNOB_UNROLL], indirect = v->family == KRN_FAMILY_IGEMM;
+
+    var_text_printf(t, "    const struct krn_gemm_args *p = args;\n");
+    var_text_printf(t, "    const int32_t *bias = p->w;\n");
+    var_text_printf(t, "    const float *scale = (const float *)(bias + %d);\n", nr);
+    var_text_printf(t, "    const int8_t *w = (const int8_t *)(scale + %d);\n", nr);
+    var_text_printf(t, "    const int64_t depth = p->k;\n");
+    if (indirect)
+        var_text_printf(t, "    const int8_t *const *table = p->a;\n");
+    var_text_printf(t, "    uint32_t acc[%d][%d]; /* unsigned: wraps */\n\n", mr, nr);
+    var_text_printf(t, "    for (int i = 0; i < %d; i++)\n        for (int j = 0; j < %d; j++)\n",
+                    mr, nr);
+    var_text_printf(t, "            acc[i][j] = (uint32_t)bias[j];\n");
+    if (indirect)
+        var_text_printf(t, "    for (int64_t tap = 0; tap < p->taps; tap++) {\n");
+    else
+        var_text_printf(t, "    {\n");
+    emit_rows(t, v);
+    var_text_printf(t, "        int64_t k = 0;\n");
+    if (unroll > 1) {
+        var_text_printf(t, "        for (; k + %d <= depth; k += %d) {\n", kr * unroll,
+                        kr * unroll);
+        for (int step = 0; step < unroll; step++)
+            emit_group(t, v, step);
+        var_text_printf(t, "            w += %d;\n        }\n", nr * kr * unroll);
+    }
+    var_text_printf(t, "        for (; k + %d <= depth; k += %d) {\n", kr, kr);
+    emit_group(t, v, 0);
+    var_text_printf(t, "            w += %d;\n        }\n", nr * kr);
+    if (kr > 1)
+        emit_tail(t, v);
+    var_text_printf(t, "    }\n");
+    var_text_printf(t, "    for (int i = 0; i < %d && i < p->m; i++) { /* requantise */\n", mr);
+    var_text_printf(t, "        int8_t *c = p->c + i * p->c_stride;\n");
+    var_text_printf(t, "        for (int j = 0; j < %d; j++) {\n", nr);
+    emit_epilogue(t, "            ", "acc[i][j]", "scale[j]", "c[j]");
+    var_text_printf(t, "        }\n    }\n");
+}
+
+/* One tap of `pixels` neighbouring outputs. */
+static void emit_dw_tap(struct var_text *t, const struct var_variant *v, int step)
+{
+    int mr = v->knob[VAR_KNOB_MR], nr = v->knob[VAR_KNOB_NR];
+    var_text_printf(t, "                for (int j = 0; j < %d; j++) {\n", nr);
+    var_text_printf(t, "                    const int32_t w%d = w[(tap + %d) * %d + j];\n", step,
+                    step, nr);
+    for (int i = 0; i < mr; i++)
+        var_text_printf(
+            t, "                    acc[%d][j] += (uint32_t)(a%d[tap + %d][first + j] * w%d);\n", i,
+            i, step, step);
+    var_text_printf(t, "                }\n");
+}
+
+static void emit_dw_pixels(struct var_text *t, const struct var_variant *v)
+{
+    int mr = v->knob[VAR_KNOB_MR], nr = v->knob[VAR_KNOB_NR], unroll = v->knob[VAR_KNOB_UNROLL];
+    var_text_printf(t, "        for (int64_t x = 0; x < p->width; x += %d) {\n", mr);
+    var_text_printf(t, "            uint32_t acc[%d][%d]; /* unsigned: wraps */\n", mr, nr);
+    var_text_printf(t, "            const int8_t *const *a0 = p->a + x * p->a_step;\n");
+    for (int i = 1; i < mr; i++)
+        var_text_printf(
+            t,
+            "            const int8_t *const *a%d = x + %d < p->width ? a%d + p->a_step : a%d;\n",
+            i, i, i - 1, i - 1);
+    var_text_printf(t, "            for (int i = 0; i < %d; i++)\n", mr);
+    var_text_printf(t, "                for (int j = 0; j < %d; j++)\n", nr);
+    var_text_printf(t, "                    acc[i][j] = (uint32_t)bias[j];\n");
+    var_text_printf(t, "            int64_t tap = 0;\n");
+    if (unroll > 1) {
+        var_text_printf(t, "            for (; tap + %d <= p->taps; tap += %d) {\n", unroll,
+                        unroll);
+        for (int step = 0; step < unroll; step++)
+            emit_dw_tap(t, v, step);
+        var_text_printf(t, "            }\n");
+    }
+    var_text_printf(t, "            for (; tap < p->taps; tap++) {\n");
+    emit_dw_tap(t, v, 0);
+    var_text_printf(t, "            }\n");
+    var_text_printf(
+        t, "            for (int i = 0; i < %d && x + i < p->width; i++) { /* requantise */\n", mr);
+    var_text_printf(t, "                int8_t *c = p->c + (x + i) * p->c_stride + first;\n");
+    var_text_printf(t, "                for (int j = 0; j < %d; j++) {\n", nr);
+    emit_epilogue(t, "                    ", "acc[i][j]", "scale[j]", "c[j]");
+    var_text_printf(t, "                }\n            }\n        }\n");
+}
+
+static void emit_dw(struct var_text *t, const struct var_variant *v)
+{
+    int nr = v->knob[VAR_KNOB_NR];
+    var_text_printf(t, "    const struct krn_dw_args *p = args;\n");
+    var_text_printf(t, "    const char *record = p->w;\n");
+    var_text_printf(t, "    const int64_t record_bytes = (%d + %d * p->taps + 63) / 64 * 64;\n\n",
+                    8 * nr, nr);
+    var_text_printf(t, "    for (int64_t begin = 0; begin < p->channels; begin += %d) {\n", nr);
+    var_text_printf(
+        t, "        const int64_t last = p->channels - %d; /* blocks overlap at the end */\n", nr);
+    var_text_printf(t, "        const int64_t first = begin < last ? begin : last;\n");
+    var_text_printf(t, "        const int32_t *bias = (const int32_t *)(const void *)record;\n");
+    var_text_printf(t, "        const float *scale = (const float *)(bias + %d);\n", nr);
+    var_text_printf(t, "        const int8_t *w = (const int8_t *)(scale + %d);\n", nr);
+    emit_dw_pixels(t, v);
+    var_text_printf(t, "        record += record_bytes;\n    }\n");
+}
+
+/* A multiply and an add per lane and step, each step waiting for the one before, as a MAC does. */
+static void emit_peak(struct var_text *t, const struct var_variant *v)
+{
+    int lanes = v->knob[VAR_KNOB_UNROLL];
+    var_text_printf(t, "    const struct krn_peak_args *p = args;\n");
+    var_text_printf(t, "    uint32_t acc[%d];\n", lanes);
+    var_text_printf(t, "    for (int i = 0; i < %d; i++)\n        acc[i] = (uint32_t)i;\n", lanes);
+    var_text_printf(t, "    for (int64_t n = 0; n < p->iterations; n++)\n");
+    var_text_printf(t, "        for (int i = 0; i < %d; i++)\n", lanes);
+    var_text_printf(t, "            acc[i] = acc[i] * 1664525u + 1013904223u;\n");
+    var_text_printf(t, "    volatile uint32_t sink = 0; /* keeps the work */\n");
+    var_text_printf(t, "    for (int i = 0; i < %d; i++)\n        sink = sink ^ acc[i];\n", lanes);
+}
+
+int var_emit_c(const struct var_variant *v, struct var_text *out, char *err, size_t err_bytes)
+{
+    static void (*const families[KRN_FAMILY_COUNT])(struct var_text *,
+                                                    const struct var_variant *) = {
+        [KRN_FAMILY_GEMM] = emit_gemm,
+        [KRN_FAMILY_IGEMM] = emit_gemm,
+        [KRN_FAMILY_DW] = emit_dw,
+        [KRN_FAMILY_PEAK] = emit_peak,
+    };
+    char name[VAR_NAME_MAX];
+    (void)err; /* no registers to run out of */
+    (void)err_bytes;
+    if (!out)
+        return 0;
+    var_kernel_name_format(v, name);
+    var_text_banner(out, "/* ", v, " */");
+    var_text_printf(out, "#include \"kernels/kernel.h\"\n\nkrn_fn %s;\n\n", name);
+    var_text_printf(out, "void %s(const void *args)\n{\n", name);
+    families[v->family](out, v);
+    var_text_printf(out, "}\n\n");
+    return 0;
+}

@@ -1,0 +1,106 @@
+/* The knobs, the values that each code scheme offers for them, and the plain choices. */
+#include "variants/variant_int.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
+    [VAR_KNOB_MR] = { 'm', "MR", "rows", "rows of the tile; DW: output pixels of a step", 0, 0 },
+    [VAR_KNOB_NR] = { 'n', "NR", "channels", "columns of the tile; DW: channels of a block", 0, 0 },
+    [VAR_KNOB_KR] = { 'k', "KR", "elements",
+                      "depth elements that one lane sums per MAC group; DW: taps", 0, 0 },
+    [VAR_KNOB_UNROLL] = { 'u', "unroll", "bodies", "loop bodies per iteration", 0, 0 },
+    [VAR_KNOB_PREFETCH_A] = { 'a', "prefetch A", "bytes",
+                              "prefetch distance along each row of A, 0 = none", 0, 0 },
+    [VAR_KNOB_PREFETCH_B] = { 'b', "prefetch B", "bytes",
+                              "prefetch distance along the weight panel, 0 = none", 0, 0 },
+    [VAR_KNOB_LOAD] = { 'l', "load", "bits", "load width of A; AVX-512: width of every vector", 0,
+                        0 },
+    [VAR_KNOB_SCHEDULE] = { 's', "schedule", "",
+                            "where loads sit: 0 = ahead of the MACs, 1 = spread between them", 0,
+                            0 },
+    [VAR_KNOB_ORDER] = { 'o', "order", "", "driver: 0 = panels outside, 1 = rows outside", 1, 0 },
+};
+
+#define GEMM (1u << KRN_FAMILY_GEMM | 1u << KRN_FAMILY_IGEMM)
+#define DW (1u << KRN_FAMILY_DW)
+#define PEAK (1u << KRN_FAMILY_PEAK)
+/* clang-format off */
+#define AXIS(...) { sizeof((uint16_t[]){ __VA_ARGS__ }) / sizeof(uint16_t), { __VA_ARGS__ } }
+#define NONE { 0, { 0 } }
+/* Knobs in table order, as in a name. */
+#define GEMM_AXES(m, n, k, u, a, b, l, s) \
+    { AXIS m, AXIS n, AXIS k, AXIS u, AXIS a, AXIS b, AXIS l, AXIS s, AXIS(0, 1) }
+#define DW_AXES(m, n, k, u, l, s) \
+    { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS l, AXIS s, NONE }
+#define PEAK_AXES(u, l) { NONE, NONE, NONE, AXIS u, NONE, NONE, AXIS l, NONE, NONE }
+/* clang-format on */
+
+/* One row per code scheme. A point whose registers do not suffice is refused by the emitter. */
+const struct var_domain var_domains[] = {
+    { KRN_ISA_C, GEMM, 1, 0, 0,
+      GEMM_AXES((1, 2, 4, 6), (4, 8, 16), (1, 2, 4), (1, 2), (0), (0), (8), (0)) },
+    { KRN_ISA_C, DW, 1, 0, 0, DW_AXES((1, 2), (1, 4, 8, 16), (1), (1, 3), (8), (0)) },
+    { KRN_ISA_C, PEAK, 1, 0, 1, PEAK_AXES((32), (8)) },
+};
+const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
+
+/* clang-format off */
+#define GEMM_ROW(isa, columns, rows, ...) \
+    { isa, KRN_FAMILY_GEMM, columns, rows, { __VA_ARGS__ } }, \
+    { isa, KRN_FAMILY_IGEMM, columns, rows, { __VA_ARGS__ } }
+#define DW_ROW(isa, channels, m, n, k, u, l, s) \
+    { isa, KRN_FAMILY_DW, channels, 0, { m, n, k, u, 0, 0, l, s, 0 } }
+#define PEAK_ROW(isa, u, l) { isa, KRN_FAMILY_PEAK, 0, 0, { 0, 0, 0, u, 0, 0, l, 0, 0 } }
+/* clang-format on */
+
+/* First fitting row wins. Also the kernels that are built in. */
+const struct var_default_row var_defaults[] = {
+    GEMM_ROW(KRN_ISA_C, 0, 1, 1, 16, 1, 1, 0, 0, 8, 0, 0),
+    GEMM_ROW(KRN_ISA_C, 0, 0, 4, 8, 1, 2, 0, 0, 8, 0, 0),
+    DW_ROW(KRN_ISA_C, 16, 1, 16, 1, 1, 8, 0),
+    DW_ROW(KRN_ISA_C, 0, 1, 1, 1, 1, 8, 0),
+    PEAK_ROW(KRN_ISA_C, 32, 8),
+};
+const size_t var_default_count = sizeof(var_defaults) / sizeof(var_defaults[0]);
+
+static int axis_holds(const struct var_axis *axis, int value, int absent)
+{
+    if (axis->count == 0)
+        return value == absent;
+    for (int i = 0; i < axis->count; i++)
+        if (axis->value[i] == value)
+            return 1;
+    return 0;
+}
+
+/* The first knob of `v` outside the domain, or VAR_KNOB_COUNT. */
+static int knob_outside(const struct var_domain *domain, const struct var_variant *v)
+{
+    int i = 0;
+    while (i < VAR_KNOB_COUNT &&
+           axis_holds(&domain->axis[i], v->knob[i],
+                      var_knobs[i].is_driver ? var_knobs[i].default_value : 0))
+        i++;
+    return i;
+}
+
+const struct var_domain *var_domain_find(const struct var_variant *v, char *err, size_t err_bytes)
+{
+    int furthest = -1;
+    for (size_t i = 0; i < var_domain_count; i++) {
+        const struct var_domain *domain = &var_domains[i];
+        if (domain->isa != v->isa || !(domain->families & 1u << v->family))
+            continue;
+        int outside = knob_outside(domain, v);
+        if (outside == VAR_KNOB_COUNT)
+            return domain;
+        furthest = outside > furthest ? outside : furthest;
+    }
+    if (furthest < 0)
+        snprintf(err, err_bytes, "the level has no kernels of this family");
+    else
+        snprintf(err, err_bytes, "%s (%c) is not offered with the value %d here",
+                 var_knobs[furthest].name, var_knobs[furthest].letter, v->knob[furthest]);
+    return NULL;
+}

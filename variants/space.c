@@ -1,0 +1,188 @@
+/* The space of variants: which points there are, which are worth trying, and the plain choice. */
+#include "variants/variant_int.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+void var_space_init(struct var_space *space, uint32_t isas, const struct krn_problem *problem)
+{
+    *space = (struct var_space) { .isas = isas, .problem = problem };
+}
+
+/* Points of one family of a domain. */
+static uint64_t domain_points(const struct var_domain *domain)
+{
+    uint64_t points = 1;
+    for (int i = 0; i < VAR_KNOB_COUNT; i++)
+        points *= domain->axis[i].count ? domain->axis[i].count : 1;
+    return points;
+}
+
+/* The point at `index` of one family of a domain; the last knob runs fastest. */
+static void domain_point(const struct var_domain *domain, enum krn_family family, uint64_t index,
+                         struct var_variant *out)
+{
+    *out = (struct var_variant) { .isa = domain->isa, .family = family };
+    for (int i = VAR_KNOB_COUNT - 1; i >= 0; i--) {
+        const struct var_axis *axis = &domain->axis[i];
+        if (axis->count == 0) {
+            out->knob[i] = var_knobs[i].is_driver ? var_knobs[i].default_value : 0;
+            continue;
+        }
+        out->knob[i] = axis->value[index % axis->count];
+        index /= axis->count;
+    }
+}
+
+/* The point at `position` of the whole space (PEAK left out), or 0 behind its end. */
+static int space_point(uint64_t position, struct var_variant *out)
+{
+    for (size_t d = 0; d < var_domain_count; d++) {
+        uint64_t points = domain_points(&var_domains[d]);
+        for (int family = 0; family < KRN_FAMILY_PEAK; family++) {
+            if (!(var_domains[d].families & 1u << family))
+                continue;
+            if (position < points) {
+                domain_point(&var_domains[d], (enum krn_family)family, position, out);
+                return 1;
+            }
+            position -= points;
+        }
+    }
+    return 0;
+}
+
+void var_default_variant(const struct var_default_row *row, struct var_variant *out)
+{
+    *out = (struct var_variant) { .isa = row->isa, .family = row->family };
+    memcpy(out->knob, row->knob, sizeof(out->knob));
+}
+
+/* ---- What a problem asks for */
+
+struct demand {
+    uint32_t families, tuned; /* bit sets: computable at all; whose whole space is worth it */
+    int64_t rows;             /* of one GEMM, or pixels of an output row */
+    int columns;              /* output channels of a group; DW: channels */
+};
+
+static struct demand demand_of(const struct krn_problem *p)
+{
+    struct demand d = { 0 };
+    if (krn_problem_is_depthwise(p)) {
+        d.families = d.tuned = 1u << KRN_FAMILY_DW;
+        d.rows = p->ow;
+        d.columns = p->oc;
+        return d;
+    }
+    d.families = 1u << KRN_FAMILY_GEMM | 1u << KRN_FAMILY_IGEMM;
+    d.tuned = 1u << (krn_problem_is_pointwise(p) ? KRN_FAMILY_GEMM : KRN_FAMILY_IGEMM);
+    d.rows = (int64_t)p->n * p->oh * p->ow;
+    d.columns = p->oc / p->groups;
+    return d;
+}
+
+/* The smallest value of the axis that holds `wanted`, or its largest. */
+static int axis_ceiling(const struct var_axis *axis, int64_t wanted)
+{
+    for (int i = 0; i < axis->count; i++)
+        if (axis->value[i] >= wanted)
+            return axis->value[i];
+    return axis->value[axis->count - 1];
+}
+
+static int tile_fits(const struct var_variant *v, const struct demand *demand)
+{
+    const struct var_domain *domain = var_domain_find(v, NULL, 0);
+    int nr = v->knob[VAR_KNOB_NR];
+    if (!domain || v->knob[VAR_KNOB_MR] > axis_ceiling(&domain->axis[VAR_KNOB_MR], demand->rows))
+        return 0;
+    if (v->family == KRN_FAMILY_DW)
+        return nr == 1 || nr <= demand->columns;
+    return nr <= axis_ceiling(&domain->axis[VAR_KNOB_NR], demand->columns);
+}
+
+/* Whether the point differs from a plain choice only in the knobs of the bit set `free_knobs`. */
+static int near_default(const struct var_variant *v, uint32_t free_knobs)
+{
+    for (size_t i = 0; i < var_default_count; i++) {
+        const struct var_default_row *row = &var_defaults[i];
+        if (row->isa != v->isa || row->family != v->family)
+            continue;
+        int same = 1;
+        for (int k = 0; k < VAR_KNOB_COUNT; k++)
+            same &= v->knob[k] == row->knob[k] || (free_knobs & 1u << k);
+        if (same)
+            return 1;
+    }
+    return 0;
+}
+
+/* Tile, unroll, load width and schedule are tried in every combination; prefetch distances and the
+ * order of the driver around the plain choices only, one group at a time. */
+static int worth_trying(const struct var_variant *v, const struct demand *demand)
+{
+    const uint32_t prefetch = 1u << VAR_KNOB_PREFETCH_A | 1u << VAR_KNOB_PREFETCH_B;
+    const uint32_t order = 1u << VAR_KNOB_ORDER;
+    if (!(demand->families & 1u << v->family) || !tile_fits(v, demand))
+        return 0;
+    if (!(demand->tuned & 1u << v->family))
+        return near_default(v, 0);
+    if (v->knob[VAR_KNOB_PREFETCH_A] || v->knob[VAR_KNOB_PREFETCH_B])
+        return near_default(v, prefetch);
+    if (v->knob[VAR_KNOB_ORDER] != var_knobs[VAR_KNOB_ORDER].default_value)
+        return near_default(v, order | 1u << VAR_KNOB_UNROLL);
+    return 1;
+}
+
+int var_space_next(struct var_space *space, struct var_variant *out)
+{
+    struct demand demand = { 0 };
+    if (space->problem)
+        demand = demand_of(space->problem);
+    while (space_point(space->next, out)) {
+        space->next++;
+        if (!(space->isas & 1u << out->isa))
+            continue;
+        if (space->problem && !worth_trying(out, &demand))
+            continue;
+        if (var_feasible(out, NULL, 0) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+static int row_fits(const struct var_default_row *row, const struct demand *demand,
+                    enum krn_family family)
+{
+    return row->family == family && demand->columns >= row->min_columns &&
+           (row->max_rows == 0 || demand->rows <= row->max_rows);
+}
+
+int var_default(enum krn_isa isa, const struct krn_problem *problem, struct var_variant *out)
+{
+    struct demand demand = demand_of(problem);
+    int family = 0;
+    while (!(demand.tuned & 1u << family))
+        family++;
+    for (size_t i = 0; i < var_default_count; i++) {
+        if (var_defaults[i].isa == isa &&
+            row_fits(&var_defaults[i], &demand, (enum krn_family)family)) {
+            var_default_variant(&var_defaults[i], out);
+            return 0;
+        }
+    }
+    return -ENOTSUP;
+}
+
+int var_peak(enum krn_isa isa, struct var_variant *out)
+{
+    for (size_t i = 0; i < var_default_count; i++) {
+        if (var_defaults[i].isa == isa && var_defaults[i].family == KRN_FAMILY_PEAK) {
+            var_default_variant(&var_defaults[i], out);
+            return 0;
+        }
+    }
+    return -ENOTSUP;
+}

@@ -1,0 +1,53 @@
+/* What the files of variants/ share: the table of domains, the emitters behind var_generate(). */
+#ifndef QUERN_VARIANTS_VARIANT_INT_H
+#define QUERN_VARIANTS_VARIANT_INT_H
+
+#include "variants/variant.h"
+
+enum { VAR_AXIS_MAX = 10 };
+
+/* The values that a knob may take, ascending. count == 0: the family has not the knob. */
+struct var_axis {
+    uint8_t count;
+    uint16_t value[VAR_AXIS_MAX];
+};
+
+/* One code scheme of an ISA level: which knob values it offers and what a driver must know of it.
+ * A variant belongs to the one domain whose axes hold all its values. */
+struct var_domain {
+    enum krn_isa isa;
+    uint32_t families; /* bit set of 1u << enum krn_family */
+    uint8_t w_bytes, a_bias;
+    uint16_t peak_macs; /* PEAK: multiply-accumulates per step of the unroll knob */
+    struct var_axis axis[VAR_KNOB_COUNT];
+};
+extern const struct var_domain var_domains[];
+extern const size_t var_domain_count;
+
+/* The domain of `v`, or NULL with the offending knob in err (err may be NULL). */
+const struct var_domain *var_domain_find(const struct var_variant *v, char *err, size_t err_bytes);
+
+/* The plain choices, in the order in which var_default() tries them. */
+struct var_default_row {
+    enum krn_isa isa;
+    enum krn_family family;
+    int min_columns; /* least output channels of a group (DW: channels) for which it is taken */
+    int max_rows;    /* most output rows for which it is taken, 0 = any */
+    int knob[VAR_KNOB_COUNT];
+};
+extern const struct var_default_row var_defaults[];
+extern const size_t var_default_count;
+
+void var_default_variant(const struct var_default_row *row, struct var_variant *out);
+
+/* Writes the micro-kernel of a feasible variant; out == NULL only asks whether it can be made.
+ * 0, -ENOTSUP and the reason, -ENOMEM. */
+typedef int var_emit_fn(const struct var_variant *v, struct var_text *out, char *err,
+                        size_t err_bytes);
+var_emit_fn var_emit_c;
+
+/* The first comment line of every kernel. */
+void var_text_banner(struct var_text *out, const char *open, const struct var_variant *v,
+                     const char *close);
+
+#endif
