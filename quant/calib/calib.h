@@ -1,9 +1,11 @@
-/* Choosing a clipping threshold for a tensor from a histogram of its magnitudes. Pure arithmetic: no
- * graph, no files.
+/* Choosing a clipping threshold for a tensor from a histogram of its magnitudes. Pure arithmetic:
+ * no graph, no files.
  *
- *     qnt_histogram_range() on every image -> qnt_histogram_count() on every image -> qnt_threshold()
- * Memory does not depend on the number of images. Exact zeros are left out of the bins: they quantise
- * without error, and counting them ruins KL. */
+ *     qnt_histogram_range() on every image -> qnt_histogram_count() on every image
+ *         -> qnt_threshold()
+ *
+ * Memory does not depend on the number of images. Exact zeros are left out of the bins: they
+ * quantise without error, and counting them ruins KL. */
 #ifndef QUERN_QUANT_CALIB_H
 #define QUERN_QUANT_CALIB_H
 
@@ -11,41 +13,66 @@
 #include <stdint.h>
 
 #define QNT_BINS 2048
+#define QNT_LEVELS 127 /* largest magnitude of a quantised activation */
 
 struct qnt_histogram {
-    float absmax;     /* of all values seen by qnt_histogram_range() */
-    float min, max;
-    uint64_t zeros, total;
-    uint64_t bin[QNT_BINS]; /* bin i holds |x| in (i, i + 1] * absmax / QNT_BINS */
+    float absmax;          /* of all values seen by qnt_histogram_range() */
+    float min, max;        /* of the same; 0 and 0 before the first value */
+    int seen;              /* min and max are of values */
+    uint64_t zeros, total; /* of the values seen by qnt_histogram_count() */
+    uint64_t nonfinite; /* infinities and NaNs seen by qnt_histogram_range(); in no other figure */
+    uint64_t bin[QNT_BINS]; /* bin i holds |x| in [i, i + 1) * absmax / QNT_BINS, the last one
+                               absmax too */
 };
 
 void qnt_histogram_init(struct qnt_histogram *h);
-void qnt_histogram_range(struct qnt_histogram *h, const float *values, size_t count); /* first pass */
-void qnt_histogram_count(struct qnt_histogram *h, const float *values, size_t count); /* second pass */
+/* First pass. */
+void qnt_histogram_range(struct qnt_histogram *h, const float *values, size_t count);
+/* Second pass, over the same values: |x| > absmax falls into the last bin. */
+void qnt_histogram_count(struct qnt_histogram *h, const float *values, size_t count);
 
 enum qnt_method {
-    QNT_METHOD_AUTO, /* the default: the candidate of the others that loses least (squared error over the histogram) */
+    QNT_METHOD_AUTO, /* the default: of all others the one with the least squared error */
     QNT_METHOD_MAX,
-    QNT_METHOD_PERCENTILE,
+    QNT_METHOD_PERCENTILE,       /* 99.99 */
+    QNT_METHOD_PERCENTILE_99999, /* 99.999 */
     QNT_METHOD_MSE,
-    QNT_METHOD_KL,      /* as NVIDIA describes it, zeros left out, guarded (see docs) */
-    QNT_METHOD_KL_NCNN, /* ncnn2table's arithmetic, threshold for threshold */
+    QNT_METHOD_KL,      /* as NVIDIA describes it, zeros left out, guarded by qnt_is_sound() */
+    QNT_METHOD_KL_NCNN, /* ncnn2table, threshold for threshold: never overruled, only flagged */
     QNT_METHOD_COUNT
 };
-struct qnt_method_info {
-    const char *name, *meaning;
-};
-extern const struct qnt_method_info qnt_methods[QNT_METHOD_COUNT];
 
 struct qnt_threshold {
     float threshold;      /* |x| above it is clipped; > 0 */
     enum qnt_method used; /* what AUTO chose, else the method */
     double divergence;    /* KL in nats for the KL methods, else 0 */
-    double mse;           /* expected squared error of 8-bit quantisation at this threshold, over the non-zero values */
-    double clipped;       /* share of the non-zero values above it */
-    int suspicious;       /* it clips more than a sound threshold would: the caller warns, with the layer */
+    double mse; /* expected squared error of 8 bits at this threshold, of the non-zero values */
+    double best_mse; /* the least that any threshold reaches on this histogram */
+    double clipped;  /* share of the non-zero values above it */
+    int suspicious;  /* unsound, or KL's own choice was and got overruled: the caller warns */
 };
-/* A histogram without values gives threshold 1. Deterministic. */
-void qnt_threshold(const struct qnt_histogram *h, enum qnt_method method, struct qnt_threshold *out);
+
+/* A threshold is sound if it clips at most QNT_CLIPPED_MAX of the non-zero values and its squared
+ * error is at most QNT_MSE_RATIO_MAX times the best: 4 is one of the 8 bits lost. KL looks at the
+ * shape of the distribution alone; on a spiky one it gladly puts the threshold on a spike and clips
+ * all above. */
+#define QNT_CLIPPED_MAX 0.01
+#define QNT_MSE_RATIO_MAX 4.0
+int qnt_is_sound(const struct qnt_threshold *t);
+
+/* One row per method: adding one is adding a row (threshold.c) and its name above. */
+struct qnt_search;
+struct qnt_method_info {
+    const char *name, *meaning;
+    /* Sets threshold, and what else the method knows of divergence, used and suspicious. The
+     * histogram has non-zero values. */
+    void (*find)(const struct qnt_search *search, struct qnt_threshold *out);
+};
+extern const struct qnt_method_info qnt_methods[QNT_METHOD_COUNT];
+int qnt_method_find(const char *name); /* enum qnt_method, or -1 */
+
+/* A histogram without non-zero values gives threshold 1, errors 0. Deterministic. */
+void qnt_threshold(const struct qnt_histogram *h, enum qnt_method method,
+                   struct qnt_threshold *out);
 
 #endif

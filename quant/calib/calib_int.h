@@ -1,0 +1,34 @@
+/* What the methods share: the figures that every candidate is judged by, computed once. */
+#ifndef QUERN_QUANT_CALIB_INT_H
+#define QUERN_QUANT_CALIB_INT_H
+
+#include "quant/calib/calib.h"
+
+/* Smallest thresholds that are tried, in bins. MSE: below, the steps are finer than the assumption
+ * of an even spread inside a bin can bear. KL: one bin for each level of |x|. */
+#define QNT_FIRST_MSE 8
+#define QNT_FIRST_KL 128
+
+struct qnt_search {
+    const struct qnt_histogram *h;
+    double width;               /* of a bin */
+    double count;               /* non-zero values */
+    double best_mse;            /* least of mse[] */
+    int best;                   /* the threshold, in bins, that has it */
+    double mse[QNT_BINS + 1];   /* [t]: expected squared error at t >= QNT_FIRST_MSE bins */
+    double above[QNT_BINS + 1]; /* [t]: share of the non-zero values in bins >= t */
+};
+
+/* Expected squared error at a threshold of `bins` bins, in squared bins, values being spread evenly
+ * inside each bin. */
+double qnt_mse_in_bins(const struct qnt_histogram *h, double bins);
+
+void qnt_find_auto(const struct qnt_search *search, struct qnt_threshold *out);
+void qnt_find_max(const struct qnt_search *search, struct qnt_threshold *out);
+void qnt_find_percentile(const struct qnt_search *search, struct qnt_threshold *out);
+void qnt_find_percentile_99999(const struct qnt_search *search, struct qnt_threshold *out);
+void qnt_find_mse(const struct qnt_search *search, struct qnt_threshold *out);
+void qnt_find_kl(const struct qnt_search *search, struct qnt_threshold *out);
+void qnt_find_kl_ncnn(const struct qnt_search *search, struct qnt_threshold *out);
+
+#endif

@@ -1,0 +1,82 @@
+#include "quant/calib/calib_int.h"
+
+#include <string.h>
+
+const struct qnt_method_info qnt_methods[QNT_METHOD_COUNT] = {
+    [QNT_METHOD_AUTO] = { "auto", "whichever of the others has the least squared error",
+                          qnt_find_auto },
+    [QNT_METHOD_MAX] = { "max", "the largest magnitude: nothing is clipped", qnt_find_max },
+    [QNT_METHOD_PERCENTILE] = { "percentile", "clips 0.01 % of the non-zero values",
+                                qnt_find_percentile },
+    [QNT_METHOD_PERCENTILE_99999] = { "percentile-99.999", "clips 0.001 % of the non-zero values",
+                                      qnt_find_percentile_99999 },
+    [QNT_METHOD_MSE] = { "mse", "least squared error over the histogram", qnt_find_mse },
+    [QNT_METHOD_KL] = { "kl", "least KL divergence, as NVIDIA describes it, among sound thresholds",
+                        qnt_find_kl },
+    [QNT_METHOD_KL_NCNN] = { "kl-ncnn",
+                             "the threshold of ncnn2table's method=kl, whatever it clips",
+                             qnt_find_kl_ncnn },
+};
+
+int qnt_method_find(const char *name)
+{
+    for (int m = 0; m < QNT_METHOD_COUNT; m++)
+        if (strcmp(qnt_methods[m].name, name) == 0)
+            return m;
+    return -1;
+}
+
+int qnt_is_sound(const struct qnt_threshold *t)
+{
+    return t->clipped <= QNT_CLIPPED_MAX && t->mse <= QNT_MSE_RATIO_MAX * t->best_mse;
+}
+
+static void prepare(struct qnt_search *search)
+{
+    const struct qnt_histogram *h = search->h;
+    uint64_t above = 0;
+
+    search->width = (double)h->absmax / QNT_BINS;
+    search->above[QNT_BINS] = 0;
+    for (int t = QNT_BINS - 1; t >= 0; t--) {
+        above += h->bin[t];
+        search->above[t] = (double)above / search->count;
+    }
+    search->best = QNT_BINS;
+    search->best_mse = -1;
+    for (int t = QNT_BINS; t >= QNT_FIRST_MSE; t--) { /* downwards: of equals the widest */
+        search->mse[t] = qnt_mse_in_bins(h, t) * search->width * search->width;
+        if (search->best_mse >= 0 && search->mse[t] >= search->best_mse)
+            continue;
+        search->best_mse = search->mse[t];
+        search->best = t;
+    }
+}
+
+/* Share of the non-zero values above `bins` bins, evenly spread inside each bin. */
+static double clipped_share(const struct qnt_search *search, double bins)
+{
+    if (bins >= QNT_BINS)
+        return 0;
+    int t = (int)bins;
+    double inside = search->above[t] - search->above[t + 1];
+    return search->above[t + 1] + inside * (t + 1 - bins);
+}
+
+void qnt_threshold(const struct qnt_histogram *h, enum qnt_method method, struct qnt_threshold *out)
+{
+    struct qnt_search search = { .h = h };
+
+    *out = (struct qnt_threshold){ .threshold = 1, .used = method };
+    for (int i = 0; i < QNT_BINS; i++)
+        search.count += (double)h->bin[i];
+    if (search.count == 0 || h->absmax < 1e-30f) /* 127 / threshold must stay finite */
+        return;
+    prepare(&search);
+    qnt_methods[method].find(&search, out);
+    double bins = out->threshold / search.width;
+    out->mse = qnt_mse_in_bins(h, bins) * search.width * search.width;
+    out->best_mse = search.best_mse < out->mse ? search.best_mse : out->mse;
+    out->clipped = clipped_share(&search, bins);
+    out->suspicious |= !qnt_is_sound(out);
+}
