@@ -79,8 +79,6 @@ static int judge(struct pdb *db, const struct identity *id, int newest)
 static int explain_open(struct pdb *db)
 {
     struct stat st;
-    if (stat(db->path, &st) == 0 && S_ISDIR(st.st_mode))
-        return pdb_fail(db, -EISDIR, "%s: it is a folder; give the name of a file", db->path);
     if (stat(db->path, &st) != 0 && errno == ENOENT && db->mode == PDB_READ)
         return pdb_fail(db, -ENOENT, "%s: no such file; a sweep creates it", db->path);
 
@@ -148,6 +146,9 @@ static int open_with_flags(struct pdb *db, const char *query, int flags)
 
 static int open_file(struct pdb *db)
 {
+    struct stat st;
+    if (stat(db->path, &st) == 0 && S_ISDIR(st.st_mode))
+        return pdb_fail(db, -EISDIR, "%s: it is a folder; give the name of a file", db->path);
     int flags = db->mode == PDB_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
                                       : SQLITE_OPEN_READONLY;
     int code = open_with_flags(db, "", flags);
@@ -169,24 +170,6 @@ static int open_file(struct pdb *db)
     return 0;
 }
 
-/* A file that was cut off is found out at once, not at the first query that reaches the missing end. */
-static int check_length(struct pdb *db)
-{
-    int64_t pages = 0, page_bytes = 0;
-    struct stat st;
-    int result = pdb_query(db, "PRAGMA page_count", NULL, 0, store_int, &pages);
-    if (result == 0)
-        result = pdb_query(db, "PRAGMA page_size", NULL, 0, store_int, &page_bytes);
-    if (result != 0 || wal_bytes(db) > 0 || stat(db->path, &st) != 0)
-        return result;
-    if ((int64_t)st.st_size < pages * page_bytes)
-        return pdb_fail(db, -EBADMSG,
-                        "%s: the file is cut off: %lld of %lld bytes; restore a copy, or save what is "
-                        "readable with: sqlite3 FILE .recover",
-                        db->path, (long long)st.st_size, (long long)(pages * page_bytes));
-    return 0;
-}
-
 static int report_orphan(sqlite3_stmt *stmt, void *user)
 {
     struct pdb *db = user;
@@ -196,6 +179,7 @@ static int report_orphan(sqlite3_stmt *stmt, void *user)
 
 static int exec(struct pdb *db, const char *sql, const char *doing)
 {
+    errno = 0;
     if (sqlite3_exec(db->sql, sql, NULL, NULL, NULL) == SQLITE_OK)
         return 0;
     return pdb_fail_sqlite(db, doing);
@@ -276,8 +260,6 @@ int pdb_open_with(const char *path, enum pdb_mode mode, const struct pdb_migrati
         result = identify(db, &id);
     if (result == 0)
         result = judge(db, &id, list[count - 1].version);
-    if (result == 0)
-        result = check_length(db);
     if (result == 0 && mode == PDB_WRITE)
         result = prepare_for_writing(db, &id, list, count);
     return result;

@@ -22,8 +22,7 @@ int pdb_fail(struct pdb *db, int error, const char *format, ...)
     return error;
 }
 
-/* What a result code of SQLite means to a user. `code` is primary or extended; the extended one is
- * looked for first. */
+/* What a primary result code of SQLite means to a user. */
 struct meaning {
     int code, error;
     const char *sentence;
@@ -32,7 +31,7 @@ struct meaning {
 static const struct meaning meanings[] = {
     {SQLITE_NOTADB, -ENOTSUP, "it is not a Quern database; give another file name"},
     {SQLITE_CORRUPT, -EBADMSG,
-     "the file is damaged; restore a copy, or save what is readable with: sqlite3 FILE .recover"},
+     "the file is damaged or cut off; restore a copy, or save what is left with: sqlite3 FILE .recover"},
     {SQLITE_FULL, -ENOSPC, "the disk is full; free some space and repeat"},
     {SQLITE_READONLY, -EROFS,
      "the file or its folder is read-only; make both writable or give another file name"},
@@ -55,18 +54,17 @@ static const struct meaning *meaning_of(int code)
     return NULL;
 }
 
-/* A quota and a limit on the size of files look like an I/O error to SQLite. */
-static int is_full(struct pdb *db, int code)
+/* A quota and a limit on the size of files look like an I/O error to SQLite, which then forgets why. */
+static int is_full(int code, int system_error)
 {
-    int system_error = sqlite3_system_errno(db->sql);
     return (code & 0xff) == SQLITE_IOERR &&
            (system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG);
 }
 
 int pdb_fail_sqlite(struct pdb *db, const char *doing)
 {
-    int code = sqlite3_extended_errcode(db->sql);
-    const struct meaning *m = meaning_of(is_full(db, code) ? SQLITE_FULL : code);
+    int system_error = errno, code = sqlite3_extended_errcode(db->sql);
+    const struct meaning *m = meaning_of(is_full(code, system_error) ? SQLITE_FULL : code);
     int lost = db->is_writing && sqlite3_get_autocommit(db->sql);
     if (lost) /* SQLite rolled back by itself */
         db->is_writing = 0;

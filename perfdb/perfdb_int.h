@@ -32,6 +32,7 @@ enum pdb_stmt {
     PDB_STMT_MEASUREMENT_FIND,
     PDB_STMT_MEASUREMENT_ADD,
     PDB_STMT_PROOF_ADD,
+    PDB_STMT_SAMPLE_NEXT,
     PDB_STMT_SAMPLE_ADD,
     PDB_STMT_EVENT_FIND,
     PDB_STMT_EVENT_ADD,
@@ -51,7 +52,8 @@ struct pdb {
 
 /* Sets the sentence and returns `error`. */
 int pdb_fail(struct pdb *db, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* The same for the last failure of SQLite: `doing` is what was attempted ("write a sample"). */
+/* The same for the last failure of SQLite: `doing` is what was attempted ("write a sample"). Looks at
+ * errno too: whoever writes sets it to 0 before. */
 int pdb_fail_sqlite(struct pdb *db, const char *doing);
 
 /* One parameter of a statement. */

@@ -53,17 +53,17 @@ static const char *const statements[PDB_STMT_COUNT] = {
         "INSERT INTO proof (measurement_id, sequence, outcome, stage, signal, seed, checks, detail)"
         " VALUES (?1, (SELECT coalesce(max(sequence) + 1, 0) FROM proof WHERE measurement_id = ?1),"
         " ?2, ?3, ?4, ?5, ?6, ?7)",
+    [PDB_STMT_SAMPLE_NEXT] =
+        "SELECT coalesce(max(sequence) + 1, 0) FROM sample WHERE measurement_id = ?1",
     [PDB_STMT_SAMPLE_ADD] =
         "INSERT INTO sample (measurement_id, sequence, round, position, calls, time_ns, overhead_ns,"
         " freq_khz, temp_mc, migrations, context_switches, outcome, detail)"
-        " VALUES (?1, (SELECT coalesce(max(sequence) + 1, 0) FROM sample WHERE measurement_id = ?1),"
-        " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     [PDB_STMT_EVENT_FIND] = "SELECT id FROM event WHERE name = ?1",
     [PDB_STMT_EVENT_ADD] = "INSERT INTO event (name) VALUES (?1)",
-    [PDB_STMT_COUNTER_ADD] = /* of the sample that was just added */
+    [PDB_STMT_COUNTER_ADD] =
         "INSERT INTO counter (measurement_id, sequence, event_id, value, enabled_ns, running_ns)"
-        " VALUES (?1, (SELECT max(sequence) FROM sample WHERE measurement_id = ?1),"
-        " ?2, ?3, ?4, ?5)",
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [PDB_STMT_PEAK_ADD] =
         "INSERT INTO peak (run_id, kernel_name, sequence, isa, macs_per_s)"
         " VALUES (?1, ?2, (SELECT coalesce(max(sequence) + 1, 0) FROM peak WHERE run_id = ?1"
@@ -77,6 +77,7 @@ static int execute(struct pdb *db, enum pdb_stmt which, const struct pdb_value *
     static const unsigned flags = SQLITE_PREPARE_PERSISTENT;
     sqlite3_stmt **stmt = &db->stmt[which];
     int code = SQLITE_OK, result = 0;
+    errno = 0;
     if (!*stmt)
         code = sqlite3_prepare_v3(db->sql, statements[which], -1, flags, stmt, NULL);
     if (code == SQLITE_OK)
@@ -277,23 +278,30 @@ int pdb_proof(struct pdb *db, int64_t measurement_id, const struct hrn_proof *p)
     return call_end(db, execute(db, PDB_STMT_PROOF_ADD, row, PDB_COUNT(row), NULL));
 }
 
-static int counter_add(struct pdb *db, int64_t measurement_id, const struct hrn_counter *c)
+static int counter_add(struct pdb *db, int64_t measurement_id, int64_t sequence,
+                       const struct hrn_counter *c)
 {
     int64_t event_id;
     const struct pdb_value event[] = {pdb_chars(c->event, sizeof c->event)};
     int result = intern(db, PDB_STMT_EVENT_FIND, PDB_STMT_EVENT_ADD, event, 1, &event_id);
     if (result < 0)
         return result;
-    const struct pdb_value row[] = {pdb_int(measurement_id), pdb_int(event_id), pdb_int(c->value),
-                                    pdb_int(c->enabled_ns), pdb_int(c->running_ns)};
+    const struct pdb_value row[] = {pdb_int(measurement_id), pdb_int(sequence),
+                                    pdb_int(event_id),       pdb_int(c->value),
+                                    pdb_int(c->enabled_ns),  pdb_int(c->running_ns)};
     return execute(db, PDB_STMT_COUNTER_ADD, row, PDB_COUNT(row), NULL);
 }
 
-int pdb_sample(struct pdb *db, int64_t measurement_id, const struct hrn_sample *s,
-               const struct hrn_counter *counters, size_t counter_count)
+static int sample_add(struct pdb *db, int64_t measurement_id, const struct hrn_sample *s,
+                      int64_t *sequence)
 {
+    const struct pdb_value key = pdb_int(measurement_id);
+    int result = execute(db, PDB_STMT_SAMPLE_NEXT, &key, 1, sequence);
+    if (result < 0)
+        return result;
     const struct pdb_value row[] = {
-        pdb_int(measurement_id),
+        key,
+        pdb_int(*sequence),
         pdb_int(s->round),
         pdb_int(s->position),
         pdb_int(s->calls),
@@ -306,12 +314,19 @@ int pdb_sample(struct pdb *db, int64_t measurement_id, const struct hrn_sample *
         pdb_int(s->outcome),
         pdb_chars(s->detail, sizeof s->detail),
     };
+    return execute(db, PDB_STMT_SAMPLE_ADD, row, PDB_COUNT(row), NULL);
+}
+
+int pdb_sample(struct pdb *db, int64_t measurement_id, const struct hrn_sample *sample,
+               const struct hrn_counter *counters, size_t counter_count)
+{
+    int64_t sequence = 0;
     int result = call_begin(db);
     if (result < 0)
         return result;
-    result = execute(db, PDB_STMT_SAMPLE_ADD, row, PDB_COUNT(row), NULL);
+    result = sample_add(db, measurement_id, sample, &sequence);
     for (size_t i = 0; i < counter_count && result >= 0; i++)
-        result = counter_add(db, measurement_id, &counters[i]);
+        result = counter_add(db, measurement_id, sequence, &counters[i]);
     return call_end(db, result);
 }
 

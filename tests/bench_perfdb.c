@@ -1,0 +1,144 @@
+/* How fast perfdb takes samples and answers a report's queries: not a test, it prints figures.
+ *
+ *     bench_perfdb [SAMPLES]      default 300000; with 10000000 the file takes about 1 GB
+ * Samples come as a sweep gives them: rounds over all variants, some with counters. */
+#include "perfdb/perfdb.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { VARIANTS = 500, PROBLEMS = 20, COUNTERS = 6, COMMIT_EVERY = 500 };
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void require(struct pdb *db, int result)
+{
+    if (result < 0) {
+        fprintf(stderr, "bench_perfdb: %s\n", pdb_errmsg(db));
+        exit(1);
+    }
+}
+
+static void problem_name(int problem, char out[32])
+{
+    snprintf(out, 32, "ic%dih14oc64kh3ph1", 8 + problem);
+}
+
+static void add_measurements(struct pdb *db, int64_t run_id, int64_t ids[PROBLEMS][VARIANTS])
+{
+    const struct hrn_proof proof = {.outcome = HRN_OK, .stage = HRN_STAGE_PROVE};
+    for (int p = 0; p < PROBLEMS; p++)
+        for (int v = 0; v < VARIANTS; v++) {
+            char problem[32], name[32];
+            problem_name(p, problem);
+            snprintf(name, sizeof name, "variant_%d", v);
+            const struct pdb_variant variant = {.name = name, .isa = "dotprod"};
+            require(db, pdb_run_problem(db, run_id, problem, problem, "net", p, 1, 1));
+            require(db, pdb_measurement(db, run_id, problem, &variant, &ids[p][v]));
+            require(db, pdb_proof(db, ids[p][v], &proof));
+        }
+    require(db, pdb_commit(db));
+}
+
+/* Returns samples per second, commits included. */
+static double add_samples(struct pdb *db, int64_t ids[PROBLEMS][VARIANTS], long samples, size_t counters)
+{
+    static const struct hrn_counter events[COUNTERS] = {
+        {"CPU_CYCLES", 1000000, 9, 9},      {"INST_RETIRED", 3000000, 9, 9},
+        {"L1D_CACHE_REFILL", 1000, 9, 9},   {"L2D_CACHE_REFILL", 100, 9, 9},
+        {"STALL_BACKEND", 100000, 9, 9},    {"BR_MIS_PRED", 10, 9, 9},
+    };
+    struct hrn_sample sample = {.calls = 10, .time_ns = 1234567, .overhead_ns = 30, .freq_khz = 2400000,
+                                .temp_mc = 41500};
+    double begin_s = now_s();
+    const long rounds = samples / (PROBLEMS * VARIANTS);
+    long done = 0;
+    for (int p = 0; p < PROBLEMS; p++)
+        for (long r = 0; r < rounds; r++)
+            for (int v = 0; v < VARIANTS; v++) {
+                sample.round = (int32_t)r;
+                sample.position = v;
+                sample.time_ns += 7;
+                require(db, pdb_sample(db, ids[p][v], &sample, events, counters));
+                if (++done % COMMIT_EVERY == 0)
+                    require(db, pdb_commit(db));
+            }
+    require(db, pdb_commit(db));
+    return (double)done / (now_s() - begin_s);
+}
+
+static int count_samples(const struct pdb_measurement_row *row, void *user)
+{
+    *(size_t *)user += row->sample_count;
+    return 0;
+}
+
+static int ignore_run(const struct pdb_run_row *row, void *user)
+{
+    *(int64_t *)user += row->samples;
+    return 0;
+}
+
+static int ignore_outcome(const struct pdb_outcome_row *row, void *user)
+{
+    *(int64_t *)user += row->variants;
+    return 0;
+}
+
+static void time_queries(struct pdb *db, int64_t run_id)
+{
+    char problem[32];
+    size_t seen = 0;
+    int64_t total = 0;
+    problem_name(PROBLEMS / 2, problem);
+    double t0 = now_s();
+    require(db, pdb_measurements(db, run_id, problem, count_samples, &seen));
+    double t1 = now_s();
+    require(db, pdb_runs(db, ignore_run, &total));
+    double t2 = now_s();
+    require(db, pdb_outcomes(db, ignore_outcome, &total));
+    double t3 = now_s();
+    printf("one problem, %d variants, %zu samples: %.0f ms\n", VARIANTS, seen, 1e3 * (t1 - t0));
+    printf("list of runs: %.0f ms; outcomes: %.0f ms\n", 1e3 * (t2 - t1), 1e3 * (t3 - t2));
+}
+
+int main(int argc, char **argv)
+{
+    static int64_t ids[2][PROBLEMS][VARIANTS];
+    const struct pdb_run run = {.device_key = "bench", .cpu = "none"};
+    const long samples = argc > 1 ? strtol(argv[1], NULL, 10) : 300000;
+    const char *base = getenv("TMPDIR");
+    char folder[256], path[300];
+    struct pdb *db = NULL;
+    int64_t run_ids[2];
+    struct stat st = {0};
+
+    snprintf(folder, sizeof folder, "%s/bench_perfdb.XXXXXX", base ? base : "/tmp");
+    if (!mkdtemp(folder))
+        return 1;
+    snprintf(path, sizeof path, "%s/bench.db", folder);
+    require(db, pdb_open(path, PDB_WRITE, &db));
+    for (int i = 0; i < 2; i++) {
+        require(db, pdb_run_begin(db, &run, &run_ids[i]));
+        add_measurements(db, run_ids[i], ids[i]);
+    }
+    printf("%.0f samples/s\n", add_samples(db, ids[0], samples, 0));
+    printf("%.0f samples/s with %d counters each\n",
+           add_samples(db, ids[1], samples / COUNTERS, COUNTERS), COUNTERS);
+    time_queries(db, run_ids[0]);
+    pdb_close(db);
+    stat(path, &st);
+    printf("file: %" PRId64 " MB\n", (int64_t)st.st_size / 1000000);
+    unlink(path);
+    rmdir(folder);
+    return 0;
+}
