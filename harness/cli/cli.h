@@ -1,4 +1,5 @@
-/* The program `quern`: a table of verbs. Each cmd_VERB.c parses, calls and prints, and computes nothing. */
+/* The program `quern`: a table of verbs. Each cmd_VERB.c parses, calls and prints, and computes
+ * nothing. */
 #ifndef QUERN_HARNESS_CLI_H
 #define QUERN_HARNESS_CLI_H
 
@@ -15,6 +16,7 @@ struct cli_verb {
 extern const struct cli_verb cli_verbs[];
 extern const size_t cli_verb_count;
 
+int cmd_help(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_devices(int argc, char **argv);
 int cmd_list(int argc, char **argv);
@@ -46,9 +48,13 @@ struct cli_command {
     size_t option_count;
     const char *examples; /* lines, printed as they are; may be NULL */
 };
-/* Parses; leaves the operands in *operands (borrowed). 0 = go on; otherwise the exit code to return plus 1
- * (help was printed: CLI_OK + 1; usage error, already explained: CLI_USAGE + 1). */
+/* Parses; leaves the operands in *operands, which the caller clears; NULL = the verb takes
+ * none. 0 = go on; otherwise the exit code to return plus 1 (help was printed: CLI_OK + 1; usage error,
+ * already explained: CLI_USAGE + 1), and nothing is left to clear. Lists of options are the caller's to
+ * clear, too. */
 int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_list *operands);
+int cli_list_add(struct cli_list *list, const char *item); /* 0 or -ENOMEM */
+void cli_list_clear(struct cli_list *list);
 
 /* Prints "quern VERB: sentence" on stderr. Returns `code`. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

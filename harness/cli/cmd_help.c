@@ -1,0 +1,41 @@
+/* quern help: overview, help and manual pages. */
+#include "harness/cli/cli.h"
+
+#include "harness/cli/cli_int.h"
+
+int cmd_help(int argc, char **argv)
+{
+    int man = 0;
+    const struct cli_option options[] = {
+        { 0, "man", CLI_FLAG, NULL, "Writes a manual page for man(1), in roff.", &man },
+    };
+    const struct cli_command command = {
+        .name = "help",
+        .synopsis = "quern help [--man] [VERB]",
+        .description = "Explains a verb: what it does, its options, examples and exit status. "
+                       "Without a verb, lists them all.",
+        .options = options,
+        .option_count = 1,
+        .examples = "quern help sweep\nquern help --man sweep | man -l -",
+    };
+    struct cli_list operands;
+    int code = cli_parse(&command, argc, argv, &operands);
+    if (code)
+        return code - 1;
+    const char *name = operands.count ? operands.items[0] : NULL;
+    size_t count = operands.count;
+    cli_list_clear(&operands);
+    if (count > 1)
+        return cli_fail(CLI_USAGE, "one verb at a time");
+    if (!name) {
+        cli_help_overview(stdout);
+        return CLI_OK;
+    }
+    const struct cli_verb *verb = cli_verb_find(name);
+    if (!verb)
+        return cli_verb_unknown(name);
+    char verb_name[32], option[] = "--help=man", plain[] = "--help";
+    snprintf(verb_name, sizeof(verb_name), "%s", verb->name);
+    char *arguments[] = { verb_name, man ? option : plain, NULL };
+    return verb->run(2, arguments);
+}

@@ -1,0 +1,31 @@
+/* The table of verbs: a verb is its cmd_VERB.c and a row here. */
+#include "harness/cli/cli.h"
+
+#include <string.h>
+
+#include "harness/cli/cli_int.h"
+
+/* In the order in which they are used. */
+const struct cli_verb cli_verbs[] = {
+    { "help", "explain a verb", cmd_help },
+};
+const size_t cli_verb_count = sizeof(cli_verbs) / sizeof(cli_verbs[0]);
+
+const struct cli_verb *cli_verb_find(const char *name)
+{
+    for (size_t i = 0; i < cli_verb_count; i++)
+        if (strcmp(cli_verbs[i].name, name) == 0)
+            return &cli_verbs[i];
+    return NULL;
+}
+
+int cli_verb_unknown(const char *name)
+{
+    const char *names[64];
+    size_t count = 0;
+    for (; count < cli_verb_count && count < 64; count++)
+        names[count] = cli_verbs[count].name;
+    const char *near = cli_nearest(name, names, count);
+    return cli_fail(CLI_USAGE, "unknown verb '%s'%s%s%s; 'quern --help' lists them", name,
+                    near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+}
