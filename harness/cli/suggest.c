@@ -3,7 +3,7 @@
 
 #include "harness/cli/cli_int.h"
 
-enum { WORD_MAX = 63 };
+enum { WORD_MAX = 127 };
 
 static size_t least(size_t a, size_t b)
 {

@@ -7,6 +7,8 @@
 
 /* In the order in which they are used. */
 const struct cli_verb cli_verbs[] = {
+    { "list", "the variants that there are", cmd_list },
+    { "show", "the generated code of one variant", cmd_show },
     { "help", "explain a verb", cmd_help },
 };
 const size_t cli_verb_count = sizeof(cli_verbs) / sizeof(cli_verbs[0]);

@@ -1,0 +1,181 @@
+/* quern show: the generated text of one variant, and what its knobs mean. */
+#include "harness/cli/cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "harness/cli/cli_int.h"
+#include "variants/variant.h"
+
+enum { NEAR = 3 };
+
+struct near {
+    char name[NEAR][VAR_NAME_MAX];
+    size_t distance[NEAR], count;
+};
+
+/* Keeps the NEAR closest names, closest first. */
+static void near_add(struct near *near, const char *name, size_t distance)
+{
+    size_t at = near->count < NEAR ? near->count++ : NEAR - 1;
+    if (at == NEAR - 1 && near->name[at][0] && near->distance[at] <= distance)
+        return;
+    for (; at > 0 && near->distance[at - 1] > distance; at--) {
+        memcpy(near->name[at], near->name[at - 1], VAR_NAME_MAX);
+        near->distance[at] = near->distance[at - 1];
+    }
+    snprintf(near->name[at], VAR_NAME_MAX, "%s", name);
+    near->distance[at] = distance;
+}
+
+/* Explains that there is no such variant, with the closest names of the whole space. */
+static int unknown_name(const char *name, const char *why)
+{
+    struct near near = { .count = 0 };
+    struct var_space space;
+    struct var_variant v;
+    var_space_init(&space, ~0u, NULL);
+    while (var_space_next(&space, &v)) {
+        char candidate[VAR_NAME_MAX];
+        var_name_format(&v, candidate);
+        near_add(&near, candidate, cli_distance(name, candidate));
+    }
+    cli_fail(CLI_USAGE, "%s; the closest ones:", why);
+    for (size_t i = 0; i < near.count; i++)
+        fprintf(stderr, "    %s\n", near.name[i]);
+    return CLI_USAGE;
+}
+
+static void knob_cells(struct cli_table *table, const struct var_knob_info *info)
+{
+    cli_table_cell(table, "%s", info->name);
+    cli_table_cell(table, "%s", info->unit);
+    cli_table_cell(table, "%s", info->is_driver ? "run time" : "code");
+    cli_table_cell(table, "%s", info->meaning);
+}
+
+/* All knobs, or with their values those of `v`. */
+static int print_knobs(const struct var_variant *v)
+{
+    static const char *const headings[] = { "knob", "value", "name", "unit", "chosen in", "meaning" };
+    static const char *const bare[] = { "knob", "name", "unit", "chosen in", "meaning" };
+    struct cli_table *table = v ? cli_table_new(headings, 6) : cli_table_new(bare, 5);
+    for (int i = 0; i < VAR_KNOB_COUNT; i++) {
+        cli_table_cell(table, "%c", var_knobs[i].letter);
+        if (v)
+            cli_table_cell(table, "%d", v->knob[i]);
+        knob_cells(table, &var_knobs[i]);
+    }
+    cli_table_print(table, stdout);
+    return CLI_OK;
+}
+
+static void write_json(const struct var_variant *v, const struct var_text *text, FILE *out)
+{
+    static const char *const languages[] = { [VAR_LANGUAGE_ASM] = "assembly", [VAR_LANGUAGE_C] = "c" };
+    char name[VAR_NAME_MAX], kernel[VAR_NAME_MAX];
+    uint64_t hash = 0;
+    var_name_format(v, name);
+    var_kernel_name_format(v, kernel);
+    var_source_hash(v, &hash);
+    fprintf(out, "{\n  \"name\": \"%s\",\n  \"kernel\": \"%s\",\n  \"isa\": \"%s\",\n", name, kernel,
+            krn_isas[v->isa].name);
+    fprintf(out, "  \"family\": \"%s\",\n  \"language\": \"%s\",\n", krn_family_names[v->family],
+            languages[var_language(v->isa)]);
+    fprintf(out, "  \"source_hash\": \"%016" PRIx64 "\",\n  \"knobs\": [", hash);
+    for (int i = 0; i < VAR_KNOB_COUNT; i++) {
+        fprintf(out, "%s\n    {\"knob\": \"%c\", \"value\": %d, \"name\": ", i ? "," : "",
+                var_knobs[i].letter, v->knob[i]);
+        cli_json_string(out, var_knobs[i].name);
+        fputs(", \"unit\": ", out);
+        cli_json_string(out, var_knobs[i].unit);
+        fputs(", \"meaning\": ", out);
+        cli_json_string(out, var_knobs[i].meaning);
+        fputc('}', out);
+    }
+    fputs("\n  ],\n  \"text\": ", out);
+    cli_json_string(out, text->data);
+    fputs("\n}\n", out);
+}
+
+static int write_text(const struct var_variant *v, const struct var_text *text, int json, FILE *out)
+{
+    if (json)
+        write_json(v, text, out);
+    else
+        fputs(text->data, out);
+    return ferror(out) ? -EIO : 0;
+}
+
+static int write_file(const struct var_variant *v, const struct var_text *text, int json,
+                      const char *path)
+{
+    FILE *out = fopen(path, "w");
+    if (!out)
+        return cli_fail(CLI_FAILED, "cannot write %s: %s", path, strerror(errno));
+    int status = write_text(v, text, json, out);
+    if (fclose(out) != 0 || status)
+        return cli_fail(CLI_FAILED, "cannot write %s: %s", path, strerror(errno));
+    return CLI_OK;
+}
+
+static int show(const struct var_variant *v, int json, const char *path)
+{
+    struct var_text text = { .data = NULL };
+    char err[256] = "out of memory";
+    int code = var_generate(v, &text, err, sizeof(err));
+    if (code || text.failed)
+        code = cli_fail(CLI_FAILED, "cannot generate it: %s", err);
+    else if (path)
+        code = write_file(v, &text, json, path);
+    else /* main() reports an output that cannot be written */
+        code = write_text(v, &text, json, stdout) ? CLI_FAILED : CLI_OK;
+    var_text_clear(&text);
+    return code;
+}
+
+static int run(const char *name, int knobs, int json, const char *path)
+{
+    struct var_variant v;
+    char err[256];
+    if (!name && knobs)
+        return print_knobs(NULL);
+    if (!name)
+        return cli_fail(CLI_USAGE, "which variant? 'quern list' has the names");
+    if (var_name_parse(name, &v, err, sizeof(err)))
+        return unknown_name(name, err);
+    return knobs ? print_knobs(&v) : show(&v, json, path);
+}
+
+int cmd_show(int argc, char **argv)
+{
+    const char *path = NULL;
+    int knobs = 0, json = 0;
+    const struct cli_option options[] = {
+        { 'o', "output", CLI_STRING, "FILE", "Writes to FILE instead of standard output.", &path },
+        { 'k', "knobs", CLI_FLAG, NULL,
+          "Prints what the knobs are and mean, with the values of NAME if one is given.", &knobs },
+        { 0, "json", CLI_FLAG, NULL, "Writes JSON: name, knobs, fingerprint and text.", &json },
+    };
+    const struct cli_command command = {
+        .name = "show",
+        .synopsis = "quern show [--json] [-o FILE] NAME\nquern show --knobs [NAME]",
+        .description =
+            "Prints the code that the generator makes of one variant: assembly for the ordinary "
+            "assembler, or C for the portable level. The same name gives the same bytes every time.",
+        .options = options,
+        .option_count = sizeof(options) / sizeof(options[0]),
+        .examples = "quern show dotprod_igemm_m8n8k4u1a0b0l128s0\n"
+                    "quern show --knobs",
+    };
+    struct cli_list operands;
+    int code = cli_parse(&command, argc, argv, &operands);
+    if (code)
+        return code - 1;
+    const char *name = operands.count ? operands.items[0] : NULL;
+    code = operands.count > 1 ? cli_fail(CLI_USAGE, "one variant at a time")
+                              : run(name, knobs, json, path);
+    cli_list_clear(&operands);
+    return code;
+}
