@@ -1,9 +1,14 @@
 #include "harness/record.h"
 
 const char *const hrn_outcome_names[HRN_OUTCOME_COUNT] = {
-    [HRN_OK] = "ok",           [HRN_WRONG] = "wrong",     [HRN_CRASHED] = "crashed",
-    [HRN_TIMEOUT] = "timeout", [HRN_NO_ISA] = "no-isa",   [HRN_REFUSED] = "refused",
-    [HRN_NO_BUILD] = "no-build", [HRN_VOID] = "void",
+    [HRN_OK] = "ok",
+    [HRN_WRONG] = "wrong",
+    [HRN_CRASHED] = "crashed",
+    [HRN_TIMEOUT] = "timeout",
+    [HRN_NO_ISA] = "no-isa",
+    [HRN_REFUSED] = "refused",
+    [HRN_NO_BUILD] = "no-build",
+    [HRN_VOID] = "void",
 };
 
 const char *const hrn_evidence_names[HRN_EVIDENCE_COUNT] = {
