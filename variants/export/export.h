@@ -1,0 +1,82 @@
+/* The exporter: turns chosen variants into a folder that another project drops in: micro-kernels,
+ * drivers, a dispatch table, build files, a self-test and a passport.
+ *
+ *     var_export_make() -> var_export_write() or var_export_compare() -> var_export_clear()
+ *
+ * What it is not: it knows no database and chooses nothing; it is handed plain structs. It runs no
+ * compiler. The same input gives the same bytes; no date, no path of this machine gets in. */
+#ifndef QUERN_VARIANTS_EXPORT_H
+#define QUERN_VARIANTS_EXPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "variants/variant.h"
+
+/* A counter of the winning samples, per call of the whole convolution. */
+struct var_export_counter {
+    const char *event;
+    double per_call;
+};
+
+/* Why a variant was chosen. Strings are borrowed; NULL counts as unknown. Only what is known is
+ * written: a 0 time or a 0 count is left out. */
+struct var_export_evidence {
+    const char *kind; /* "measured", "emulated" or "predicted" */
+    const char *device, *arch, *cpu, *midr, *kernel, *os;
+    const char *compiler, *compiler_flags;
+    const char *command, *tool_version;
+    int64_t run_id;
+    uint64_t seed;
+    int rounds;
+    size_t samples;
+    double median_ns, min_ns, mad_ns; /* per convolution */
+    const char *against;              /* the variant that it was compared with */
+    double ratio, ratio_low, ratio_high; /* its time / that of `against`, and the 95 % interval */
+    size_t tied;                      /* variants in the tie with it, itself counted */
+    const struct var_export_counter *counters;
+    size_t counter_count;
+};
+
+struct var_export_choice {
+    struct krn_problem problem;
+    struct var_variant variant;
+    struct var_export_evidence evidence;
+};
+
+struct var_export_input {
+    const char *source_root; /* holds kernels/, variants/export/template/ and LICENSE */
+    const char *tool_version;
+    const struct var_export_choice *choices; /* first come, first served where two share problem and ISA */
+    size_t count;                            /* 0 is an error */
+};
+
+/* The folder in memory: files by path, sorted. Zero-initialise; var_export_clear() frees. */
+struct var_export_file {
+    char *path; /* relative, with '/' */
+    struct var_text text;
+};
+struct var_export {
+    struct var_export_file *files;
+    size_t count;
+};
+
+/* 0; -EINVAL (no choices, a problem that a chosen kernel refuses), -ENOENT (source root), -ENOTSUP
+ * (generator), -ENOMEM; the sentence in err. */
+int var_export_make(const struct var_export_input *input, struct var_export *out, char *err,
+                    size_t err_bytes);
+void var_export_clear(struct var_export *e);
+
+/* Writes to a new folder beside `folder` and renames it, so that `folder` is whole or untouched.
+ * An empty folder or an earlier export there is replaced; any other is refused with -EEXIST, or, with
+ * `force`, moved aside to `folder`.before-export. 0 or -errno, the sentence in err. */
+int var_export_write(const struct var_export *e, const char *folder, int force, char *err,
+                     size_t err_bytes);
+
+/* Calls `differs` for each file that is missing, changed, or there without being part of the export.
+ * Returns their number, or -errno (no such folder) with the sentence in err. */
+typedef void var_export_differs(const char *path, const char *how, void *user);
+int var_export_compare(const struct var_export *e, const char *folder, var_export_differs *differs,
+                       void *user, char *err, size_t err_bytes);
+
+#endif

@@ -1,0 +1,195 @@
+#include "quern_kernels.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "src/dispatch.h"
+
+enum kind { KIND_DEPTHWISE, KIND_POINTWISE, KIND_OTHER };
+
+static enum kind kind_of(const struct krn_problem *p)
+{
+    if (krn_problem_is_depthwise(p))
+        return KIND_DEPTHWISE;
+    return krn_problem_is_pointwise(p) ? KIND_POINTWISE : KIND_OTHER;
+}
+
+/* Equal but for the number of images and the title. */
+static int is_same(const struct krn_problem *a, const struct krn_problem *b)
+{
+    return a->groups == b->groups && a->ic == b->ic && a->ih == b->ih && a->iw == b->iw &&
+           a->oc == b->oc && a->oh == b->oh && a->ow == b->ow && a->kh == b->kh && a->kw == b->kw &&
+           a->sh == b->sh && a->sw == b->sw && a->ph == b->ph && a->pw == b->pw && a->dh == b->dh &&
+           a->dw == b->dw;
+}
+
+static int log2_floor(int64_t n)
+{
+    int bits = 0;
+    while (n > 1) {
+        n /= 2;
+        bits++;
+    }
+    return bits;
+}
+
+static int apart(int64_t a, int64_t b)
+{
+    return abs(log2_floor(a) - log2_floor(b));
+}
+
+/* Octaves between two problems in what decides between micro-kernels: depth, columns, rows, taps.
+ */
+static int distance(const struct krn_problem *a, const struct krn_problem *b)
+{
+    return apart(a->ic / a->groups, b->ic / b->groups) +
+           apart(a->oc / a->groups, b->oc / b->groups) +
+           apart((int64_t)a->oh * a->ow, (int64_t)b->oh * b->ow) +
+           apart((int64_t)a->kh * a->kw, (int64_t)b->kh * b->kw) * 2 +
+           (a->sh != b->sh || a->sw != b->sw);
+}
+
+static int plans(const struct krn_problem *problem, const struct krn_kernel *kernel,
+                 struct krn_driver driver)
+{
+    static const struct krn_quant any = { 0, 0, -128, 127 };
+    struct krn_conv conv;
+    return krn_conv_plan(&conv, problem, &any, kernel, driver, NULL, 0) == 0;
+}
+
+/* The row to prefer: the stronger ISA level, then the smaller distance, then the earlier row. */
+static const struct quern_row *find_row(const struct krn_problem *problem, int exact)
+{
+    const struct quern_row *best = NULL;
+    uint32_t isas = krn_cpu_isas();
+    for (const struct quern_row *row = quern_rows; row < quern_rows + quern_row_count; row++) {
+        const struct krn_kernel *kernel = &quern_table[row->kernel];
+        if (!kernel->fn || !(isas & 1u << kernel->isa))
+            continue;
+        if (exact ? !is_same(problem, &row->problem) : kind_of(problem) != kind_of(&row->problem))
+            continue;
+        if (best && quern_table[best->kernel].isa > kernel->isa)
+            continue;
+        if (best && quern_table[best->kernel].isa == kernel->isa &&
+            distance(problem, &best->problem) <= distance(problem, &row->problem))
+            continue;
+        if (plans(problem, kernel, row->driver))
+            best = row;
+    }
+    return best;
+}
+
+static int is_natural(const struct krn_kernel *kernel, enum kind kind)
+{
+    switch (kernel->family) {
+    case KRN_FAMILY_DW:
+        return kind == KIND_DEPTHWISE;
+    case KRN_FAMILY_GEMM:
+        return kind == KIND_POINTWISE;
+    default:
+        return 1;
+    }
+}
+
+static const struct krn_kernel *find_portable(const struct krn_problem *problem)
+{
+    struct krn_driver plain = { 0, 0 };
+    for (size_t i = 0; i < quern_portable_count; i++) {
+        const struct krn_kernel *kernel = &quern_table[quern_portable[i]];
+        if (is_natural(kernel, kind_of(problem)) && plans(problem, kernel, plain))
+            return kernel;
+    }
+    return &quern_table[quern_portable[quern_portable_count - 1]];
+}
+
+struct quern_choice quern_conv_select(const struct krn_problem *problem)
+{
+    struct quern_choice choice = { NULL, { 0, 0 }, QUERN_MATCH_EXACT, NULL };
+    const struct quern_row *row = find_row(problem, 1);
+    if (!row) {
+        row = find_row(problem, 0);
+        choice.match = QUERN_MATCH_NEAREST;
+    }
+    if (row) {
+        choice.kernel = &quern_table[row->kernel];
+        choice.driver = row->driver;
+        choice.variant = row->variant;
+        return choice;
+    }
+    choice.kernel = find_portable(problem);
+    choice.match = QUERN_MATCH_PORTABLE;
+    choice.variant = choice.kernel->name;
+    return choice;
+}
+
+struct quern_conv {
+    struct krn_conv plan;
+    struct quern_choice choice;
+    const int8_t *in; /* that the pointer tables are for */
+    void *memory;
+    char *packed, *workspace, *scratch; /* in `memory`, 64-byte aligned */
+};
+
+static size_t padded(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+static int allocate(struct quern_conv *conv)
+{
+    size_t packed = padded(conv->plan.packed_bytes), workspace = padded(conv->plan.workspace_bytes);
+    conv->memory = malloc(packed + workspace + padded(conv->plan.scratch_bytes) + 63);
+    if (!conv->memory)
+        return -ENOMEM;
+    conv->packed = (char *)conv->memory + (-(uintptr_t)conv->memory & 63);
+    conv->workspace = conv->packed + packed;
+    conv->scratch = conv->workspace + workspace;
+    return 0;
+}
+
+int quern_conv_create(const struct krn_problem *problem, const struct krn_quant *quant,
+                      const int8_t *weights, const int32_t *bias, const float *scale,
+                      struct quern_conv **out, char *err, size_t err_bytes)
+{
+    *out = NULL;
+    int rc = krn_problem_check(problem, err, err_bytes);
+    if (rc != 0)
+        return rc;
+    struct quern_conv *conv = calloc(1, sizeof *conv);
+    if (!conv)
+        return -ENOMEM;
+    conv->choice = quern_conv_select(problem);
+    rc = krn_conv_plan(&conv->plan, problem, quant, conv->choice.kernel, conv->choice.driver, err,
+                       err_bytes);
+    if (rc == 0)
+        rc = allocate(conv);
+    if (rc != 0) {
+        quern_conv_destroy(conv);
+        return rc;
+    }
+    krn_conv_pack(&conv->plan, weights, bias, scale, conv->packed);
+    *out = conv;
+    return 0;
+}
+
+void quern_conv_run(struct quern_conv *conv, const int8_t *in, int8_t *out)
+{
+    if (conv->in != in) {
+        krn_conv_setup(&conv->plan, in, conv->workspace);
+        conv->in = in;
+    }
+    krn_conv_run(&conv->plan, conv->packed, in, out, conv->workspace, conv->scratch, 0,
+                 conv->plan.tiles);
+}
+
+struct quern_choice quern_conv_choice(const struct quern_conv *conv)
+{
+    return conv->choice;
+}
+
+void quern_conv_destroy(struct quern_conv *conv)
+{
+    if (conv)
+        free(conv->memory);
+    free(conv);
+}

@@ -1,0 +1,165 @@
+/* Proves the package on this machine: every micro-kernel that the CPU can run, on every vector that
+ * it takes, in both loop orders; and what the dispatch table chooses, also with ISA levels hidden.
+ * Exit status 0: all answers are those of the reference. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "quern_kernels.h"
+#include "selftest_data.h"
+#include "selftest_vectors.h"
+#include "src/dispatch.h"
+
+enum { MARGIN = 64 }; /* bytes on both sides of the output that must stay as they are */
+
+static int failures, convolutions;
+
+static void fail(size_t index, const char *who, const char *what)
+{
+    failures++;
+    printf("FAILED: vector %d (%s): %s: %s\n", (int)index, vectors[index].problem, who, what);
+}
+
+static void compare(size_t index, const char *who, const int8_t *room, size_t count)
+{
+    char text[100];
+    uint64_t hash = vector_hash(room + MARGIN, count);
+    convolutions++;
+    if (hash != vectors[index].hash) {
+        snprintf(text, sizeof text, "the answer has hash %016" PRIx64 ", expected %016" PRIx64,
+                 hash, vectors[index].hash);
+        fail(index, who, text);
+    }
+    for (size_t i = 0; i < MARGIN; i++)
+        if (room[i] != 0x55 || room[MARGIN + count + i] != 0x55) {
+            fail(index, who, "wrote beside its output");
+            return;
+        }
+}
+
+static int8_t *open_room(size_t count)
+{
+    int8_t *room = malloc(count + 2 * MARGIN);
+    if (!room) {
+        fprintf(stderr, "selftest: out of memory\n");
+        exit(1);
+    }
+    memset(room, 0x55, count + 2 * MARGIN);
+    return room;
+}
+
+static void *align(void *p)
+{
+    return (char *)p + (-(uintptr_t)p & 63);
+}
+
+/* The kernel itself through the driver. Returns 0 if it does not take the problem. */
+static int run_kernel(size_t index, const struct vector_data *v, const struct krn_kernel *kernel,
+                      struct krn_driver driver)
+{
+    struct krn_conv conv;
+    if (krn_conv_plan(&conv, &v->problem, &v->quant, kernel, driver, NULL, 0) != 0)
+        return 0;
+    int8_t *room = open_room(v->out_count);
+    void *packed = malloc(conv.packed_bytes + 63), *work = malloc(conv.workspace_bytes + 63);
+    void *scratch = malloc(conv.scratch_bytes + 63);
+    if (packed && work && scratch) {
+        krn_conv_pack(&conv, v->weights, v->bias, v->scale, align(packed));
+        krn_conv_setup(&conv, v->in, align(work));
+        krn_conv_run(&conv, align(packed), v->in, room + MARGIN, align(work), align(scratch), 0,
+                     conv.tiles);
+        compare(index, kernel->name, room, v->out_count);
+    } else {
+        fail(index, kernel->name, "out of memory");
+    }
+    free(packed);
+    free(work);
+    free(scratch);
+    free(room);
+    return 1;
+}
+
+static void run_dispatch(size_t index, const struct vector_data *v)
+{
+    char err[200] = "";
+    struct quern_conv *conv;
+    if (quern_conv_create(&v->problem, &v->quant, v->weights, v->bias, v->scale, &conv, err,
+                          sizeof err) != 0) {
+        fail(index, "dispatch", err);
+        return;
+    }
+    int8_t *room = open_room(v->out_count);
+    quern_conv_run(conv, v->in, room + MARGIN);
+    compare(index, quern_conv_choice(conv).variant, room, v->out_count);
+    quern_conv_destroy(conv);
+    free(room);
+}
+
+static void run_vector(size_t index, int *taken)
+{
+    static const struct krn_driver drivers[] = { { 0, 0 }, { 1, 2 } };
+    struct krn_problem problem;
+    struct vector_data v;
+    char err[200] = "";
+    if (krn_problem_parse(vectors[index].problem, &problem, err, sizeof err) != 0 ||
+        vector_make(&problem, vectors[index].seed, &v) != 0) {
+        fail(index, "problem", err[0] ? err : "out of memory");
+        return;
+    }
+    vector_reference(&v);
+    if (vector_hash(v.out, v.out_count) != vectors[index].hash)
+        fail(index, "reference",
+             "differs from selftest_vectors.h: either that file is damaged or this build is wrong");
+    uint32_t isas = krn_cpu_isas();
+    for (size_t k = 0; k < quern_table_count; k++)
+        for (size_t d = 0; d < 2 && quern_table[k].fn && isas & 1u << quern_table[k].isa; d++)
+            taken[k] += run_kernel(index, &v, &quern_table[k], drivers[d]);
+    for (int isa = KRN_ISA_COUNT; isa > 0;
+         isa--) { /* hide the strongest levels, one after the other */
+        krn_cpu_mask_set((1u << isa) - 1);
+        if (isa == KRN_ISA_COUNT || (isas & 1u << isa))
+            run_dispatch(index, &v);
+    }
+    krn_cpu_mask_set(~0u);
+    vector_clear(&v);
+}
+
+/* An exported choice must be what its own problem gets, where the CPU has its ISA level. */
+static void check_rows(void)
+{
+    for (size_t i = 0; i < quern_row_count; i++) {
+        const struct quern_row *row = &quern_rows[i];
+        struct quern_choice choice = quern_conv_select(&row->problem);
+        const struct krn_kernel *kernel = &quern_table[row->kernel];
+        int runs_here = kernel->fn && krn_cpu_isas() & 1u << kernel->isa;
+        if (runs_here && (choice.match != QUERN_MATCH_EXACT || choice.kernel->isa < kernel->isa)) {
+            failures++;
+            printf("FAILED: dispatch gives %s where %s was measured\n", choice.variant,
+                   row->variant);
+        }
+    }
+}
+
+int main(void)
+{
+    int *taken = calloc(quern_table_count, sizeof *taken), idle = 0;
+    if (!taken)
+        return 1;
+    for (size_t i = 0; i < vector_count; i++)
+        run_vector(i, taken);
+    check_rows();
+    for (size_t k = 0; k < quern_table_count; k++) {
+        const struct krn_kernel *kernel = &quern_table[k];
+        int runs_here = kernel->fn && krn_cpu_isas() & 1u << kernel->isa;
+        idle += !runs_here;
+        printf("%-14s %s\n", runs_here ? "ran" : "not this CPU", kernel->name);
+        if (runs_here && taken[k] == 0) {
+            failures++;
+            printf("FAILED: no vector reached %s\n", kernel->name);
+        }
+    }
+    printf("selftest: %s: %d of %d kernels ran, %d convolutions, %d failures\n",
+           failures ? "FAILED" : "passed", (int)quern_table_count - idle, (int)quern_table_count,
+           convolutions, failures);
+    free(taken);
+    return failures != 0;
+}
