@@ -61,7 +61,8 @@ static inline void t_gemm(const struct krn_gemm_args *g, const struct t_shape *s
 
 static inline void t_dw_block(const struct krn_dw_args *d, const struct t_shape *s, int64_t block)
 {
-    int64_t record = (s->nr * (8 + d->taps * s->w_bytes) + 63) / 64 * 64;
+    int64_t groups = (d->taps + s->kr - 1) / s->kr;
+    int64_t record = (s->nr * (8 + groups * s->kr * s->w_bytes) + 63) / 64 * 64;
     const int32_t *bias = (const void *)((const char *)d->w + block * record);
     const float *scale = (const float *)(bias + s->nr);
     const char *body = (const char *)(scale + s->nr);
@@ -71,7 +72,8 @@ static inline void t_dw_block(const struct krn_dw_args *d, const struct t_shape 
             uint32_t acc = (uint32_t)bias[j];
             for (int64_t t = 0; t < d->taps; t++) {
                 int a = d->a[x * d->a_step + t][first + j] + s->a_bias;
-                acc += (uint32_t)(a * t_weight(body, t * s->nr + j, s->w_bytes));
+                int64_t at = (t / s->kr * s->nr + j) * s->kr + t % s->kr;
+                acc += (uint32_t)(a * t_weight(body, at, s->w_bytes));
             }
             d->c[x * d->c_stride + first + j] = t_requantise(acc, scale[j], &d->out);
         }
@@ -91,9 +93,12 @@ static inline void t_dw(const struct krn_dw_args *d, const struct t_shape *s)
     X(m6n8k8, 6, 8, 8, 1, 128)                                                                         \
     X(m3n5k2, 3, 5, 2, 2, 0)                                                                           \
     X(m8n12k1, 8, 12, 1, 2, 128)
-/* X(name, nr, w_bytes, a_bias, taps) */
+/* X(name, nr, kr, w_bytes, a_bias, taps) */
 #define T_DW_TABLE(X)                                                                                  \
-    X(n1, 1, 1, 0, 0) X(n8, 8, 2, 0, 0) X(n16, 16, 1, 128, 0) X(n8t9, 8, 1, 0, 9)
+    X(n1, 1, 1, 1, 0, 0)                                                                               \
+    X(n8, 8, 2, 2, 0, 0)                                                                               \
+    X(n16, 16, 4, 1, 128, 0)                                                                           \
+    X(n8t9, 8, 1, 1, 0, 9)
 
 #define T_GEMM_FN(name, mr, nr, kr, w, b)                                                              \
     static void t_gemm_##name(const void *args)                                                        \
@@ -104,10 +109,10 @@ static inline void t_dw(const struct krn_dw_args *d, const struct t_shape *s)
     {                                                                                                  \
         t_gemm(args, &(struct t_shape){ mr, nr, kr, w, b, 1 });                                        \
     }
-#define T_DW_FN(name, nr, w, b, taps)                                                                  \
+#define T_DW_FN(name, nr, kr, w, b, taps)                                                                  \
     static void t_dw_##name(const void *args)                                                          \
     {                                                                                                  \
-        t_dw(args, &(struct t_shape){ 1, nr, 1, w, b, 0 });                                            \
+        t_dw(args, &(struct t_shape){ 1, nr, kr, w, b, 0 });                                            \
     }
 T_GEMM_TABLE(T_GEMM_FN)
 T_DW_TABLE(T_DW_FN)
@@ -115,8 +120,8 @@ T_DW_TABLE(T_DW_FN)
 #define T_GEMM_ROW(name, mr, nr, kr, w, b)                                                             \
     { "test_gemm_" #name, t_gemm_##name, KRN_ISA_C, KRN_FAMILY_GEMM, mr, nr, kr, w, b, 0, 0 },         \
     { "test_igemm_" #name, t_igemm_##name, KRN_ISA_C, KRN_FAMILY_IGEMM, mr, nr, kr, w, b, 0, 0 },
-#define T_DW_ROW(name, nr, w, b, taps)                                                                 \
-    { "test_dw_" #name, t_dw_##name, KRN_ISA_C, KRN_FAMILY_DW, 1, nr, 1, w, b, taps, 0 },
+#define T_DW_ROW(name, nr, kr, w, b, taps)                                                                 \
+    { "test_dw_" #name, t_dw_##name, KRN_ISA_C, KRN_FAMILY_DW, 1, nr, kr, w, b, taps, 0 },
 
 static const struct krn_kernel t_kernels[] = { T_GEMM_TABLE(T_GEMM_ROW) T_DW_TABLE(T_DW_ROW) };
 enum { T_KERNEL_COUNT = sizeof t_kernels / sizeof t_kernels[0] };

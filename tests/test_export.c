@@ -24,6 +24,11 @@ enum { PROBLEM_COUNT = sizeof problems / sizeof problems[0], CHOICE_MAX = 64 };
 
 static const struct var_export_counter counters[] = { { "cycles", 123456.5 }, { "l1d_refill", 7 } };
 
+static const struct var_export_comparison comparisons[] = {
+    { "default", "avx2_igemm", "faster", 0.5, 0.49, 0.51, 10 },
+    { "portable", "c_igemm", "faster", 0.1, 0.09, 0.11, 10 },
+};
+
 /* The plain choice of every ISA level that has one, for every problem. */
 static size_t make_choices(struct var_export_choice *out)
 {
@@ -47,10 +52,8 @@ static size_t make_choices(struct var_export_choice *out)
                 .rounds = 10,
                 .samples = 10,
                 .median_ns = 1000.5 + i,
-                .against = "c_gemm",
-                .ratio = 0.5,
-                .ratio_low = 0.49,
-                .ratio_high = 0.51,
+                .comparisons = comparisons,
+                .comparison_count = 2,
                 .counters = counters,
                 .counter_count = 2,
             };
@@ -62,7 +65,7 @@ static size_t make_choices(struct var_export_choice *out)
 static struct var_export make_export(void)
 {
     static struct var_export_choice choices[CHOICE_MAX];
-    struct var_export_input input = { source_root, "0", choices, 0 };
+    struct var_export_input input = { source_root, "0", "--run=3 --isa=all", choices, 0 };
     struct var_export e;
     char err[400] = "";
     input.count = make_choices(choices);
@@ -152,6 +155,10 @@ static void test_folder(const struct var_export *e)
     T_CHECK(differences(e, folder("x")) == -ENOENT);
     T_CHECK(var_export_write(e, folder("x"), 0, err, sizeof err) == 0);
     T_CHECK(differences(e, folder("x")) == 0);
+    char selection[100] = "";
+    T_CHECK(var_export_selection(folder("x"), selection, sizeof selection, err, sizeof err) == 0);
+    T_CHECK_STR(selection, "--run=3 --isa=all");
+    T_CHECK(var_export_selection(base, selection, sizeof selection, err, sizeof err) == -ENOENT);
     write_text(folder("x/stray.txt"), "x\n");
     write_text(folder("x/src/dispatch.c"), "x\n");
     T_CHECK(unlink(folder("x/README.md")) == 0);
@@ -195,7 +202,7 @@ static void test_refusals(const struct var_export *e)
 static void test_bad_input(void)
 {
     struct var_export_choice choices[CHOICE_MAX];
-    struct var_export_input input = { source_root, "0", choices, 0 };
+    struct var_export_input input = { source_root, "0", "--run=3 --isa=all", choices, 0 };
     struct var_export e;
     char err[400] = "";
     T_CHECK(var_export_make(&input, &e, err, sizeof err) == -EINVAL && strstr(err, "nothing"));
@@ -317,6 +324,23 @@ static void test_cross(const struct var_export *e)
                 T_RUN(folder("a64"), output, "qemu-aarch64", "-cpu", "cortex-a53", "./selftest"));
 }
 
+/* passport.json is JSON, to a program that knows. */
+static void test_passport(void)
+{
+    if (!t_has_program("python3")) {
+        printf("python3: not installed, passport.json not parsed\n");
+        return;
+    }
+    static const char script[] =
+        "import json; p = json.load(open('x/passport.json')); e = p['choices'][0]['evidence']; "
+        "assert p['selection'] == '--run=3 --isa=all' and e['cpu'] == 'A \"quoted\" CPU'; "
+        "assert e['compared'][1]['interval_95'] == [0.09, 0.11] and p['portable_kernels']; "
+        "assert e['counters_per_call']['cycles'] == 123456.5; print(len(p['choices']), 'choices')";
+    int rc = T_RUN(base, output, "python3", "-c", script);
+    if (!T_CHECK(rc == 0))
+        printf("%s\n", output);
+}
+
 /* C++ may include the header; a user's program may be built against it. */
 static void test_cplusplus(void)
 {
@@ -352,6 +376,7 @@ int main(int argc, char **argv)
     test_folder(&e);
     test_refusals(&e);
     test_bad_input();
+    test_passport();
     test_make_and_tampering();
     T_CHECK(var_export_write(&e, folder("x"), 0, err, sizeof err) == 0);
     test_plain_cc(&e);

@@ -209,8 +209,8 @@ int exp_write_readme(const struct exp_plan *plan, struct var_export *e, char *er
     for (size_t i = 0; i < plan->input->count; i++)
         write_choice(t, &plan->input->choices[i]);
     var_text_printf(
-        t, "\nA problem that is not in this table gets the choice of the nearest one of its "
-           "kind (depthwise, 1x1, other)\nat the strongest ISA level of the CPU, and portable "
-           "C where no level fits.\n");
+        t, "\nOf the variants of one problem, the first whose instructions the CPU has is taken. "
+           "A problem that is not in\nthe table gets the variant of the nearest one of its "
+           "kind (depthwise, 1x1, other), or portable C where\nnone runs.\n");
     return 0;
 }

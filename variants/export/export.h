@@ -19,6 +19,15 @@ struct var_export_counter {
     double per_call;
 };
 
+/* The chosen variant against another one, paired by round. */
+struct var_export_comparison {
+    const char *role;        /* what the other one is: "default", "portable" */
+    const char *against;     /* its name */
+    const char *verdict;     /* "faster", "slower", "tie", "undecided" */
+    double ratio, low, high; /* time of the chosen one / time of it, and the 95 % interval */
+    size_t pairs;
+};
+
 /* Why a variant was chosen. Strings are borrowed; NULL counts as unknown. Only what is known is
  * written: a 0 time or a 0 count is left out. */
 struct var_export_evidence {
@@ -31,9 +40,10 @@ struct var_export_evidence {
     int rounds;
     size_t samples;
     double median_ns, min_ns, mad_ns; /* per convolution */
-    const char *against;              /* the variant that it was compared with */
-    double ratio, ratio_low, ratio_high; /* its time / that of `against`, and the 95 % interval */
+    double peak_share;                /* of the measured peak of its ISA, 0..1 */
     size_t tied;                      /* variants in the tie with it, itself counted */
+    const struct var_export_comparison *comparisons;
+    size_t comparison_count;
     const struct var_export_counter *counters;
     size_t counter_count;
 };
@@ -47,7 +57,9 @@ struct var_export_choice {
 struct var_export_input {
     const char *source_root; /* holds kernels/, variants/export/template/ and LICENSE */
     const char *tool_version;
-    const struct var_export_choice *choices; /* first come, first served where two share problem and ISA */
+    const char *selection; /* what the choices follow from, in the caller's words; kept in the
+                              passport, var_export_selection() gives it back */
+    const struct var_export_choice *choices; /* of one problem: the one to prefer first */
     size_t count;                            /* 0 is an error */
 };
 
@@ -68,13 +80,16 @@ int var_export_make(const struct var_export_input *input, struct var_export *out
 void var_export_clear(struct var_export *e);
 
 /* Writes to a new folder beside `folder` and renames it, so that `folder` is whole or untouched.
- * An empty folder or an earlier export there is replaced; any other is refused with -EEXIST, or, with
- * `force`, moved aside to `folder`.before-export. 0 or -errno, the sentence in err. */
+ * An empty folder or an earlier export there is replaced; any other is refused with -EEXIST, or,
+ * with `force`, moved aside to `folder`.before-export. 0 or -errno, the sentence in err. */
 int var_export_write(const struct var_export *e, const char *folder, int force, char *err,
                      size_t err_bytes);
 
-/* Calls `differs` for each file that is missing, changed, or there without being part of the export.
- * Returns their number, or -errno (no such folder) with the sentence in err. */
+/* The `selection` of the export in `folder`. 0; -ENOENT if there is none, the sentence in err. */
+int var_export_selection(const char *folder, char *out, size_t bytes, char *err, size_t err_bytes);
+
+/* Calls `differs` for each file that is missing, changed, or there without being part of the
+ * export. Returns their number, or -errno (no such folder) with the sentence in err. */
 typedef void var_export_differs(const char *path, const char *how, void *user);
 int var_export_compare(const struct var_export *e, const char *folder, var_export_differs *differs,
                        void *user, char *err, size_t err_bytes);

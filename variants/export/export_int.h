@@ -9,6 +9,9 @@
 /* The first line of passport.json after its brace, by which a folder is known to be an export. */
 #define EXP_MARK "  \"format\": \"quern-export\","
 
+/* What precedes the selection, as a JSON string without escapes, on a line of passport.json. */
+#define EXP_SELECTION "  \"selection\": "
+
 /* A micro-kernel of the package, once, whatever number of choices uses it. */
 struct exp_kernel {
     struct var_variant variant;

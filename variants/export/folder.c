@@ -19,6 +19,12 @@ static int fail(int rc, char *err, size_t err_bytes, const char *what, const cha
     return rc;
 }
 
+static int not_an_export(const char *folder, char *err, size_t err_bytes)
+{
+    snprintf(err, err_bytes, "%s is not an export of quern: no passport.json of one in it", folder);
+    return -ENOENT;
+}
+
 /* a + b, or -ENAMETOOLONG. */
 static int join(char *out, const char *a, const char *b)
 {
@@ -223,6 +229,30 @@ int var_export_write(const struct var_export *e, const char *folder, int force, 
     return rc;
 }
 
+int var_export_selection(const char *folder, char *out, size_t bytes, char *err, size_t err_bytes)
+{
+    char target[PATH_BYTES], path[PATH_BYTES], line[4096];
+    const size_t prefix = sizeof EXP_SELECTION - 1;
+    int rc = trim(folder, target, err, err_bytes);
+    if (rc == 0 && !has_mark(target))
+        rc = not_an_export(target, err, err_bytes);
+    if (rc != 0)
+        return rc;
+    FILE *f = join(path, target, "/passport.json") == 0 ? fopen(path, "r") : NULL;
+    rc = -ENOENT;
+    while (f && rc != 0 && fgets(line, sizeof line, f))
+        if (strncmp(line, EXP_SELECTION "\"", prefix + 1) == 0) {
+            const char *begin = line + prefix + 1;
+            snprintf(out, bytes, "%.*s", (int)strcspn(begin, "\""), begin);
+            rc = 0;
+        }
+    if (f)
+        fclose(f);
+    if (rc != 0)
+        snprintf(err, err_bytes, "%s says nothing of its selection", path);
+    return rc;
+}
+
 /* 0 the same, 1 differs, 2 missing. */
 static int compare_file(const char *path, const struct var_text *text)
 {
@@ -293,11 +323,8 @@ int var_export_compare(const struct var_export *e, const char *folder, var_expor
     int rc = trim(folder, target, err, err_bytes);
     if (rc != 0)
         return rc;
-    if (standing_at(target) != STANDS_EXPORT) {
-        snprintf(err, err_bytes, "%s is not an export of quern: no passport.json of one in it",
-                 target);
-        return -ENOENT;
-    }
+    if (standing_at(target) != STANDS_EXPORT)
+        return not_an_export(target, err, err_bytes);
     for (size_t i = 0; i < e->count; i++) {
         if (snprintf(path, sizeof path, "%s/%s", target, e->files[i].path) >= PATH_BYTES)
             return fail(-ENAMETOOLONG, err, err_bytes, "read", path);

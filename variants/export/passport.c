@@ -48,6 +48,25 @@ static void write_counters(struct var_text *t, const struct var_export_evidence 
     var_text_printf(t, "\n        }");
 }
 
+static void write_comparisons(struct var_text *t, const struct var_export_evidence *ev)
+{
+    if (ev->comparison_count == 0)
+        return;
+    var_text_printf(t, ",\n        \"compared\": [");
+    for (size_t i = 0; i < ev->comparison_count; i++) {
+        const struct var_export_comparison *c = &ev->comparisons[i];
+        var_text_printf(t, "%s\n          { \"with\": ", i ? "," : "");
+        write_string(t, c->role);
+        write_pair(t, "            ", "variant", c->against);
+        write_pair(t, "            ", "verdict", c->verdict);
+        var_text_printf(t,
+                        ",\n            \"time_ratio\": %.6g, \"interval_95\": [%.6g, %.6g], "
+                        "\"pairs\": %zu }",
+                        c->ratio, c->low, c->high, c->pairs);
+    }
+    var_text_printf(t, "\n        ]");
+}
+
 static double gmacs(const struct var_export_choice *choice)
 {
     double time_ns = choice->evidence.median_ns;
@@ -80,11 +99,8 @@ static void write_evidence(struct var_text *t, const struct var_export_choice *c
     write_number(t, indent, "mad_ns", ev->mad_ns);
     write_number(t, indent, "gmacs_per_s", gmacs(choice));
     write_number(t, indent, "tied", (double)ev->tied);
-    if (ev->against && ev->ratio > 0) {
-        write_pair(t, indent, "against", ev->against);
-        var_text_printf(t, ",\n%s\"time_ratio\": %.6g,\n%s\"time_ratio_95\": [%.6g, %.6g]", indent,
-                        ev->ratio, indent, ev->ratio_low, ev->ratio_high);
-    }
+    write_number(t, indent, "peak_share", ev->peak_share);
+    write_comparisons(t, ev);
     write_counters(t, ev);
     var_text_printf(t, "\n      }");
 }
@@ -127,6 +143,8 @@ int exp_write_passport(const struct exp_plan *plan, struct var_export *e, char *
         return -ENOMEM;
     var_text_printf(t, "{\n%s\n  \"version\": 1,\n  \"license\": \"%s\"", EXP_MARK, EXP_SPDX);
     write_pair(t, "  ", "tool_version", plan->input->tool_version);
+    var_text_printf(t, ",\n%s", EXP_SELECTION);
+    write_string(t, plan->input->selection ? plan->input->selection : "");
     var_text_printf(t, ",\n  \"choices\": [");
     for (size_t i = 0; i < plan->input->count && rc == 0; i++)
         rc = write_choice(t, plan, i);

@@ -57,24 +57,34 @@ static int plans(const struct krn_problem *problem, const struct krn_kernel *ker
     return krn_conv_plan(&conv, problem, &any, kernel, driver, NULL, 0) == 0;
 }
 
-/* The row to prefer: the stronger ISA level, then the smaller distance, then the earlier row. */
-static const struct quern_row *find_row(const struct krn_problem *problem, int exact)
+static int runs_here(const struct quern_row *row, uint32_t isas)
+{
+    const struct krn_kernel *kernel = &quern_table[row->kernel];
+    return kernel->fn && (isas & 1u << kernel->isa);
+}
+
+/* Rows of one problem stand in the order of preference: the first that runs here. */
+static const struct quern_row *find_exact(const struct krn_problem *problem, uint32_t isas)
+{
+    for (const struct quern_row *row = quern_rows; row < quern_rows + quern_row_count; row++)
+        if (runs_here(row, isas) && is_same(problem, &row->problem))
+            return row;
+    return NULL;
+}
+
+/* Of the same kind, at the smallest distance; the earlier row where two are as near. */
+static const struct quern_row *find_nearest(const struct krn_problem *problem, uint32_t isas)
 {
     const struct quern_row *best = NULL;
-    uint32_t isas = krn_cpu_isas();
+    int best_distance = 0;
     for (const struct quern_row *row = quern_rows; row < quern_rows + quern_row_count; row++) {
-        const struct krn_kernel *kernel = &quern_table[row->kernel];
-        if (!kernel->fn || !(isas & 1u << kernel->isa))
+        int here = distance(problem, &row->problem);
+        if (!runs_here(row, isas) || kind_of(problem) != kind_of(&row->problem) ||
+            (best && here >= best_distance) ||
+            !plans(problem, &quern_table[row->kernel], row->driver))
             continue;
-        if (exact ? !is_same(problem, &row->problem) : kind_of(problem) != kind_of(&row->problem))
-            continue;
-        if (best && quern_table[best->kernel].isa > kernel->isa)
-            continue;
-        if (best && quern_table[best->kernel].isa == kernel->isa &&
-            distance(problem, &best->problem) <= distance(problem, &row->problem))
-            continue;
-        if (plans(problem, kernel, row->driver))
-            best = row;
+        best = row;
+        best_distance = here;
     }
     return best;
 }
@@ -105,9 +115,10 @@ static const struct krn_kernel *find_portable(const struct krn_problem *problem)
 struct quern_choice quern_conv_select(const struct krn_problem *problem)
 {
     struct quern_choice choice = { NULL, { 0, 0 }, QUERN_MATCH_EXACT, NULL };
-    const struct quern_row *row = find_row(problem, 1);
+    uint32_t isas = krn_cpu_isas();
+    const struct quern_row *row = find_exact(problem, isas);
     if (!row) {
-        row = find_row(problem, 0);
+        row = find_nearest(problem, isas);
         choice.match = QUERN_MATCH_NEAREST;
     }
     if (row) {

@@ -37,9 +37,10 @@ struct quern_choice {
     const char *variant; /* as in passport.json; the kernel's name for QUERN_MATCH_PORTABLE */
 };
 
-/* The best of the table for this problem on this CPU: the strongest ISA level that it has, then the
- * nearest shape. Always one that krn_conv_plan() accepts, for a problem that krn_problem_check()
- * does. Asks the CPU each time: call it once per layer. */
+/* The best of the table for this problem on this CPU: of the variants measured on it the fastest
+ * that the CPU has the instructions for; else that of the nearest shape. Always one that
+ * krn_conv_plan() accepts, for a problem that krn_problem_check() does. Asks the CPU each time:
+ * call it once per layer. */
 struct quern_choice quern_conv_select(const struct krn_problem *problem);
 
 struct quern_conv;
