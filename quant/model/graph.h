@@ -22,8 +22,8 @@ enum qnt_op {
     QNT_OP_INPUT,
     QNT_OP_CONV,        /* dense, grouped, depthwise; weight float [oc][kh][kw][ic / groups], bias [oc] */
     QNT_OP_LINEAR,      /* weight float [oc][ic], bias [oc]; the input flattened in the model's own order */
-    QNT_OP_BATCHNORM,   /* folded away by qnt_fold(): weight = scale [c], bias = shift [c] */
-    QNT_OP_CLIP,        /* ReLU: lo 0, hi +inf; ReLU6: hi 6; folded into the producer where it can be */
+    QNT_OP_BATCHNORM,   /* x * weight[c] + bias[c]; folded away by qnt_fold() */
+    QNT_OP_CLIP,        /* only its lo and hi; ReLU: 0, +inf; ReLU6: 0, 6; folded into the producer where it can be */
     QNT_OP_ADD,         /* two inputs of one shape */
     QNT_OP_MAXPOOL, QNT_OP_AVGPOOL, /* windows in `window`; average excludes padding */
     QNT_OP_GLOBAL_AVGPOOL,
@@ -50,7 +50,7 @@ struct qnt_node {
     struct qnt_window window;
     float *weight, *bias;       /* owned; NULL where the operator has none */
     size_t weight_count, bias_count;
-    float lo, hi;               /* activation folded in: clamp of the output, -inf and +inf if none */
+    float lo, hi;               /* clamp of the output, of any operator; -inf and +inf if none */
 };
 
 struct qnt_graph {
@@ -58,6 +58,8 @@ struct qnt_graph {
     struct qnt_node *nodes; /* in an order in which inputs come first; nodes[0] is the INPUT */
     int32_t count, capacity;
     int32_t output;       /* index of the node whose tensor is the result (before a final softmax) */
+    float mean, norm;     /* an input value is (pixel - mean) * norm, pixels 0..255; 0 and 1 where the file says nothing */
+    char *dataset;        /* owned; what the file says it was trained on ("fashion-mnist"), or NULL */
 };
 
 void qnt_graph_free(struct qnt_graph *graph); /* accepts NULL members */
@@ -65,11 +67,16 @@ int32_t qnt_graph_find(const struct qnt_graph *graph, const char *name); /* -1 i
 
 /* Importers fill *out from a file; on failure it is empty and error says where. */
 int qnt_onnx_load(const char *path, struct qnt_graph *out, struct qnt_error *error);
+/* The same from memory, which it does not keep; `path` only names the source. The normalisation is read from the file's
+ * metadata_props quern.mean, quern.norm and quern.dataset. */
+int qnt_onnx_read(const uint8_t *data, size_t bytes, const char *path, struct qnt_graph *out,
+                  struct qnt_error *error);
 /* By the file's name or first bytes: the table of importers. */
 int qnt_model_load(const char *path, struct qnt_graph *out, struct qnt_error *error);
 
-/* Folds BATCHNORM into CONV/LINEAR and CLIP into its producer where that is its only reader; drops a final SOFTMAX. Exact
- * up to float rounding. */
+/* Folds BATCHNORM into CONV/LINEAR, and CLIP into a CONV, LINEAR or ADD, where that is its only reader; a BATCHNORM that is left
+ * becomes a depthwise 1x1 CONV; drops a final SOFTMAX and what does not lead to the output. Afterwards there is no
+ * BATCHNORM. Exact up to float rounding. On failure (-ENOMEM) the graph can only be freed. */
 int qnt_fold(struct qnt_graph *graph, struct qnt_error *error);
 
 /* The convolution problems of a graph (CONV, not LINEAR), in order. Writes at most `capacity`, returns how many
@@ -80,15 +87,15 @@ size_t qnt_graph_problems(const struct qnt_graph *graph, struct krn_problem *out
 struct qnt_float; /* buffers of one execution; one per thread */
 int qnt_float_open(const struct qnt_graph *graph, struct qnt_float **out, struct qnt_error *error);
 void qnt_float_close(struct qnt_float *exec);
-/* Runs one image, float [h][w][c], normalised. All tensors stay readable until the next run. */
+/* Runs one image, float [h][w][c], normalised, on the calling thread. All tensors stay readable until the next run. */
 void qnt_float_run(struct qnt_float *exec, const float *image);
 const float *qnt_float_tensor(const struct qnt_float *exec, int32_t node); /* [h][w][c] */
 
 /* ---- Data sets */
 struct qnt_dataset; /* labelled images of one shape, decoded as asked for */
 /* `spec` is "fashion-mnist:train", "fashion-mnist:test" (the idx.gz files of Debian's package, or of
- * the folder in a second part: "fashion-mnist:test:/folder"), or "idx:IMAGES[:LABELS]". The pixel values are normalised as the model's metadata
- * (qnt_graph has none yet: (x - mean) * norm given here). */
+ * the folder in a second part: "fashion-mnist:test:/folder"), or "idx:IMAGES[:LABELS]" (gzip or not). Pixels come out as
+ * (pixel - mean) * norm: hand in the mean and norm of the graph. */
 int qnt_dataset_open(const char *spec, float mean, float norm, struct qnt_dataset **out,
                      struct qnt_error *error);
 void qnt_dataset_close(struct qnt_dataset *set);

@@ -1,0 +1,243 @@
+#include "quant/model/graph.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#define FASHION_FOLDER "/usr/share/datasets/fashion-mnist"
+#define FASHION_REMEDY                                                                           \
+    "; install Debian's package dataset-fashion-mnist, or name a folder that holds its files: "  \
+    "fashion-mnist:test:FOLDER"
+#define IDX_BYTES_MAX ((uint64_t)1 << 31)
+#define IDX_RANK_MAX 4
+
+struct idx { /* a file of unsigned bytes */
+    int rank;
+    uint32_t dims[IDX_RANK_MAX];
+    uint8_t *data; /* owned */
+};
+
+struct qnt_dataset {
+    struct idx images, labels; /* [n][h][w] or [n][h][w][c]; [n], or without data */
+    int32_t h, w, c;
+    float mean, norm;
+};
+
+/* ---- idx files: 0, 0, type, rank, sizes as big-endian 32 bits, data; gzip or not. */
+
+static int read_exactly(gzFile file, void *out, size_t bytes)
+{
+    uint8_t *at = out;
+    while (bytes > 0) {
+        int got = gzread(file, at, bytes > INT_MAX / 2 ? INT_MAX / 2 : (unsigned)bytes);
+        if (got <= 0)
+            return -EINVAL;
+        at += got;
+        bytes -= (size_t)got;
+    }
+    return 0;
+}
+
+static int read_header(gzFile file, struct idx *out, uint64_t *bytes)
+{
+    uint8_t head[4], size[4];
+
+    if (read_exactly(file, head, sizeof(head)))
+        return -EINVAL;
+    if (head[0] || head[1] || head[2] != 8 || head[3] < 1 || head[3] > IDX_RANK_MAX)
+        return -EINVAL;
+    out->rank = head[3];
+    *bytes = 1;
+    for (int i = 0; i < out->rank; i++) {
+        if (read_exactly(file, size, sizeof(size)))
+            return -EINVAL;
+        out->dims[i] = (uint32_t)size[0] << 24 | (uint32_t)size[1] << 16 | (uint32_t)size[2] << 8 | size[3];
+        if (out->dims[i] == 0 || *bytes > IDX_BYTES_MAX / out->dims[i])
+            return -EINVAL;
+        *bytes *= out->dims[i];
+    }
+    return 0;
+}
+
+static int idx_load(const char *path, const char *remedy, struct idx *out, struct qnt_error *error)
+{
+    uint64_t bytes;
+    uint8_t more;
+    int rc = -EINVAL;
+    gzFile file = gzopen(path, "rb");
+
+    if (!file) {
+        rc = errno ? -errno : -ENOMEM;
+        return qnt_error_set(error, rc, "%s: %s%s", path, strerror(-rc), remedy);
+    }
+    if (read_header(file, out, &bytes)) {
+        qnt_error_set(error, rc, "%s: is not an idx file of bytes, or is cut short", path);
+        goto fail;
+    }
+    out->data = malloc(bytes);
+    if (!out->data) {
+        rc = qnt_error_set(error, -ENOMEM, "%s: not enough memory for %llu bytes", path,
+                           (unsigned long long)bytes);
+        goto fail;
+    }
+    if (read_exactly(file, out->data, bytes) || gzread(file, &more, 1) != 0) {
+        qnt_error_set(error, rc, "%s: does not hold the %llu bytes that its header announces; is it damaged"
+                      " or cut short?", path, (unsigned long long)bytes);
+        goto fail;
+    }
+    rc = 0;
+fail:
+    gzclose_r(file);
+    return rc;
+}
+
+/* ---- Kinds of sets: where the two files are */
+
+struct paths {
+    char images[PATH_MAX], labels[PATH_MAX]; /* labels may be empty */
+    const char *remedy;                      /* the rest of the sentence for a missing file */
+};
+
+static int fashion_paths(const char *rest, struct paths *out)
+{
+    static const struct {
+        const char *name, *file;
+    } parts[] = { { "train", "train" }, { "test", "t10k" } };
+    const char *folder = strchr(rest, ':');
+    const size_t length = folder ? (size_t)(folder - rest) : strlen(rest);
+
+    folder = folder ? folder + 1 : FASHION_FOLDER;
+    out->remedy = FASHION_REMEDY;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (strlen(parts[i].name) != length || memcmp(parts[i].name, rest, length) != 0)
+            continue;
+        int a = snprintf(out->images, PATH_MAX, "%s/%s-images-idx3-ubyte.gz", folder, parts[i].file);
+        int b = snprintf(out->labels, PATH_MAX, "%s/%s-labels-idx1-ubyte.gz", folder, parts[i].file);
+        return a >= PATH_MAX || b >= PATH_MAX ? -ENAMETOOLONG : 0;
+    }
+    return -EINVAL;
+}
+
+static int idx_paths(const char *rest, struct paths *out)
+{
+    const char *labels = strchr(rest, ':');
+    const size_t length = labels ? (size_t)(labels - rest) : strlen(rest);
+
+    if (length == 0)
+        return -EINVAL;
+    if (length >= PATH_MAX || (labels && strlen(labels) >= PATH_MAX))
+        return -ENAMETOOLONG;
+    memcpy(out->images, rest, length);
+    if (labels)
+        memcpy(out->labels, labels + 1, strlen(labels));
+    return 0;
+}
+
+static const struct {
+    const char *prefix;
+    int (*paths)(const char *rest, struct paths *out);
+} kinds[] = { { "fashion-mnist:", fashion_paths }, { "idx:", idx_paths } };
+
+static int find_paths(const char *spec, struct paths *out)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        size_t length = strlen(kinds[i].prefix);
+        if (strncmp(spec, kinds[i].prefix, length) == 0)
+            return kinds[i].paths(spec + length, out);
+    }
+    return -EINVAL;
+}
+
+/* ---- The set */
+
+static int check_shapes(struct qnt_dataset *set, const struct paths *p, struct qnt_error *error)
+{
+    const struct idx *x = &set->images;
+
+    if (x->rank < 3 || x->dims[0] > INT32_MAX || x->dims[1] > INT32_MAX || x->dims[2] > INT32_MAX)
+        return qnt_error_set(error, -EINVAL, "%s: holds no images [n][h][w]", p->images);
+    set->h = (int32_t)x->dims[1];
+    set->w = (int32_t)x->dims[2];
+    set->c = x->rank == 4 ? (int32_t)x->dims[3] : 1;
+    if (set->labels.data && (set->labels.rank != 1 || set->labels.dims[0] != x->dims[0]))
+        return qnt_error_set(error, -EINVAL, "%s: holds no label for each of the %u images of %s",
+                             p->labels, x->dims[0], p->images);
+    return 0;
+}
+
+static int open_set(const char *spec, struct qnt_dataset *set, struct qnt_error *error)
+{
+    struct paths p = { "", "", "" };
+    int rc = find_paths(spec, &p);
+
+    if (rc == -ENAMETOOLONG)
+        return qnt_error_set(error, rc, "the path in the data set '%.60s...' is too long", spec);
+    if (rc)
+        return qnt_error_set(error, rc, "'%s' names no data set; there are fashion-mnist:train,"
+                             " fashion-mnist:test (each with :FOLDER) and idx:IMAGES[:LABELS]", spec);
+    rc = idx_load(p.images, p.remedy, &set->images, error);
+    if (rc == 0 && p.labels[0])
+        rc = idx_load(p.labels, p.remedy, &set->labels, error);
+    return rc ? rc : check_shapes(set, &p, error);
+}
+
+int qnt_dataset_open(const char *spec, float mean, float norm, struct qnt_dataset **out,
+                     struct qnt_error *error)
+{
+    struct qnt_dataset *set = calloc(1, sizeof(*set));
+    int rc;
+
+    *out = NULL;
+    if (!set)
+        return qnt_error_set(error, -ENOMEM, "%s: not enough memory", spec);
+    set->mean = mean;
+    set->norm = norm;
+    rc = open_set(spec, set, error);
+    if (rc == 0)
+        *out = set;
+    else
+        qnt_dataset_close(set);
+    return rc;
+}
+
+void qnt_dataset_close(struct qnt_dataset *set)
+{
+    if (!set)
+        return;
+    free(set->images.data);
+    free(set->labels.data);
+    free(set);
+}
+
+size_t qnt_dataset_count(const struct qnt_dataset *set)
+{
+    return set->images.dims[0];
+}
+
+void qnt_dataset_shape(const struct qnt_dataset *set, int32_t *h, int32_t *w, int32_t *c)
+{
+    *h = set->h;
+    *w = set->w;
+    *c = set->c;
+}
+
+int qnt_dataset_label(const struct qnt_dataset *set, size_t index)
+{
+    return set->labels.data && index < set->labels.dims[0] ? set->labels.data[index] : -1;
+}
+
+int qnt_dataset_image(const struct qnt_dataset *set, size_t index, float *out, struct qnt_error *error)
+{
+    const size_t pixels = (size_t)set->h * (size_t)set->w * (size_t)set->c;
+
+    if (index >= set->images.dims[0])
+        return qnt_error_set(error, -ERANGE, "image %zu of %u does not exist", index,
+                             set->images.dims[0]);
+    const uint8_t *x = set->images.data + index * pixels;
+    for (size_t i = 0; i < pixels; i++)
+        out[i] = ((float)x[i] - set->mean) * set->norm;
+    return 0;
+}

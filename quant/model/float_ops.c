@@ -1,0 +1,244 @@
+#include "quant/model/float_int.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <string.h>
+
+static const struct qnt_node *input_node(const struct qnt_float *exec, int32_t index, int32_t i)
+{
+    return &exec->graph->nodes[exec->graph->nodes[index].inputs[i]];
+}
+
+static const float *input_tensor(const struct qnt_float *exec, int32_t index, int32_t i)
+{
+    return exec->tensors[exec->graph->nodes[index].inputs[i]];
+}
+
+/* ---- Convolution */
+
+/* Rows of the patch matrix of one group: [oh * ow][kh][kw][ic / groups], zeros outside the image. */
+static void fill_patches(const struct krn_problem *p, const float *x, int32_t group, float *patches)
+{
+    const size_t ic = (size_t)(p->ic / p->groups), pixel = (size_t)p->ic;
+    const float *first = x + (size_t)group * ic;
+
+    for (int32_t y = 0; y < p->oh; y++)
+        for (int32_t z = 0; z < p->ow; z++)
+            for (int32_t ky = 0; ky < p->kh; ky++)
+                for (int32_t kx = 0; kx < p->kw; kx++, patches += ic) {
+                    int64_t iy = (int64_t)y * p->sh - p->ph + (int64_t)ky * p->dh;
+                    int64_t ix = (int64_t)z * p->sw - p->pw + (int64_t)kx * p->dw;
+                    if (iy < 0 || iy >= p->ih || ix < 0 || ix >= p->iw)
+                        memset(patches, 0, ic * sizeof(*patches));
+                    else
+                        memcpy(patches, first + ((size_t)iy * (size_t)p->iw + (size_t)ix) * pixel,
+                               ic * sizeof(*patches));
+                }
+}
+
+static void fill_bias(const struct qnt_node *node, float *out)
+{
+    const size_t c = (size_t)node->c, pixels = qnt_node_elements(node) / c;
+    for (size_t i = 0; i < pixels; i++)
+        memcpy(out + i * c, node->bias, c * sizeof(*out));
+}
+
+static void run_dense(struct qnt_float *exec, int32_t index, float *out)
+{
+    const struct qnt_node *node = &exec->graph->nodes[index];
+    const struct krn_problem *p = &node->problem;
+    const float *x = input_tensor(exec, index, 0);
+    const int32_t oc = p->oc / p->groups, pixels = p->oh * p->ow;
+    const int32_t depth = p->kh * p->kw * (p->ic / p->groups);
+
+    fill_bias(node, out);
+    for (int32_t g = 0; g < p->groups; g++) {
+        const float *a = x;
+        if (!krn_problem_is_pointwise(p)) {
+            fill_patches(p, x, g, exec->patches);
+            a = exec->patches;
+        }
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, pixels, oc, depth, 1, a, depth,
+                    node->weight + (size_t)g * (size_t)oc * (size_t)depth, depth, 1,
+                    out + (size_t)g * (size_t)oc, p->oc);
+    }
+}
+
+/* One output pixel of a depthwise layer: adds every tap that lies in the image. */
+static void depthwise_pixel(const struct krn_problem *p, const float *x, const float *taps,
+                            int32_t y, int32_t z, float *restrict out)
+{
+    const size_t c = (size_t)p->ic;
+
+    for (int32_t ky = 0; ky < p->kh; ky++)
+        for (int32_t kx = 0; kx < p->kw; kx++) {
+            int64_t iy = (int64_t)y * p->sh - p->ph + (int64_t)ky * p->dh;
+            int64_t ix = (int64_t)z * p->sw - p->pw + (int64_t)kx * p->dw;
+            if (iy < 0 || iy >= p->ih || ix < 0 || ix >= p->iw)
+                continue;
+            const float *in = x + ((size_t)iy * (size_t)p->iw + (size_t)ix) * c;
+            const float *tap = taps + ((size_t)ky * (size_t)p->kw + (size_t)kx) * c;
+            for (size_t i = 0; i < c; i++)
+                out[i] += in[i] * tap[i];
+        }
+}
+
+static void run_conv(struct qnt_float *exec, int32_t index, float *out)
+{
+    const struct qnt_node *node = &exec->graph->nodes[index];
+    const struct krn_problem *p = &node->problem;
+
+    if (!krn_problem_is_depthwise(p)) {
+        run_dense(exec, index, out);
+        return;
+    }
+    fill_bias(node, out);
+    for (int32_t y = 0; y < p->oh; y++)
+        for (int32_t z = 0; z < p->ow; z++, out += p->oc)
+            depthwise_pixel(p, input_tensor(exec, index, 0), exec->taps[index], y, z, out);
+}
+
+/* ---- The rest */
+
+static void run_input(struct qnt_float *exec, int32_t index, float *out)
+{
+    (void)exec, (void)index, (void)out; /* qnt_float_run() has put it there */
+}
+
+static void run_batchnorm(struct qnt_float *exec, int32_t index, float *out)
+{
+    const struct qnt_node *node = &exec->graph->nodes[index];
+    const float *x = input_tensor(exec, index, 0);
+    const size_t c = (size_t)node->c, count = qnt_node_elements(node);
+
+    for (size_t i = 0; i < count; i += c)
+        for (size_t j = 0; j < c; j++)
+            out[i + j] = x[i + j] * node->weight[j] + node->bias[j];
+}
+
+static void run_copy(struct qnt_float *exec, int32_t index, float *out)
+{
+    memcpy(out, input_tensor(exec, index, 0),
+           qnt_node_elements(&exec->graph->nodes[index]) * sizeof(*out));
+}
+
+static void run_add(struct qnt_float *exec, int32_t index, float *out)
+{
+    const float *a = input_tensor(exec, index, 0), *b = input_tensor(exec, index, 1);
+    const size_t count = qnt_node_elements(&exec->graph->nodes[index]);
+
+    for (size_t i = 0; i < count; i++)
+        out[i] = a[i] + b[i];
+}
+
+/* The part of a window that lies in the image: [*begin, *end). */
+static void clip_window(int32_t out, int32_t stride, int32_t pad, int32_t taps, int32_t in,
+                        int32_t *begin, int32_t *end)
+{
+    int64_t first = (int64_t)out * stride - pad, last = first + taps;
+    *begin = (int32_t)(first < 0 ? 0 : first);
+    *end = (int32_t)(last > in ? in : last);
+}
+
+static void pool_pixel(const struct qnt_node *in, const struct qnt_node *node, const float *x,
+                       int32_t y, int32_t z, float *restrict out)
+{
+    const struct qnt_window *w = &node->window;
+    const size_t c = (size_t)node->c;
+    const int max = node->op == QNT_OP_MAXPOOL;
+    int32_t top, bottom, left, right;
+
+    clip_window(y, w->sh, w->ph, w->kh, in->h, &top, &bottom);
+    clip_window(z, w->sw, w->pw, w->kw, in->w, &left, &right);
+    for (size_t i = 0; i < c; i++)
+        out[i] = max ? -INFINITY : 0;
+    for (int32_t iy = top; iy < bottom; iy++)
+        for (int32_t ix = left; ix < right; ix++) {
+            const float *pixel = x + ((size_t)iy * (size_t)in->w + (size_t)ix) * c;
+            for (size_t i = 0; i < c; i++)
+                out[i] = max ? fmaxf(out[i], pixel[i]) : out[i] + pixel[i];
+        }
+    if (!max)
+        for (size_t i = 0; i < c; i++)
+            out[i] /= (float)(bottom - top) * (float)(right - left);
+}
+
+static void run_pool(struct qnt_float *exec, int32_t index, float *out)
+{
+    const struct qnt_node *node = &exec->graph->nodes[index];
+
+    for (int32_t y = 0; y < node->h; y++)
+        for (int32_t z = 0; z < node->w; z++, out += node->c)
+            pool_pixel(input_node(exec, index, 0), node, input_tensor(exec, index, 0), y, z, out);
+}
+
+static void run_global(struct qnt_float *exec, int32_t index, float *out)
+{
+    const struct qnt_node *in = input_node(exec, index, 0);
+    const float *x = input_tensor(exec, index, 0);
+    const size_t c = (size_t)in->c, pixels = qnt_node_elements(in) / c;
+
+    memset(out, 0, c * sizeof(*out));
+    for (size_t p = 0; p < pixels; p++)
+        for (size_t i = 0; i < c; i++)
+            out[i] += x[p * c + i];
+    for (size_t i = 0; i < c; i++)
+        out[i] /= (float)pixels;
+}
+
+static void run_concat(struct qnt_float *exec, int32_t index, float *out)
+{
+    const struct qnt_node *node = &exec->graph->nodes[index];
+    const size_t c = (size_t)node->c, pixels = qnt_node_elements(node) / c;
+
+    for (int32_t k = 0; k < node->input_count; k++) {
+        const size_t part = (size_t)input_node(exec, index, k)->c;
+        for (size_t p = 0; p < pixels; p++)
+            memcpy(out + p * c, input_tensor(exec, index, k) + p * part, part * sizeof(*out));
+        out += part;
+    }
+}
+
+static void run_flatten(struct qnt_float *exec, int32_t index, float *out)
+{
+    const struct qnt_node *in = input_node(exec, index, 0);
+    const float *x = input_tensor(exec, index, 0);
+    const size_t c = (size_t)in->c, pixels = qnt_node_elements(in) / c;
+
+    for (size_t i = 0; i < c; i++)
+        for (size_t p = 0; p < pixels; p++)
+            *out++ = x[p * c + i];
+}
+
+static void run_softmax(struct qnt_float *exec, int32_t index, float *out)
+{
+    const struct qnt_node *node = &exec->graph->nodes[index];
+    const float *x = input_tensor(exec, index, 0);
+    const size_t c = (size_t)node->c, count = qnt_node_elements(node);
+
+    for (size_t first = 0; first < count; first += c) {
+        float top = -INFINITY, sum = 0;
+        for (size_t i = first; i < first + c; i++)
+            top = fmaxf(top, x[i]);
+        for (size_t i = first; i < first + c; i++)
+            sum += out[i] = expf(x[i] - top);
+        for (size_t i = first; i < first + c; i++)
+            out[i] /= sum;
+    }
+}
+
+qnt_run_op *const qnt_run_ops[QNT_OP_COUNT] = {
+    [QNT_OP_INPUT] = run_input,
+    [QNT_OP_CONV] = run_conv,
+    [QNT_OP_LINEAR] = run_dense,
+    [QNT_OP_BATCHNORM] = run_batchnorm,
+    [QNT_OP_CLIP] = run_copy,
+    [QNT_OP_ADD] = run_add,
+    [QNT_OP_MAXPOOL] = run_pool,
+    [QNT_OP_AVGPOOL] = run_pool,
+    [QNT_OP_GLOBAL_AVGPOOL] = run_global,
+    [QNT_OP_CONCAT] = run_concat,
+    [QNT_OP_FLATTEN] = run_flatten,
+    [QNT_OP_SOFTMAX] = run_softmax,
+};
+

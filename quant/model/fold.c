@@ -1,0 +1,148 @@
+#include "quant/model/graph_int.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* While nodes are folded away, `same` says which node holds the tensor of each node now; the rest is removed at the end. */
+struct fold {
+    struct qnt_graph *graph;
+    int32_t *same;    /* [count], always the final holder */
+    int32_t *readers; /* [count], how many inputs name it; the output of the graph counts as one more */
+};
+
+static void count_readers(struct fold *f)
+{
+    const struct qnt_graph *g = f->graph;
+    for (int32_t i = 0; i < g->count; i++) {
+        f->same[i] = i;
+        for (int32_t k = 0; k < g->nodes[i].input_count; k++)
+            f->readers[g->nodes[i].inputs[k]]++;
+    }
+    f->readers[g->output]++;
+}
+
+/* x -> weight * x + bias after conv -> one conv. */
+static void scale_rows(struct qnt_node *conv, const struct qnt_node *norm)
+{
+    const size_t row = conv->weight_count / (size_t)conv->c;
+
+    for (size_t k = 0; k < (size_t)conv->c; k++) {
+        for (size_t i = 0; i < row; i++)
+            conv->weight[k * row + i] *= norm->weight[k];
+        conv->bias[k] = conv->bias[k] * norm->weight[k] + norm->bias[k];
+    }
+}
+
+/* Without a convolution before it: a depthwise layer of one tap. */
+static void become_depthwise(struct qnt_node *norm)
+{
+    struct krn_problem p = qnt_problem_1x1(norm->h, norm->w, norm->c, norm->c, norm->c);
+
+    memcpy(p.name, norm->problem.name, sizeof(p.name));
+    norm->problem = p;
+    norm->op = QNT_OP_CONV;
+}
+
+static int is_layer(const struct qnt_node *node)
+{
+    return node->op == QNT_OP_CONV || node->op == QNT_OP_LINEAR;
+}
+
+static int has_clamp(const struct qnt_node *node)
+{
+    return !isinf(node->lo) || !isinf(node->hi);
+}
+
+/* clamp(clamp(x, a, b), lo, hi) is one clamp. */
+static void tighten(struct qnt_node *node, float lo, float hi)
+{
+    node->lo = fminf(fmaxf(node->lo, lo), hi);
+    node->hi = fmaxf(fminf(node->hi, hi), lo);
+}
+
+/* Merges node i into the producer of its input where that is possible. */
+static void fold_node(struct fold *f, int32_t i)
+{
+    struct qnt_node *node = &f->graph->nodes[i];
+    if (node->op != QNT_OP_BATCHNORM && node->op != QNT_OP_CLIP)
+        return;
+    const int32_t from = node->inputs[0];
+    struct qnt_node *producer = &f->graph->nodes[from];
+    const int alone = f->readers[from] == 1;
+
+    if (node->op == QNT_OP_BATCHNORM && (!alone || !is_layer(producer) || has_clamp(producer))) {
+        become_depthwise(node);
+        return;
+    }
+    if (node->op == QNT_OP_BATCHNORM)
+        scale_rows(producer, node);
+    else if (!alone || (!is_layer(producer) && producer->op != QNT_OP_ADD))
+        return;
+    tighten(producer, node->lo, node->hi);
+    f->same[i] = from;
+    f->readers[from] = f->readers[i]; /* its readers are the producer's now */
+    f->readers[i] = 0;
+}
+
+/* Marks what the output needs in f->readers: inputs come first, so one walk backwards does. */
+static void mark_live(struct fold *f)
+{
+    const struct qnt_graph *g = f->graph;
+
+    memset(f->readers, 0, (size_t)g->count * sizeof(*f->readers));
+    f->readers[g->output] = f->readers[0] = 1;
+    for (int32_t i = g->count - 1; i > 0; i--)
+        for (int32_t k = 0; f->readers[i] && k < g->nodes[i].input_count; k++)
+            f->readers[g->nodes[i].inputs[k]] = 1;
+}
+
+/* Removes what is not live; f->same becomes the new index of each. */
+static void compact(struct fold *f)
+{
+    struct qnt_graph *g = f->graph;
+    int32_t kept = 0;
+
+    for (int32_t i = 0; i < g->count; i++) {
+        struct qnt_node *node = &g->nodes[i];
+        if (!f->readers[i]) {
+            qnt_node_clear(node);
+            continue;
+        }
+        for (int32_t k = 0; k < node->input_count; k++)
+            node->inputs[k] = f->same[node->inputs[k]];
+        f->same[i] = kept;
+        g->nodes[kept++] = *node;
+    }
+    g->output = f->same[g->output];
+    g->count = kept;
+}
+
+int qnt_fold(struct qnt_graph *graph, struct qnt_error *error)
+{
+    const size_t count = (size_t)graph->count;
+    struct fold f = { graph, calloc(count, sizeof(*f.same)), calloc(count, sizeof(*f.readers)) };
+    int rc = 0;
+
+    if (!f.same || !f.readers) {
+        rc = qnt_error_set(error, -ENOMEM, "%s: not enough memory to fold %d nodes",
+                           graph->name ? graph->name : "graph", graph->count);
+        goto fail;
+    }
+    if (graph->nodes[graph->output].op == QNT_OP_SOFTMAX)
+        graph->output = graph->nodes[graph->output].inputs[0];
+    count_readers(&f);
+    for (int32_t i = 0; i < graph->count; i++) {
+        for (int32_t k = 0; k < graph->nodes[i].input_count; k++)
+            graph->nodes[i].inputs[k] = f.same[graph->nodes[i].inputs[k]];
+        fold_node(&f, i);
+    }
+    graph->output = f.same[graph->output];
+    mark_live(&f);
+    compact(&f);
+fail:
+    free(f.same);
+    free(f.readers);
+    return rc;
+}

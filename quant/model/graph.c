@@ -1,0 +1,108 @@
+#include "quant/model/graph_int.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const qnt_op_names[QNT_OP_COUNT] = {
+    [QNT_OP_INPUT] = "input",
+    [QNT_OP_CONV] = "conv",
+    [QNT_OP_LINEAR] = "linear",
+    [QNT_OP_BATCHNORM] = "batchnorm",
+    [QNT_OP_CLIP] = "clip",
+    [QNT_OP_ADD] = "add",
+    [QNT_OP_MAXPOOL] = "maxpool",
+    [QNT_OP_AVGPOOL] = "avgpool",
+    [QNT_OP_GLOBAL_AVGPOOL] = "global-avgpool",
+    [QNT_OP_CONCAT] = "concat",
+    [QNT_OP_FLATTEN] = "flatten",
+    [QNT_OP_SOFTMAX] = "softmax",
+};
+
+struct qnt_node qnt_node_blank(enum qnt_op op)
+{
+    return (struct qnt_node){ .op = op, .lo = -INFINITY, .hi = INFINITY };
+}
+
+void qnt_node_clear(struct qnt_node *node)
+{
+    free(node->name);
+    free(node->weight);
+    free(node->bias);
+    *node = qnt_node_blank(node->op);
+}
+
+/* The title of a problem stands between double quotes. */
+static void set_title(struct krn_problem *problem, const char *name)
+{
+    size_t i = 0;
+    for (; name[i] && i + 1 < sizeof(problem->name); i++)
+        problem->name[i] = name[i] == '"' ? '\'' : name[i];
+    problem->name[i] = 0;
+}
+
+int32_t qnt_graph_add(struct qnt_graph *graph, struct qnt_node *node, const char *name)
+{
+    if (graph->count == graph->capacity) {
+        if (graph->capacity > INT32_MAX / 2)
+            return -ENOMEM;
+        int32_t capacity = graph->capacity ? graph->capacity * 2 : 32;
+        struct qnt_node *grown = realloc(graph->nodes, (size_t)capacity * sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        graph->nodes = grown;
+        graph->capacity = capacity;
+    }
+    char *copy = strdup(name);
+    if (!copy)
+        return -ENOMEM;
+    node->name = copy;
+    if (node->op == QNT_OP_CONV || node->op == QNT_OP_LINEAR)
+        set_title(&node->problem, name);
+    graph->nodes[graph->count] = *node;
+    *node = qnt_node_blank(node->op);
+    return graph->count++;
+}
+
+void qnt_graph_free(struct qnt_graph *graph)
+{
+    for (int32_t i = 0; i < graph->count; i++)
+        qnt_node_clear(&graph->nodes[i]);
+    free(graph->nodes);
+    free(graph->name);
+    free(graph->dataset);
+    *graph = (struct qnt_graph){ .norm = 1 };
+}
+
+int32_t qnt_graph_find(const struct qnt_graph *graph, const char *name)
+{
+    for (int32_t i = 0; i < graph->count; i++)
+        if (strcmp(graph->nodes[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+size_t qnt_node_elements(const struct qnt_node *node)
+{
+    return (size_t)node->h * (size_t)node->w * (size_t)node->c;
+}
+
+struct krn_problem qnt_problem_1x1(int32_t h, int32_t w, int32_t ic, int32_t oc, int32_t groups)
+{
+    return (struct krn_problem){ .n = 1, .groups = groups, .ic = ic, .ih = h, .iw = w, .oc = oc,
+                                 .oh = h, .ow = w, .kh = 1, .kw = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1 };
+}
+
+size_t qnt_graph_problems(const struct qnt_graph *graph, struct krn_problem *out, size_t capacity)
+{
+    size_t found = 0;
+    for (int32_t i = 0; i < graph->count; i++) {
+        if (graph->nodes[i].op != QNT_OP_CONV)
+            continue;
+        if (found < capacity)
+            out[found] = graph->nodes[i].problem;
+        found++;
+    }
+    return found;
+}

@@ -1,0 +1,294 @@
+#include "quant/model/onnx_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FLOAT ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT
+
+/* ---- Windows: convolution and pooling */
+
+struct window {
+    int32_t taps[2], stride[2], dilation[2], pads[4]; /* pads: begin h, w, end h, w */
+    int32_t in[2], out[2];
+    int ceil_mode;
+};
+
+enum auto_pad { NOTSET, VALID, SAME_UPPER, SAME_LOWER, AUTO_PAD_COUNT };
+
+static int read_auto_pad(const struct onnx *o, enum auto_pad *out)
+{
+    static const char *const names[] = { "NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER" };
+    const Onnx__AttributeProto *a = onnx_attr(o, "auto_pad");
+
+    *out = NOTSET;
+    if (!a)
+        return 0;
+    for (int i = 0; i < AUTO_PAD_COUNT; i++)
+        if (a->has_s && a->s.len == strlen(names[i]) && memcmp(a->s.data, names[i], a->s.len) == 0) {
+            *out = (enum auto_pad)i;
+            return 0;
+        }
+    return onnx_fail(o, -ENOTSUP, "attribute 'auto_pad': '%.*s' is not supported",
+                     a->has_s ? (int)(a->s.len < 32 ? a->s.len : 32) : 0,
+                     a->has_s ? (const char *)a->s.data : "");
+}
+
+/* Output size and padding of one axis. Returns 0, or -EINVAL where no window fits. */
+static int place_axis(struct window *w, int axis, enum auto_pad mode)
+{
+    int64_t extent = (int64_t)(w->taps[axis] - 1) * w->dilation[axis] + 1;
+    int64_t in = w->in[axis], stride = w->stride[axis], out;
+
+    if (mode == SAME_UPPER || mode == SAME_LOWER) {
+        out = (in + stride - 1) / stride;
+        int64_t pad = (out - 1) * stride + extent - in;
+        pad = pad < 0 ? 0 : pad;
+        w->pads[axis] = (int32_t)(mode == SAME_UPPER ? pad / 2 : (pad + 1) / 2);
+        w->pads[2 + axis] = (int32_t)(pad - w->pads[axis]);
+    } else {
+        int64_t slack = in + w->pads[axis] + w->pads[2 + axis] - extent;
+        if (slack < 0)
+            return -EINVAL;
+        out = (w->ceil_mode ? slack + stride - 1 : slack) / stride + 1;
+        if ((out - 1) * stride >= in + w->pads[axis])
+            out--; /* the last window would begin behind the image */
+    }
+    w->out[axis] = (int32_t)out;
+    return w->pads[axis] >= extent || w->pads[2 + axis] >= extent ? -EINVAL : 0;
+}
+
+/* Reads what convolution and pooling have in common; taps are set, or read here if 0. */
+static int read_window(const struct onnx *o, const struct onnx_value *x, struct window *w)
+{
+    static const char axes[] = "hw";
+    enum auto_pad mode;
+    int32_t taps[2];
+    int rc = read_auto_pad(o, &mode);
+
+    if (rc == 0)
+        rc = onnx_attr_ints(o, "kernel_shape", 2, w->taps[0], 1, taps);
+    if (rc == 0 && !onnx_attr(o, "kernel_shape"))
+        memcpy(taps, w->taps, sizeof(taps));
+    if (rc == 0 && w->taps[0] && memcmp(taps, w->taps, sizeof(taps)))
+        rc = onnx_fail(o, -EINVAL, "kernel_shape %dx%d differs from the weight's %dx%d", taps[0],
+                       taps[1], w->taps[0], w->taps[1]);
+    if (rc == 0)
+        rc = onnx_attr_ints(o, "strides", 2, 1, 1, w->stride);
+    if (rc == 0)
+        rc = onnx_attr_ints(o, "dilations", 2, 1, 1, w->dilation);
+    if (rc == 0)
+        rc = onnx_attr_ints(o, "pads", 4, 0, 0, w->pads);
+    if (rc)
+        return rc;
+    if (mode != NOTSET && (w->pads[0] || w->pads[1] || w->pads[2] || w->pads[3]))
+        return onnx_fail(o, -EINVAL, "has both auto_pad and pads");
+    memcpy(w->taps, taps, sizeof(taps));
+    w->in[0] = onnx_node_of(o, x)->h;
+    w->in[1] = onnx_node_of(o, x)->w;
+    for (int axis = 0; axis < 2; axis++)
+        if (place_axis(w, axis, mode))
+            return onnx_fail(o, -EINVAL, "a window of %d (dilation %d) with padding %d and %d does"
+                             " not fit %c = %d", w->taps[axis], w->dilation[axis], w->pads[axis],
+                             w->pads[2 + axis], axes[axis], w->in[axis]);
+    return 0;
+}
+
+/* ---- Convolution and linear layers */
+
+/* [oc][ic][taps] -> [oc][taps][ic] */
+static int read_conv_weight(struct onnx *o, const struct onnx_const *c, struct qnt_node *node)
+{
+    const size_t oc = (size_t)c->dims[0], ic = (size_t)c->dims[1];
+    const size_t taps = (size_t)c->dims[2] * (size_t)c->dims[3];
+    float *flat;
+    int rc = onnx_floats(o, c, c->count, &flat);
+    if (rc)
+        return rc;
+    rc = onnx_zeros(o, c->count, &node->weight);
+    if (rc == 0)
+        for (size_t k = 0; k < oc; k++)
+            for (size_t i = 0; i < ic; i++)
+                for (size_t t = 0; t < taps; t++)
+                    node->weight[(k * taps + t) * ic + i] = flat[(k * ic + i) * taps + t];
+    free(flat);
+    o->elements -= (int64_t)c->count;
+    node->weight_count = c->count;
+    return rc;
+}
+
+/* The bias in input i: [oc], or zeros where there is none. */
+static int read_bias(struct onnx *o, size_t i, struct qnt_node *node)
+{
+    const struct onnx_const *c;
+
+    node->bias_count = (size_t)node->c;
+    if (!onnx_has_input(o, i))
+        return onnx_zeros(o, node->bias_count, &node->bias);
+    int rc = onnx_input_const(o, i, FLOAT, &c);
+    return rc ? rc : onnx_floats(o, c, node->bias_count, &node->bias);
+}
+
+static int make_conv_problem(const struct onnx *o, const struct window *w, int32_t groups,
+                             int32_t ic, struct qnt_node *node)
+{
+    char why[200];
+
+    node->problem = (struct krn_problem){
+        .n = 1, .groups = groups, .ic = ic, .ih = w->in[0], .iw = w->in[1],
+        .oc = node->c, .oh = w->out[0], .ow = w->out[1], .kh = w->taps[0], .kw = w->taps[1],
+        .sh = w->stride[0], .sw = w->stride[1], .ph = w->pads[0], .pw = w->pads[1],
+        .dh = w->dilation[0], .dw = w->dilation[1],
+    };
+    node->h = w->out[0];
+    node->w = w->out[1];
+    if (krn_problem_check(&node->problem, why, sizeof(why)))
+        return onnx_fail(o, -EINVAL, "%s", why);
+    return 0;
+}
+
+int onnx_import_conv(struct onnx *o)
+{
+    const struct onnx_value *x;
+    const struct onnx_const *weight;
+    int64_t groups;
+    int rc = onnx_input_of_rank(o, 0, 4, &x);
+
+    if (rc == 0)
+        rc = onnx_input_const(o, 1, FLOAT, &weight);
+    if (rc == 0)
+        rc = onnx_attr_int(o, "group", 1, 1, INT32_MAX, &groups);
+    if (rc)
+        return rc;
+    const int32_t ic = onnx_node_of(o, x)->c;
+    if (weight->rank != 4 || weight->count == 0)
+        return onnx_fail(o, -ENOTSUP, "the weight has %d dimensions and %zu elements; two-dimensional"
+                         " layers have 4 dimensions", weight->rank, weight->count);
+    if (weight->dims[2] > ONNX_EXTENT_MAX || weight->dims[3] > ONNX_EXTENT_MAX)
+        return onnx_fail(o, -EINVAL, "a filter of %lldx%lld is too large",
+                         (long long)weight->dims[2], (long long)weight->dims[3]);
+    if (ic % groups || weight->dims[0] % groups || weight->dims[1] != ic / groups)
+        return onnx_fail(o, -EINVAL, "weight [%lld][%lld] does not fit %d input channels in %lld"
+                         " groups", (long long)weight->dims[0], (long long)weight->dims[1], ic,
+                         (long long)groups);
+    struct window w = { .taps = { (int32_t)weight->dims[2], (int32_t)weight->dims[3] } };
+    struct qnt_node node = onnx_node_on(o, QNT_OP_CONV, x);
+    node.c = (int32_t)weight->dims[0];
+    rc = read_window(o, x, &w);
+    if (rc == 0)
+        rc = make_conv_problem(o, &w, (int32_t)groups, ic, &node);
+    if (rc == 0)
+        rc = read_conv_weight(o, weight, &node);
+    if (rc == 0)
+        rc = read_bias(o, 2, &node);
+    if (rc == 0)
+        return onnx_emit(o, &node, 4);
+    qnt_node_clear(&node);
+    return rc;
+}
+
+/* weight [oc][ic], or [ic][oc] where `transpose` */
+static int emit_linear(struct onnx *o, const struct onnx_value *x, const struct onnx_const *weight,
+                       int transpose)
+{
+    const int32_t ic = onnx_node_of(o, x)->c;
+    struct qnt_node node = onnx_node_on(o, QNT_OP_LINEAR, x);
+    float *flat = NULL;
+    int rc;
+
+    if (weight->rank != 2 || weight->count == 0 || weight->dims[transpose ? 0 : 1] != ic)
+        return onnx_fail(o, -EINVAL, "the weight does not fit an input of %d elements", ic);
+    node.c = (int32_t)weight->dims[transpose ? 1 : 0];
+    node.problem = qnt_problem_1x1(1, 1, ic, node.c, 1);
+    node.weight_count = weight->count;
+    rc = onnx_floats(o, weight, weight->count, &node.weight);
+    if (rc == 0 && transpose) {
+        flat = node.weight;
+        rc = onnx_zeros(o, weight->count, &node.weight);
+        for (int32_t k = 0; rc == 0 && k < node.c; k++)
+            for (int32_t i = 0; i < ic; i++)
+                node.weight[(size_t)k * (size_t)ic + (size_t)i] =
+                    flat[(size_t)i * (size_t)node.c + (size_t)k];
+        free(flat);
+        o->elements -= (int64_t)weight->count;
+    }
+    if (rc == 0)
+        rc = read_bias(o, 2, &node);
+    if (rc == 0)
+        return onnx_emit(o, &node, 2);
+    qnt_node_clear(&node);
+    return rc;
+}
+
+int onnx_import_gemm(struct onnx *o)
+{
+    const struct onnx_value *x;
+    const struct onnx_const *weight;
+    float alpha, beta;
+    int64_t trans_a, trans_b;
+    int rc = onnx_input_of_rank(o, 0, 2, &x);
+
+    if (rc == 0)
+        rc = onnx_input_const(o, 1, FLOAT, &weight);
+    if (rc == 0)
+        rc = onnx_attr_float(o, "alpha", 1, &alpha);
+    if (rc == 0)
+        rc = onnx_attr_float(o, "beta", 1, &beta);
+    if (rc == 0)
+        rc = onnx_attr_int(o, "transA", 0, 0, 0, &trans_a);
+    if (rc == 0)
+        rc = onnx_attr_int(o, "transB", 0, 0, 1, &trans_b);
+    if (rc)
+        return rc;
+    if (alpha != 1 || (beta != 1 && onnx_has_input(o, 2)))
+        return onnx_fail(o, -ENOTSUP, "alpha %g and beta %g: only 1 is supported", (double)alpha,
+                         (double)beta);
+    return emit_linear(o, x, weight, !trans_b);
+}
+
+int onnx_import_matmul(struct onnx *o)
+{
+    const struct onnx_value *x;
+    const struct onnx_const *weight;
+    int rc = onnx_input_of_rank(o, 0, 2, &x);
+
+    if (rc == 0)
+        rc = onnx_input_const(o, 1, FLOAT, &weight);
+    return rc ? rc : emit_linear(o, x, weight, 1);
+}
+
+/* ---- Pooling */
+
+int onnx_import_pool(struct onnx *o)
+{
+    const struct onnx_value *x;
+    struct window w = { .taps = { 0, 0 } };
+    int64_t ceil_mode, padding_counts, order;
+    int rc = onnx_input_of_rank(o, 0, 4, &x);
+
+    if (rc == 0)
+        rc = onnx_attr_int(o, "ceil_mode", 0, 0, 1, &ceil_mode);
+    if (rc == 0)
+        rc = onnx_attr_int(o, "count_include_pad", 0, 0, 1, &padding_counts);
+    if (rc == 0)
+        rc = onnx_attr_int(o, "storage_order", 0, 0, 0, &order);
+    if (rc)
+        return rc;
+    if (!onnx_attr(o, "kernel_shape"))
+        return onnx_fail(o, -EINVAL, "attribute 'kernel_shape' is missing");
+    w.ceil_mode = (int)ceil_mode;
+    rc = read_window(o, x, &w);
+    if (rc)
+        return rc;
+    if (w.dilation[0] != 1 || w.dilation[1] != 1)
+        return onnx_fail(o, -ENOTSUP, "attribute 'dilations': pooling with gaps is not supported");
+    if (padding_counts && (w.pads[0] || w.pads[1] || w.pads[2] || w.pads[3]))
+        return onnx_fail(o, -ENOTSUP, "attribute 'count_include_pad': averages over padding are not"
+                         " supported");
+    struct qnt_node node = onnx_node_on(o, o->op->op, x);
+    node.h = w.out[0];
+    node.w = w.out[1];
+    node.window = (struct qnt_window){ w.taps[0], w.taps[1], w.stride[0], w.stride[1], w.pads[0],
+                                       w.pads[1] };
+    return onnx_emit(o, &node, 4);
+}
