@@ -31,8 +31,8 @@ int cmd_run(int argc, char **argv);
 /* ---- Options: one table per verb is its grammar, its help and its documentation. */
 enum cli_kind { CLI_FLAG, CLI_STRING, CLI_INT, CLI_DOUBLE, CLI_LIST /* may be repeated */ };
 struct cli_option {
-    char letter;          /* 0 = long form only */
-    const char *name;     /* "device" for --device */
+    char letter;      /* 0 = long form only */
+    const char *name; /* "device" for --device */
     enum cli_kind kind;
     const char *argument; /* "KEY"; NULL for a flag */
     const char *help;     /* one or more sentences; wrapped when printed */
@@ -49,9 +49,9 @@ struct cli_command {
     const char *examples; /* lines, printed as they are; may be NULL */
 };
 /* Parses; leaves the operands in *operands, which the caller clears; NULL = the verb takes
- * none. 0 = go on; otherwise the exit code to return plus 1 (help was printed: CLI_OK + 1; usage error,
- * already explained: CLI_USAGE + 1), and nothing is left to clear. Lists of options are the caller's to
- * clear, too. */
+ * none. 0 = go on; otherwise the exit code to return plus 1 (help was printed: CLI_OK + 1; usage
+ * error, already explained: CLI_USAGE + 1), and nothing is left to clear. Lists of options are the
+ * caller's to clear, too. */
 int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_list *operands);
 int cli_list_add(struct cli_list *list, const char *item); /* 0 or -ENOMEM */
 void cli_list_clear(struct cli_list *list);
@@ -63,7 +63,8 @@ int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2,
 extern volatile sig_atomic_t cli_stop;
 void cli_catch_interrupt(void);
 
-/* ---- Progress on stderr: one line with an estimate, redrawn on a terminal, a line now and then elsewhere. */
+/* ---- Progress on stderr: one line with an estimate, redrawn on a terminal, a line now and then
+ * elsewhere. */
 struct cli_progress {
     const char *label;
     double begin_s, last_s;
@@ -74,15 +75,20 @@ void cli_progress_end(struct cli_progress *p);
 
 int cli_colour(FILE *out); /* 1 if `out` is a terminal and NO_COLOR is unset */
 
-/* Where things are: environment first (read only here), then the build's defaults. Borrowed for ever. */
-const char *cli_source_root(void); /* $QUERN_SOURCE_ROOT: kernels/ and harness/runner/ for building */
-const char *cli_cache_dir(void);   /* $QUERN_CACHE, $XDG_CACHE_HOME/quern, ~/.cache/quern */
-const char *cli_default_db(void);  /* $QUERN_DB, quern-out/quern.db */
+/* Where things are: environment first (read only here), then the build's defaults. Borrowed for
+ * ever.
+ *   source root  $QUERN_SOURCE_ROOT: kernels/ and harness/runner/, to build variants with
+ *   cache        $QUERN_CACHE, $XDG_CACHE_HOME/quern, ~/.cache/quern
+ *   database     $QUERN_DB, quern-out/quern.db */
+const char *cli_source_root(void);
+const char *cli_cache_dir(void);
+const char *cli_default_db(void);
 
 /* ---- Tables on stdout: columns sized to fit, numbers to the right. */
 struct cli_table;
 struct cli_table *cli_table_new(const char *const *headings, size_t columns);
-void cli_table_cell(struct cli_table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cli_table_cell(struct cli_table *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void cli_table_print(struct cli_table *t, FILE *out); /* and frees */
 
 #endif

@@ -7,7 +7,8 @@
 /* The verb that runs, for messages; "" before there is one. */
 extern const char *cli_verb_name;
 
-/* 0; -EINVAL not a number as a whole; -ERANGE. Decimal or 0x hexadecimal; no blanks, no infinity. */
+/* 0; -EINVAL not a number as a whole; -ERANGE. Decimal or 0x hexadecimal; no blanks, no infinity.
+ */
 int cli_integer(const char *text, long long *out);
 int cli_real(const char *text, double *out);
 
@@ -19,8 +20,11 @@ int cli_verb_unknown(const char *name);
 void cli_help_text(const struct cli_command *command, FILE *out);
 void cli_help_man(const struct cli_command *command, FILE *out);
 void cli_help_overview(FILE *out);
-/* Prints `text` wrapped to the width of `out`, every line `indent` deep; paragraphs part at \n\n. */
+/* Prints `text` wrapped to the width of `out`, every line `indent` deep; paragraphs part at \n\n.
+ */
 void cli_wrap(FILE *out, int indent, const char *text);
+/* The same where the first line already has `column` columns. */
+void cli_wrap_from(FILE *out, int indent, int column, const char *text);
 int cli_width(FILE *out); /* columns of the terminal, 80 where there is none */
 void cli_heading(FILE *out, const char *text);
 

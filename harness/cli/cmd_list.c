@@ -51,12 +51,14 @@ static void print_tally_json(const struct tally *t)
         for (int family = 0; family < KRN_FAMILY_COUNT; family++) {
             if (!t->variants[isa][family])
                 continue;
-            printf("%s\n    {\"isa\": \"%s\", \"family\": \"%s\", \"kernels\": %zu, \"variants\": %zu}",
+            printf("%s\n    {\"isa\": \"%s\", \"family\": \"%s\", \"kernels\": %zu, \"variants\": "
+                   "%zu}",
                    first ? "" : ",", krn_isas[isa].name, krn_family_names[family],
                    t->kernels[isa][family], t->variants[isa][family]);
             first = 0;
         }
-    printf("\n  ],\n  \"kernels\": %zu,\n  \"variants_total\": %zu\n}\n", t->total_kernels, t->total);
+    printf("\n  ],\n  \"kernels\": %zu,\n  \"variants_total\": %zu\n}\n", t->total_kernels,
+           t->total);
 }
 
 static void print_tally(const struct tally *t)
@@ -115,7 +117,8 @@ static int run(const struct list_options *o)
     if (o->problem && krn_problem_parse(o->problem, &problem, err, sizeof(err)))
         return cli_fail(CLI_USAGE, "--problem: %s", err);
     struct cli_select select;
-    int code = cli_select_open(&select, &o->isas, (1u << KRN_ISA_COUNT) - 1, &o->families, o->filter);
+    int code =
+        cli_select_open(&select, &o->isas, (1u << KRN_ISA_COUNT) - 1, &o->families, o->filter);
     if (code)
         return code;
     code = list(o, &select, o->problem ? &problem : NULL);
@@ -129,12 +132,15 @@ int cmd_list(int argc, char **argv)
     const struct cli_option options[] = {
         { 'i', "isa", CLI_LIST, "A,B",
           "Only these ISA levels; may be repeated. 'host' stands for what this CPU has, 'all' (the "
-          "default) for every level.", &o.isas },
+          "default) for every level.",
+          &o.isas },
         { 'f', "family", CLI_LIST, "F",
           "Only this family: gemm (rows at a fixed stride), igemm (rows through pointers: indirect "
-          "convolution) or dw (depthwise). May be repeated.", &o.families },
+          "convolution) or dw (depthwise). May be repeated.",
+          &o.families },
         { 'p', "problem", CLI_STRING, "P",
-          "Only what is worth trying on this convolution, such as ic64ih56oc64kh3ph1 or 56:56:64:64.",
+          "Only what is worth trying on this convolution, such as ic64ih56oc64kh3ph1 or "
+          "56:56:64:64.",
           &o.problem },
         { 0, "filter", CLI_STRING, "REGEX",
           "Only names that match this POSIX extended regular expression.", &o.filter },
@@ -148,7 +154,8 @@ int cmd_list(int argc, char **argv)
         .description =
             "Lists the variants that the generator can make, one name a line, in a fixed order.\n\n"
             "A name is <isa>_<family>_<knobs>[__<driver knobs>]; 'quern show --knobs' explains the "
-            "knobs. The same name is the symbol of the micro-kernel, the key in the database and the "
+            "knobs. The same name is the symbol of the micro-kernel, the key in the database and "
+            "the "
             "title in a report.",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),

@@ -58,7 +58,9 @@ static void knob_cells(struct cli_table *table, const struct var_knob_info *info
 /* All knobs, or with their values those of `v`. */
 static int print_knobs(const struct var_variant *v)
 {
-    static const char *const headings[] = { "knob", "value", "name", "unit", "chosen in", "meaning" };
+    static const char *const headings[] = {
+        "knob", "value", "name", "unit", "chosen in", "meaning"
+    };
     static const char *const bare[] = { "knob", "name", "unit", "chosen in", "meaning" };
     struct cli_table *table = v ? cli_table_new(headings, 6) : cli_table_new(bare, 5);
     for (int i = 0; i < VAR_KNOB_COUNT; i++) {
@@ -73,14 +75,16 @@ static int print_knobs(const struct var_variant *v)
 
 static void write_json(const struct var_variant *v, const struct var_text *text, FILE *out)
 {
-    static const char *const languages[] = { [VAR_LANGUAGE_ASM] = "assembly", [VAR_LANGUAGE_C] = "c" };
+    static const char *const languages[] = {
+        [VAR_LANGUAGE_ASM] = "assembly", [VAR_LANGUAGE_C] = "c"
+    };
     char name[VAR_NAME_MAX], kernel[VAR_NAME_MAX];
     uint64_t hash = 0;
     var_name_format(v, name);
     var_kernel_name_format(v, kernel);
     var_source_hash(v, &hash);
-    fprintf(out, "{\n  \"name\": \"%s\",\n  \"kernel\": \"%s\",\n  \"isa\": \"%s\",\n", name, kernel,
-            krn_isas[v->isa].name);
+    fprintf(out, "{\n  \"name\": \"%s\",\n  \"kernel\": \"%s\",\n  \"isa\": \"%s\",\n", name,
+            kernel, krn_isas[v->isa].name);
     fprintf(out, "  \"family\": \"%s\",\n  \"language\": \"%s\",\n", krn_family_names[v->family],
             languages[var_language(v->isa)]);
     fprintf(out, "  \"source_hash\": \"%016" PRIx64 "\",\n  \"knobs\": [", hash);
@@ -163,7 +167,8 @@ int cmd_show(int argc, char **argv)
         .synopsis = "quern show [--json] [-o FILE] NAME\nquern show --knobs [NAME]",
         .description =
             "Prints the code that the generator makes of one variant: assembly for the ordinary "
-            "assembler, or C for the portable level. The same name gives the same bytes every time.",
+            "assembler, or C for the portable level. The same name gives the same bytes every "
+            "time.",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
         .examples = "quern show dotprod_igemm_m8n8k4u1a0b0l128s0\n"

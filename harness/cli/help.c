@@ -44,7 +44,8 @@ static void wrap_paragraph(FILE *out, int indent, int column, const char *text, 
             begun = column = 0;
         }
         if (!begun)
-            column += fprintf(out, "%*s%.*s", column < indent ? indent - column : 0, "", length, text);
+            column +=
+                fprintf(out, "%*s%.*s", column < indent ? indent - column : 0, "", length, text);
         else
             column += fprintf(out, " %.*s", length, text);
         begun = 1;
@@ -54,7 +55,7 @@ static void wrap_paragraph(FILE *out, int indent, int column, const char *text, 
     fputc('\n', out);
 }
 
-static void wrap_from(FILE *out, int indent, int column, const char *text)
+void cli_wrap_from(FILE *out, int indent, int column, const char *text)
 {
     while (*text) {
         const char *gap = strstr(text, "\n\n");
@@ -69,7 +70,7 @@ static void wrap_from(FILE *out, int indent, int column, const char *text)
 
 void cli_wrap(FILE *out, int indent, const char *text)
 {
-    wrap_from(out, indent, 0, text);
+    cli_wrap_from(out, indent, 0, text);
 }
 
 /* Each line of `text` as it is, `indent` deep. */
@@ -94,12 +95,12 @@ static void option_text(const struct cli_option *option, FILE *out)
         fputc('\n', out);
         column = 0;
     }
-    wrap_from(out, HELP_COLUMN, column, option->help);
+    cli_wrap_from(out, HELP_COLUMN, column, option->help);
 }
 
-static const struct cli_option help_option = {
-    .letter = 'h', .name = "help", .help = "Prints this text."
-};
+static const struct cli_option help_option = { .letter = 'h',
+                                               .name = "help",
+                                               .help = "Prints this text." };
 
 /* The summary of the verb, from the table of verbs. */
 static const char *summary_of(const char *name)
@@ -203,11 +204,12 @@ void cli_help_overview(FILE *out)
     cli_heading(out, "SYNOPSIS");
     fputs("    quern VERB [OPTION]... [OPERAND]...\n    quern help VERB\n\n", out);
     cli_heading(out, "DESCRIPTION");
-    cli_wrap(out, 4,
-             "Quern generates variants of int8 convolution micro-kernels as assembly, proves each one "
-             "bit-exact against a C reference, sweeps them on a device, keeps every sample in a "
-             "database, names the winners with their statistics, and exports them. A quantiser "
-             "with KL calibration makes int8 networks that run on the winners.");
+    cli_wrap(
+        out, 4,
+        "Quern generates variants of int8 convolution micro-kernels as assembly, proves each one "
+        "bit-exact against a C reference, sweeps them on a device, keeps every sample in a "
+        "database, names the winners with their statistics, and exports them. A quantiser "
+        "with KL calibration makes int8 networks that run on the winners.");
     fputc('\n', out);
     cli_heading(out, "VERBS");
     for (size_t i = 0; i < cli_verb_count; i++)

@@ -29,7 +29,8 @@ static void on_interrupt(int signal_number)
 void cli_catch_interrupt(void)
 {
     /* One shot: the second signal finds the default action and ends the program. */
-    struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND };
+    struct sigaction action = { .sa_handler = on_interrupt,
+                                .sa_flags = SA_RESTART | (int)SA_RESETHAND };
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }

@@ -17,8 +17,7 @@ struct scan {
 static int usage(const struct scan *s, const char *what, const char *word, const char *near)
 {
     cli_fail(CLI_USAGE, "%s '%s'%s%s%s; 'quern help %s' lists what there is", what, word,
-             near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "",
-             s->command->name);
+             near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "", s->command->name);
     return CLI_USAGE + 1;
 }
 
@@ -35,7 +34,7 @@ int cli_list_add(struct cli_list *list, const char *item)
 void cli_list_clear(struct cli_list *list)
 {
     free(list->items);
-    *list = (struct cli_list){ 0 };
+    *list = (struct cli_list) { 0 };
 }
 
 int cli_integer(const char *text, long long *out)
@@ -94,8 +93,9 @@ static const char *store(const struct cli_option *option, const char *argument)
         return "is out of range";
     if (status == -ENOMEM)
         return "does not fit in memory";
-    return status == 0 ? NULL : option->kind == CLI_INT ? "is not a whole number"
-                                                        : "is not a number";
+    return status == 0               ? NULL
+           : option->kind == CLI_INT ? "is not a whole number"
+                                     : "is not a number";
 }
 
 static const struct cli_option *find(const struct cli_command *command, const char *name,
@@ -103,8 +103,7 @@ static const struct cli_option *find(const struct cli_command *command, const ch
 {
     for (size_t i = 0; i < command->option_count; i++) {
         const struct cli_option *o = &command->options[i];
-        if (letter ? o->letter == letter
-                   : strncmp(o->name, name, length) == 0 && !o->name[length])
+        if (letter ? o->letter == letter : strncmp(o->name, name, length) == 0 && !o->name[length])
             return o;
     }
     return NULL;
@@ -207,7 +206,7 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, struct c
     struct scan s = { .command = command, .argc = argc, .next = 1, .argv = argv };
     int code = 0, only_operands = 0;
     if (operands)
-        *operands = (struct cli_list){ 0 };
+        *operands = (struct cli_list) { 0 };
     cli_verb_name = command->name;
     while (!code && s.next < argc) {
         const char *word = argv[s.next++];

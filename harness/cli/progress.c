@@ -22,16 +22,16 @@ int cli_colour(FILE *out)
 /* "1:02:03" or "2:03"; `out` holds 16 bytes. */
 static void clock_text(double seconds, char *out)
 {
-    long s = seconds < 0 ? 0 : seconds > 3.5e6 ? 3500000 : (long)(seconds + 0.5);
+    unsigned s = seconds < 0 ? 0 : seconds > 3.5e6 ? 3500000 : (unsigned)(seconds + 0.5);
     if (s >= 3600)
-        snprintf(out, 16, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+        snprintf(out, 16, "%u:%02u:%02u", s / 3600 % 1000, s / 60 % 60, s % 60);
     else
-        snprintf(out, 16, "%ld:%02ld", s / 60, s % 60);
+        snprintf(out, 16, "%u:%02u", s / 60, s % 60);
 }
 
 void cli_progress_begin(struct cli_progress *p, const char *label)
 {
-    *p = (struct cli_progress){ .label = label, .begin_s = now_s() };
+    *p = (struct cli_progress) { .label = label, .begin_s = now_s() };
 }
 
 void cli_progress_step(struct cli_progress *p, size_t done, size_t total, const char *note)

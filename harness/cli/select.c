@@ -28,7 +28,8 @@ static int unknown(const struct vocabulary *v, const char *word)
         at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "", v->names[i]);
     const char *near = cli_nearest(word, v->names, v->count);
     return cli_fail(CLI_USAGE, "--%s: there is no %s '%s'%s%s%s; there are: %s", v->option, v->what,
-                    word, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "", known);
+                    word, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "",
+                    known);
 }
 
 /* Adds the bits of the words in `text`, parted by commas. */
@@ -82,7 +83,7 @@ static int families_parse(const struct cli_list *words, uint32_t *families)
 int cli_select_open(struct cli_select *select, const struct cli_list *isas, uint32_t none_given,
                     const struct cli_list *families, const char *pattern)
 {
-    *select = (struct cli_select){ .has_pattern = 0 };
+    *select = (struct cli_select) { .has_pattern = 0 };
     int code = cli_isas_parse(isas, none_given, &select->isas);
     if (!code)
         code = families_parse(families, &select->families);

@@ -15,8 +15,8 @@ struct cli_select {
     int has_pattern;
 };
 
-/* Levels from words like "dotprod,i8mm", "host" (what this CPU has) and "all"; no words at all: `none_given`.
- * 0, or CLI_USAGE, explained. */
+/* Levels from words like "dotprod,i8mm", "host" (what this CPU has) and "all"; no words at all:
+ * `none_given`. 0, or CLI_USAGE, explained. */
 int cli_isas_parse(const struct cli_list *words, uint32_t none_given, uint32_t *isas);
 /* `pattern` (POSIX extended) may be NULL. 0, or CLI_USAGE, explained: nothing to clear then. */
 int cli_select_open(struct cli_select *select, const struct cli_list *isas, uint32_t none_given,

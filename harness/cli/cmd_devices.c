@@ -1,0 +1,96 @@
+/* quern devices: the kinds of devices, and what can be opened now. */
+#include "harness/cli/cli.h"
+
+#include "harness/cli/cli_int.h"
+#include "harness/device/device.h"
+
+/* Rows of all kinds, as they are found. */
+struct listing {
+    struct cli_table *table; /* NULL: JSON */
+    const char *kind;
+    size_t count;
+};
+
+static void found(const char *key, const char *note, void *user)
+{
+    struct listing *l = user;
+    if (l->table) {
+        cli_table_cell(l->table, "%s", key);
+        cli_table_cell(l->table, "%s", note);
+    } else {
+        printf("%s\n    {\"key\": ", l->count ? "," : "");
+        cli_json_string(stdout, key);
+        printf(", \"kind\": \"%s\", \"note\": ", l->kind);
+        cli_json_string(stdout, note);
+        fputc('}', stdout);
+    }
+    l->count++;
+}
+
+static void list_devices(struct listing *l)
+{
+    for (size_t i = 0; i < hrn_device_kind_count; i++) {
+        l->kind = hrn_device_kinds[i].name;
+        hrn_device_kinds[i].list(found, l);
+    }
+}
+
+static void print_kinds(void)
+{
+    static const char *const headings[] = { "kind", "what it is" };
+    struct cli_table *table = cli_table_new(headings, 2);
+    for (size_t i = 0; i < hrn_device_kind_count; i++) {
+        const struct hrn_device_kind *kind = &hrn_device_kinds[i];
+        cli_table_cell(table, "%s%s%s", kind->name, kind->argument[0] ? ":" : "", kind->argument);
+        cli_table_cell(table, "%s", kind->meaning);
+    }
+    cli_table_print(table, stdout);
+}
+
+static void print_text(void)
+{
+    static const char *const headings[] = { "device", "note" };
+    struct listing l = { .table = cli_table_new(headings, 2) };
+    print_kinds();
+    putchar('\n');
+    list_devices(&l);
+    cli_table_print(l.table, stdout);
+}
+
+static void print_json(void)
+{
+    struct listing l = { .table = NULL };
+    fputs("{\n  \"kinds\": [", stdout);
+    for (size_t i = 0; i < hrn_device_kind_count; i++) {
+        printf("%s\n    {\"kind\": \"%s\", \"argument\": \"%s\", \"meaning\": ", i ? "," : "",
+               hrn_device_kinds[i].name, hrn_device_kinds[i].argument);
+        cli_json_string(stdout, hrn_device_kinds[i].meaning);
+        fputc('}', stdout);
+    }
+    fputs("\n  ],\n  \"devices\": [", stdout);
+    list_devices(&l);
+    fputs("\n  ]\n}\n", stdout);
+}
+
+int cmd_devices(int argc, char **argv)
+{
+    int json = 0;
+    const struct cli_option options[] = {
+        { 0, "json", CLI_FLAG, NULL, "Writes JSON.", &json },
+    };
+    const struct cli_command command = {
+        .name = "devices",
+        .synopsis = "quern devices [--json]",
+        .description =
+            "Lists the kinds of devices that variants can run on, and the keys that can be "
+            "opened now. A key is what -d takes in the other verbs.",
+        .options = options,
+        .option_count = 1,
+        .examples = "quern devices\nquern doctor -d qemu:cortex-a76",
+    };
+    int code = cli_parse(&command, argc, argv, NULL);
+    if (code)
+        return code - 1;
+    (json ? print_json : print_text)();
+    return CLI_OK;
+}

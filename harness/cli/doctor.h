@@ -1,0 +1,42 @@
+/* What `quern doctor` looks at: one function per probe, one row per probe in cmd_doctor.c. */
+#ifndef QUERN_HARNESS_CLI_DOCTOR_H
+#define QUERN_HARNESS_CLI_DOCTOR_H
+
+#include <stdint.h>
+
+#include "harness/device/device.h"
+
+enum doctor_status { DOCTOR_OK, DOCTOR_WARN, DOCTOR_MISSING };
+
+struct doctor_finding {
+    enum doctor_status status;
+    char fact[400];        /* what is so */
+    char consequence[300]; /* what that means for a measurement; may be empty */
+    char remedy[300]; /* the command that changes it; empty where nothing can or need be done */
+};
+
+struct doctor {
+    const struct hrn_device_info *device; /* NULL if it could not be opened */
+    const char *device_key, *device_error;
+    int use_adb;
+    int has_counters; /* set by the PMU probe */
+};
+
+/* Fills *out, which is zeroed and DOCTOR_OK. */
+typedef void doctor_probe(struct doctor *doctor, struct doctor_finding *out);
+
+/* Writes a sentence into a field of a finding. */
+#define DOCTOR_SAY(field, ...) doctor_text(field, sizeof(field), __VA_ARGS__)
+void doctor_text(char *field, size_t bytes, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* doctor_machine.c */
+doctor_probe doctor_device, doctor_isas, doctor_kernel, doctor_caches, doctor_virtual, doctor_load,
+    doctor_smt;
+/* doctor_counters.c */
+doctor_probe doctor_pmu, doctor_paranoid, doctor_governor, doctor_turbo, doctor_clock;
+/* doctor_tools.c */
+doctor_probe doctor_compiler, doctor_cross, doctor_sources, doctor_cache, doctor_qemu, doctor_adb,
+    doctor_gnuplot, doctor_mca, doctor_dataset;
+
+#endif
