@@ -6,10 +6,10 @@
  *     krn_conv_setup(&conv, in, workspace)                         again only when `in` moves
  *     krn_conv_run(&conv, packed, in, out, workspace, scratch, 0, conv.tiles)
  *
- * Freestanding; cannot fail but in krn_conv_plan(). Threads: setup once, then any split of [0, tiles)
- * over threads, each with its own scratch. A buffer of 0 bytes may be NULL. Column tails: the last
- * panel is padded with zero columns and its tile goes through scratch, so that no byte of `out` is
- * written by two units and oc / groups may be less than nr. */
+ * Freestanding; cannot fail but in krn_conv_plan(). Threads: setup once, then any split of
+ * [0, tiles) over threads, each with its own scratch. A buffer of 0 bytes may be NULL.
+ * Column tails: the last panel is padded with zero columns and its tile goes through scratch, so that
+ * no byte of `out` is written by two units, and oc / groups may be less than nr. */
 #ifndef QUERN_KERNELS_CONV_H
 #define QUERN_KERNELS_CONV_H
 
@@ -47,7 +47,7 @@ struct krn_conv {
     const struct krn_kernel *kernel; /* borrowed for the life of the plan */
     enum krn_algorithm algorithm;
     size_t packed_bytes;    /* for krn_conv_pack(), 64-byte aligned */
-    size_t workspace_bytes; /* pointer tables and a padding row, 64-byte aligned; shared by the threads */
+    size_t workspace_bytes; /* pointer tables and a padding row, 64-byte aligned; for all threads */
     size_t scratch_bytes;   /* per thread, 64-byte aligned */
     int64_t tiles;          /* units of work for krn_conv_run() */
     /* derived, for the drivers */
@@ -58,21 +58,23 @@ struct krn_conv {
 };
 
 /* Fills `conv` for this problem on this micro-kernel. The algorithm follows from the kernel's family
- * and the problem. 0; or -ENOTSUP where the kernel cannot compute the problem (a DW kernel on a dense
- * one, fewer channels than its block, ...), or -EINVAL where problem, quant or driver are out of their
- * ranges; reason in err. */
-int krn_conv_plan(struct krn_conv *conv, const struct krn_problem *problem, const struct krn_quant *quant,
-                  const struct krn_kernel *kernel, struct krn_driver driver, char *err,
-                  size_t err_bytes);
+ * and the problem. 0; or -ENOTSUP where the kernel cannot compute the problem (a DW kernel on a
+ * dense one, fewer channels than its block, ...), or -EINVAL where problem, quant or driver are out
+ * of their ranges; reason in err. */
+int krn_conv_plan(struct krn_conv *conv, const struct krn_problem *problem,
+                  const struct krn_quant *quant, const struct krn_kernel *kernel,
+                  struct krn_driver driver, char *err, size_t err_bytes);
 
 /* Packs for this very kernel, folding zp_in (and a_bias) into the bias.
- *   weights s8 [oc][kh][kw][ic / groups] in -127..127; bias s32 [oc] or NULL; scale float [oc], finite
+ *   weights s8 [oc][kh][kw][ic / groups] in -127..127
+ *   bias    s32 [oc] or NULL
+ *   scale   float [oc], finite
  *   packed  conv->packed_bytes, 64-byte aligned, fully written */
 void krn_conv_pack(const struct krn_conv *conv, const int8_t *weights, const int32_t *bias,
                    const float *scale, void *packed);
 
-/* Builds pointer tables for the input at `in` s8 [n][ih][iw][ic]. Must precede krn_conv_run() whenever
- * `in` or `workspace` is another address than the last time. */
+/* Builds pointer tables for the input at `in` s8 [n][ih][iw][ic]. Must precede krn_conv_run()
+ * whenever `in` or `workspace` is another address than the last time. */
 void krn_conv_setup(const struct krn_conv *conv, const int8_t *in, void *workspace);
 
 /* Computes units [begin, end) of out s8 [n][oh][ow][oc]; writes only those. */

@@ -22,7 +22,7 @@ enum krn_family {
     KRN_FAMILY_GEMM,  /* A rows at a fixed stride: 1x1 convolution, packed im2col */
     KRN_FAMILY_IGEMM, /* A rows through a table of pointers: indirect convolution */
     KRN_FAMILY_DW,    /* depthwise, a table of pointers per output pixel */
-    KRN_FAMILY_PEAK,  /* not a convolution: the MAC instruction alone, to measure the machine's peak */
+    KRN_FAMILY_PEAK,  /* no convolution: the MAC instruction alone, to measure the machine's peak */
     KRN_FAMILY_COUNT
 };
 
@@ -38,11 +38,12 @@ struct krn_out {
 
 /* GEMM and IGEMM: one tile of m x nr outputs.
  *   a        GEMM:  row 0, s8; row i at a + i * a_stride, k bytes read of each, never more.
- *            IGEMM: `const int8_t *const *`, [taps][mr] pointers; the kernel adds a_stride to each and
- *                   reads k bytes there. Rows >= m repeat row m - 1 (the driver sees to it).
+ *            IGEMM: `const int8_t *const *`, [taps][mr] pointers; the kernel adds a_stride to each
+ *                   and reads k bytes there. Rows >= m repeat row m - 1 (the driver sees to it).
  *   w        one panel: s32 bias'[nr], float scale[nr], then weights [taps][ceil(k / kr)][nr][kr],
  *            zero beyond k, of w_bytes each; 64-byte aligned.
- *   c        s8; row i at c + i * c_stride, nr bytes written of each of m rows, nothing else touched.
+ *   c        s8; row i at c + i * c_stride, nr bytes written of each of m rows, nothing else
+ *            touched.
  *   1 <= m <= mr, k >= 1, taps >= 1 (GEMM: 1). No alignment of a or c is assumed. */
 struct krn_gemm_args {
     const void *a;
@@ -55,12 +56,14 @@ struct krn_gemm_args {
 };
 
 /* DW: `width` output pixels x `channels` channels.
- *   a        table of pointers: output pixel x uses a[x * a_step + t] for tap t (t = kw_index * kh +
- *            kh_index: columns first, so that neighbours share pointers); `channels` bytes read at each.
+ *   a        table of pointers: output pixel x uses a[x * a_step + t] for tap t, t = kw_index * kh +
+ *            kh_index: columns first, so that neighbours share pointers. `channels` bytes are read at
+ *            each.
  *   a_step   pointers from one output pixel to the next.
- *   w        one record per block of nr channels, block b starting at channel min(b * nr, channels - nr):
- *            s32 bias'[nr], float scale[nr], then weights [ceil(taps / kr)][nr][kr] of w_bytes each, zero beyond
- *            taps, each record padded to 64 bytes; 64-byte aligned. channels >= nr is a precondition (kernels of nr == 1 take any count).
+ *   w        one record per block of nr channels, block b starting at channel
+ *            min(b * nr, channels - nr): s32 bias'[nr], float scale[nr], then weights
+ *            [ceil(taps / kr)][nr][kr] of w_bytes each, zero beyond taps, each record padded to 64
+ *            bytes; 64-byte aligned. channels >= nr is a precondition.
  *   c        s8; pixel x at c + x * c_stride, `channels` bytes written of each. */
 struct krn_dw_args {
     const int8_t *const *a;
@@ -85,9 +88,9 @@ struct krn_kernel {
     krn_fn *fn;
     enum krn_isa isa;
     enum krn_family family;
-    uint16_t mr, nr, kr;    /* tile rows, columns (DW: channels of a block), depth group (DW: taps); elements */
+    uint16_t mr, nr, kr;    /* tile rows; columns (DW: channels of a block); depth group (DW: taps) */
     uint8_t w_bytes;        /* bytes of a packed weight: 1, or 2 where packing widens it */
-    uint8_t a_bias;         /* 128 if the kernel adds 128 to each a to make it unsigned (bias' makes up for it) */
+    uint8_t a_bias;         /* 128 if the kernel adds 128 to each a, to make it unsigned; or 0 */
     uint16_t taps;          /* DW: the only tap count it takes, 0 = any */
     uint16_t macs;          /* PEAK: multiply-accumulates of one iteration */
 };

@@ -217,6 +217,29 @@ static void test_random(int rounds)
     }
 }
 
+/* Layers as networks have them, whole, on the built-in kernels. */
+static void test_full_size(void)
+{
+    static const char *const layers[] = {
+        "ic3ih224oc64oh112kh7sh2ph3",
+        "ic64ih56oc64oh56kh1",
+        "ic128ih28oc128oh28kh3ph1",
+        "g64ic64ih112oc64oh56kh3sh2ph1",
+    };
+    uint64_t rng = t_seed ^ 3;
+    long taken[KRN_ALG_COUNT] = { 0 };
+    for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++) {
+        struct krn_problem p;
+        char err[200];
+        T_CHECK(krn_problem_parse(layers[i], &p, err, sizeof err) == 0);
+        struct example e = make_example(&rng, p, (int)(i & 1));
+        try_kernels(&rng, &e, quern_builtin_kernels, quern_builtin_kernels_count, taken);
+        drop_example(&e);
+    }
+    for (int i = 0; i < KRN_ALG_COUNT; i++)
+        T_CHECK(taken[i] > 0);
+}
+
 /* Each unit writes its own bytes and no others: run one at a time, into an output that shows it. */
 static void test_units_are_disjoint(void)
 {
@@ -320,6 +343,7 @@ int main(int argc, char **argv)
 {
     t_begin(argc, argv);
     test_random(400);
+    test_full_size();
     test_units_are_disjoint();
     test_refusals();
     return t_end();

@@ -268,9 +268,12 @@ static void test_make_and_tampering(void)
         printf("make: not installed, skipped\n");
         return;
     }
-    expect_pass("make", T_RUN(folder("x"), output, "make", "-s", "-j2", "check"));
+    int rc = T_RUN(folder("x"), output, "make", "-s", "-j2",
+                   "CFLAGS=-O2 -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes", "check");
+    T_CHECK(!strstr(output, "warning:"));
+    expect_pass("make", rc);
     tamper(folder("x/selftest_vectors.h"));
-    int rc = T_RUN(folder("x"), output, "make", "-s", "check");
+    rc = T_RUN(folder("x"), output, "make", "-s", "check");
     if (!T_CHECK(rc != 0 && strstr(output, "FAILED: vector 0 (") && strstr(output, "damaged") &&
                  strstr(output, "selftest: FAILED")))
         printf("  exit %d\n%s\n", rc, output);
