@@ -1,0 +1,180 @@
+/* Inside the runner: what its files share. Nothing of it leaves this folder.
+ *
+ *     main.c     arguments, greeting, loop over jobs
+ *     job.c      lines -> struct hrn_job -> one of the verbs
+ *     prove.c    verb `prove`: a child per variant;   check.c   what the child does
+ *     time.c     verb `time`: a child per block;      measure.c what the child does
+ *     peak.c     verb `peak`
+ *     child.c    fork, messages, deadlines, what a signal means
+ *     cases.c    problems and data with their reference results
+ *     guard.c    buffers between guard pages;         abi.c, abi_*.S  the checked call of a micro-kernel
+ *     env.c      core, frequency, temperature, clock */
+#ifndef QUERN_HARNESS_RUNNER_INT_H
+#define QUERN_HARNESS_RUNNER_INT_H
+
+#include <sys/types.h>
+
+#include "harness/record.h"
+#include "harness/runner/line_int.h"
+#include "kernels/conv.h"
+
+/* The micro-kernels that were linked in (generated, or broken.c). */
+extern const struct krn_kernel quern_kernels[];
+extern const size_t quern_kernels_count;
+
+/* ---- Jobs */
+struct hrn_job_variant {
+    size_t index;                    /* the host's number for it */
+    const struct krn_kernel *kernel; /* NULL: not in this runner */
+    struct krn_driver driver;
+    int from_round;                  /* rounds before it are done already */
+    int dead;                        /* failed during this job */
+};
+
+struct hrn_job {
+    int64_t id;
+    struct krn_problem problem;
+    struct hrn_job_variant *variants; /* owned by job.c */
+    size_t count;
+    uint64_t seed;
+    int timeout_ms;
+    /* prove */
+    int tails;
+    int64_t max_macs; /* a larger problem is cropped */
+    /* time */
+    int first_round, rounds;
+    int64_t min_sample_ns, warmup_ns;
+};
+
+struct hrn_runner {
+    struct hrn_reader input;
+    int cpu;                 /* to pin timed children to, -1 = none */
+    int64_t records_sent;    /* of the job in hand */
+    int stopping;            /* the host asked to end the job in hand */
+};
+
+/* Reads and does jobs until `quit` or the end of the input. 0, or -errno if the host is gone or talks nonsense. */
+int hrn_jobs_run(struct hrn_runner *runner);
+/* Looks, without waiting, for `stop` on the input, and sets stopping. -EPIPE when the host is gone. */
+int hrn_job_poll_stop(struct hrn_runner *runner);
+
+int hrn_job_prove(struct hrn_runner *runner, struct hrn_job *job);
+int hrn_job_time(struct hrn_runner *runner, struct hrn_job *job);
+/* Best of several batches, in multiply-accumulates per second; 0 with the proof filled when it failed. */
+int64_t hrn_peak(const struct krn_kernel *kernel, int cpu, struct hrn_proof *failure);
+
+/* ---- Records. The one place that writes them: a journal would be written here, before the pipe. */
+void hrn_record_begin(struct hrn_line *line, const char *word, const struct hrn_job *job);
+int hrn_record_send(struct hrn_runner *runner, struct hrn_line *line);
+int hrn_record_proof(struct hrn_runner *runner, const struct hrn_job *job, size_t index,
+                     const struct hrn_proof *proof);
+
+/* ---- Children */
+enum hrn_message_kind { HRN_MESSAGE_BEGIN, HRN_MESSAGE_PROOF, HRN_MESSAGE_SAMPLE, HRN_MESSAGE_PEAK };
+
+/* What a child tells the runner; smaller than PIPE_BUF, so a write is whole or not at all. */
+struct hrn_message {
+    enum hrn_message_kind kind;
+    size_t variant; /* BEGIN, SAMPLE: position in job->variants */
+    int last;       /* SAMPLE: the visit is over */
+    union {
+        struct hrn_proof proof;
+        struct hrn_sample sample;
+        int64_t macs_per_s;
+    } of;
+};
+
+struct hrn_child {
+    pid_t pid; /* 0 = none */
+    int fd;    /* messages */
+    int64_t deadline_ms;
+    size_t variant; /* what it is working on */
+};
+
+typedef void hrn_child_body(void *context, int message_fd);
+/* Forks; the child runs `body` and exits. Its input and output are /dev/null. 0 or -errno. */
+int hrn_child_start(struct hrn_child *child, hrn_child_body *body, void *context);
+/* After poll() said that fd is readable: 1 = *message is filled, 0 = the child closed its end. */
+int hrn_child_receive(struct hrn_child *child, struct hrn_message *message);
+/* Kills if `kill_it`, waits and returns the wait status. */
+int hrn_child_end(struct hrn_child *child, int kill_it);
+void hrn_message_send(int fd, const struct hrn_message *message);
+/* What a child's end means for the variant that it was working on. */
+void hrn_proof_of_status(struct hrn_proof *proof, int status, const struct krn_kernel *kernel);
+void hrn_proof_timeout(struct hrn_proof *proof, int timeout_ms);
+/* 0 if the variant may run at all, else the proof is filled: not in the runner, or no such ISA. */
+int hrn_proof_gate(struct hrn_proof *proof, const struct krn_kernel *kernel);
+
+/* ---- Cases: a problem, its data and the reference's answer */
+struct hrn_case {
+    struct krn_problem problem;
+    struct krn_quant quant;
+    int8_t *in, *weights, *expected; /* owned */
+    int32_t *bias;                   /* owned, may be NULL = no bias */
+    float *scale;                    /* owned */
+};
+struct hrn_case_list {
+    struct hrn_case *item;
+    size_t count, capacity;
+};
+/* Data of `seed` (mixed: uniform and extreme bytes, biases that wrap, scales that tie) and the answer. */
+int hrn_case_make(const struct krn_problem *problem, uint64_t seed, struct hrn_case *out);
+/* As above without the answer (expected = NULL): for timing. */
+int hrn_case_make_inputs(const struct krn_problem *problem, uint64_t seed, struct hrn_case *out);
+void hrn_case_clear(struct hrn_case *c);
+void hrn_cases_clear(struct hrn_case_list *list);
+/* Small problems around every tail of the tile of `kernel`, in the geometry of `problem`. */
+int hrn_cases_tails(const struct krn_problem *problem, const struct krn_kernel *kernel, uint64_t seed,
+                    struct hrn_case_list *out);
+/* Fewer output rows, columns and channels until it has at most max_macs. 1 if anything was cut. */
+int hrn_problem_crop(struct krn_problem *problem, int64_t max_macs);
+
+/* ---- The checked call */
+/* Proves one variant in this process; fills all but the seed. */
+void hrn_check(const struct hrn_job_variant *variant, const struct hrn_case *main_case,
+               const struct hrn_case_list *tails, int message_fd, struct hrn_proof *proof);
+
+struct hrn_guarded {
+    const char *name;
+    uint8_t *map;         /* guard, data, guard */
+    size_t map_bytes, data_bytes;
+    uint8_t *at;          /* where the buffer is now */
+    size_t bytes;         /* of the buffer now */
+};
+enum hrn_side { HRN_SIDE_UPPER, HRN_SIDE_LOWER, HRN_SIDE_COUNT };
+extern const char *const hrn_side_names[HRN_SIDE_COUNT];
+/* Puts a buffer of `bytes` against the guard at `side`, aligned downwards to `align`; the rest is filled
+ * with a canary. 0 or -errno. */
+int hrn_guard_place(struct hrn_guarded *g, size_t bytes, size_t align, enum hrn_side side);
+/* Bytes beside the buffer that are no longer the canary: offset from its start, or 0 if all is well. */
+ptrdiff_t hrn_guard_damage(const struct hrn_guarded *g);
+/* From now on a fault within a guard of `all[0..count)` fills `proof`, lets `describe` add to it, sends it and
+ * ends the process; other faults end it by their signal. */
+void hrn_guard_watch(const struct hrn_guarded *all, size_t count, struct hrn_proof *proof,
+                     void (*describe)(void), int message_fd);
+
+/* A function to put in the place of kernel->fn: calls it and checks what the calling convention protects. */
+krn_fn *hrn_abi_wrap(krn_fn *target);
+/* The first violation since hrn_abi_wrap(), "x21 was not restored", or NULL. */
+const char *hrn_abi_violation(void);
+
+/* ---- Environment */
+void hrn_env_pin(int cpu);  /* -1: any CPU of the process */
+int64_t hrn_now_ns(void);   /* CLOCK_MONOTONIC_RAW */
+int64_t hrn_cpu_time_ns(void); /* of this thread */
+struct hrn_env {
+    int freq_fd, temp_fd; /* -1 = unknown */
+};
+void hrn_env_open(struct hrn_env *env, int cpu);
+int32_t hrn_env_freq_khz(const struct hrn_env *env);
+int32_t hrn_env_temp_mc(const struct hrn_env *env);
+
+/* Runs the timed half of `job` in this process: rounds, visits, samples as messages. */
+struct hrn_block {
+    const struct hrn_job *job;
+    int cpu;
+    const volatile int *stop; /* shared with the runner */
+};
+void hrn_measure(struct hrn_block *block, int message_fd);
+
+#endif
