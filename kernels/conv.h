@@ -8,8 +8,8 @@
  *
  * Freestanding; cannot fail but in krn_conv_plan(). Threads: setup once, then any split of
  * [0, tiles) over threads, each with its own scratch. A buffer of 0 bytes may be NULL.
- * Column tails: the last panel is padded with zero columns and its tile goes through scratch, so that
- * no byte of `out` is written by two units, and oc / groups may be less than nr. */
+ * Column tails: the last panel is padded with zero columns and its tile goes through scratch, so
+ * that no byte of `out` is written by two units, and oc / groups may be less than nr. */
 #ifndef QUERN_KERNELS_CONV_H
 #define QUERN_KERNELS_CONV_H
 
@@ -57,8 +57,8 @@ struct krn_conv {
     int64_t taps, depth;         /* taps and k of the micro-kernel's arguments */
 };
 
-/* Fills `conv` for this problem on this micro-kernel. The algorithm follows from the kernel's family
- * and the problem. 0; or -ENOTSUP where the kernel cannot compute the problem (a DW kernel on a
+/* Fills `conv` for this problem on this micro-kernel. The algorithm follows from the kernel's
+ * family and the problem. 0; or -ENOTSUP where the kernel cannot compute the problem (a DW kernel on a
  * dense one, fewer channels than its block, ...), or -EINVAL where problem, quant or driver are out
  * of their ranges; reason in err. */
 int krn_conv_plan(struct krn_conv *conv, const struct krn_problem *problem,

@@ -28,11 +28,11 @@ extern const struct krn_isa_info krn_isas[KRN_ISA_COUNT];
 /* The level named `name`, or -1. */
 int krn_isa_find(const char *name);
 
-/* Bit set of 1u << enum krn_isa: what CPU and kernel offer (HWCAP, CPUID and XCR0), masked. Asks the
- * CPU each time, which a virtual machine may trap: once per layer, not once per call. */
+/* Bit set of 1u << enum krn_isa: what CPU and kernel offer (HWCAP, CPUID and XCR0), masked. Asks
+ * the CPU each time, which a virtual machine may trap: once per layer, not once per call. */
 uint32_t krn_cpu_isas(void);
 
-/* Levels not in `mask` are hidden from krn_cpu_isas() from now on; ~0u shows all. Not thread-safe. */
+/* Levels not in `mask` are hidden from krn_cpu_isas(); ~0u shows all. Not for several threads. */
 void krn_cpu_mask_set(uint32_t mask);
 
 #endif

@@ -56,9 +56,9 @@ struct krn_gemm_args {
 };
 
 /* DW: `width` output pixels x `channels` channels.
- *   a        table of pointers: output pixel x uses a[x * a_step + t] for tap t, t = kw_index * kh +
- *            kh_index: columns first, so that neighbours share pointers. `channels` bytes are read at
- *            each.
+ *   a        table of pointers: output pixel x uses a[x * a_step + t] for tap t, where
+ *            t = kw_index * kh + kh_index: columns first, so that neighbours share pointers.
+ *            `channels` bytes are read at each.
  *   a_step   pointers from one output pixel to the next.
  *   w        one record per block of nr channels, block b starting at channel
  *            min(b * nr, channels - nr): s32 bias'[nr], float scale[nr], then weights
@@ -88,7 +88,7 @@ struct krn_kernel {
     krn_fn *fn;
     enum krn_isa isa;
     enum krn_family family;
-    uint16_t mr, nr, kr;    /* tile rows; columns (DW: channels of a block); depth group (DW: taps) */
+    uint16_t mr, nr, kr;    /* tile rows; columns (DW: channels of a block); depth (DW: tap) group */
     uint8_t w_bytes;        /* bytes of a packed weight: 1, or 2 where packing widens it */
     uint8_t a_bias;         /* 128 if the kernel adds 128 to each a, to make it unsigned; or 0 */
     uint16_t taps;          /* DW: the only tap count it takes, 0 = any */

@@ -1,6 +1,6 @@
-/* Micro-kernels of the plainest kind, written from the contract in kernels/kernel.h alone and shared
- * with nothing: what the drivers are tested with, whatever the generator does. They check what the
- * contract promises them. */
+/* Micro-kernels of the plainest kind, written from the contract in kernels/kernel.h alone and
+ * shared with nothing: what the drivers are tested with, whatever the generator does. They check
+ * what the contract promises them. */
 #ifndef QUERN_TESTS_T_KERNELS_H
 #define QUERN_TESTS_T_KERNELS_H
 
@@ -27,8 +27,8 @@ struct t_shape {
     int mr, nr, kr, w_bytes, a_bias, is_igemm;
 };
 
-static inline const int8_t *t_row(const struct krn_gemm_args *g, const struct t_shape *s, int64_t tap,
-                                  int64_t i)
+static inline const int8_t *t_row(const struct krn_gemm_args *g, const struct t_shape *s,
+                                  int64_t tap, int64_t i)
 {
     if (!s->is_igemm)
         return (const int8_t *)g->a + i * g->a_stride;
@@ -87,40 +87,40 @@ static inline void t_dw(const struct krn_dw_args *d, const struct t_shape *s)
 }
 
 /* X(name, mr, nr, kr, w_bytes, a_bias) */
-#define T_GEMM_TABLE(X)                                                                                \
-    X(m1n1k1, 1, 1, 1, 1, 0)                                                                           \
-    X(m4n16k4, 4, 16, 4, 1, 0)                                                                         \
-    X(m6n8k8, 6, 8, 8, 1, 128)                                                                         \
-    X(m3n5k2, 3, 5, 2, 2, 0)                                                                           \
+#define T_GEMM_TABLE(X)                                                                            \
+    X(m1n1k1, 1, 1, 1, 1, 0)                                                                       \
+    X(m4n16k4, 4, 16, 4, 1, 0)                                                                     \
+    X(m6n8k8, 6, 8, 8, 1, 128)                                                                     \
+    X(m3n5k2, 3, 5, 2, 2, 0)                                                                       \
     X(m8n12k1, 8, 12, 1, 2, 128)
 /* X(name, nr, kr, w_bytes, a_bias, taps) */
-#define T_DW_TABLE(X)                                                                                  \
-    X(n1, 1, 1, 1, 0, 0)                                                                               \
-    X(n8, 8, 2, 2, 0, 0)                                                                               \
-    X(n16, 16, 4, 1, 128, 0)                                                                           \
+#define T_DW_TABLE(X)                                                                              \
+    X(n1, 1, 1, 1, 0, 0)                                                                           \
+    X(n8, 8, 2, 2, 0, 0)                                                                           \
+    X(n16, 16, 4, 1, 128, 0)                                                                       \
     X(n8t9, 8, 1, 1, 0, 9)
 
-#define T_GEMM_FN(name, mr, nr, kr, w, b)                                                              \
-    static void t_gemm_##name(const void *args)                                                        \
-    {                                                                                                  \
-        t_gemm(args, &(struct t_shape){ mr, nr, kr, w, b, 0 });                                        \
-    }                                                                                                  \
-    static void t_igemm_##name(const void *args)                                                       \
-    {                                                                                                  \
-        t_gemm(args, &(struct t_shape){ mr, nr, kr, w, b, 1 });                                        \
+#define T_GEMM_FN(name, mr, nr, kr, w, b)                                                          \
+    static void t_gemm_##name(const void *args)                                                    \
+    {                                                                                              \
+        t_gemm(args, &(struct t_shape) { mr, nr, kr, w, b, 0 });                                   \
+    }                                                                                              \
+    static void t_igemm_##name(const void *args)                                                   \
+    {                                                                                              \
+        t_gemm(args, &(struct t_shape) { mr, nr, kr, w, b, 1 });                                   \
     }
-#define T_DW_FN(name, nr, kr, w, b, taps)                                                                  \
-    static void t_dw_##name(const void *args)                                                          \
-    {                                                                                                  \
-        t_dw(args, &(struct t_shape){ 1, nr, kr, w, b, 0 });                                            \
+#define T_DW_FN(name, nr, kr, w, b, taps)                                                          \
+    static void t_dw_##name(const void *args)                                                      \
+    {                                                                                              \
+        t_dw(args, &(struct t_shape) { 1, nr, kr, w, b, 0 });                                      \
     }
 T_GEMM_TABLE(T_GEMM_FN)
 T_DW_TABLE(T_DW_FN)
 
-#define T_GEMM_ROW(name, mr, nr, kr, w, b)                                                             \
-    { "test_gemm_" #name, t_gemm_##name, KRN_ISA_C, KRN_FAMILY_GEMM, mr, nr, kr, w, b, 0, 0 },         \
-    { "test_igemm_" #name, t_igemm_##name, KRN_ISA_C, KRN_FAMILY_IGEMM, mr, nr, kr, w, b, 0, 0 },
-#define T_DW_ROW(name, nr, kr, w, b, taps)                                                                 \
+#define T_GEMM_ROW(name, mr, nr, kr, w, b)                                                         \
+    { "test_gemm_" #name, t_gemm_##name, KRN_ISA_C, KRN_FAMILY_GEMM, mr, nr, kr, w, b, 0, 0 },     \
+        { "test_igemm_" #name, t_igemm_##name, KRN_ISA_C, KRN_FAMILY_IGEMM, mr, nr, kr, w, b, 0, 0 },
+#define T_DW_ROW(name, nr, kr, w, b, taps)                                                         \
     { "test_dw_" #name, t_dw_##name, KRN_ISA_C, KRN_FAMILY_DW, 1, nr, kr, w, b, taps, 0 },
 
 static const struct krn_kernel t_kernels[] = { T_GEMM_TABLE(T_GEMM_ROW) T_DW_TABLE(T_DW_ROW) };
