@@ -15,6 +15,8 @@ struct fold {
 static void count_readers(struct fold *f)
 {
     const struct qnt_graph *g = f->graph;
+
+    memset(f->readers, 0, (size_t)g->count * sizeof(*f->readers));
     for (int32_t i = 0; i < g->count; i++) {
         f->same[i] = i;
         for (int32_t k = 0; k < g->nodes[i].input_count; k++)
@@ -98,12 +100,13 @@ static void mark_live(struct fold *f)
             f->readers[g->nodes[i].inputs[k]] = 1;
 }
 
-/* Removes what is not live; f->same becomes the new index of each. */
+/* Removes what does not lead to the output; f->same becomes the new index of the rest. */
 static void compact(struct fold *f)
 {
     struct qnt_graph *g = f->graph;
     int32_t kept = 0;
 
+    mark_live(f);
     for (int32_t i = 0; i < g->count; i++) {
         struct qnt_node *node = &g->nodes[i];
         if (!f->readers[i]) {
@@ -132,6 +135,9 @@ int qnt_fold(struct qnt_graph *graph, struct qnt_error *error)
     }
     if (graph->nodes[graph->output].op == QNT_OP_SOFTMAX)
         graph->output = graph->nodes[graph->output].inputs[0];
+    for (int32_t i = 0; i < graph->count; i++)
+        f.same[i] = i;
+    compact(&f); /* a reader that leads nowhere must not prevent folding */
     count_readers(&f);
     for (int32_t i = 0; i < graph->count; i++) {
         for (int32_t k = 0; k < graph->nodes[i].input_count; k++)
@@ -139,7 +145,6 @@ int qnt_fold(struct qnt_graph *graph, struct qnt_error *error)
         fold_node(&f, i);
     }
     graph->output = f.same[graph->output];
-    mark_live(&f);
     compact(&f);
 fail:
     free(f.same);
