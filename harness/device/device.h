@@ -14,17 +14,19 @@
 
 struct hrn_device;
 
-/* What is known of the device and of the core that is measured. Strings may be empty, never NULL. */
+/* What is known of the device and of the core that is measured. Strings may be empty, never NULL.
+ */
 struct hrn_device_info {
-    char key[64];      /* as opened: "local", "qemu:cortex-a76" */
-    char arch[16];     /* uname -m: "x86_64", "aarch64" */
-    char cpu[96];      /* name of the core: "AMD EPYC", "Cortex-A76" */
-    char midr[24];     /* AArch64 MIDR "0x414fd0b1", x86 "family-model-stepping" */
-    char kernel[96];   /* uname -r */
+    char key[64];    /* as opened: "local", "qemu:cortex-a76" */
+    char arch[16];   /* uname -m: "x86_64", "aarch64" */
+    char cpu[96];    /* name of the core: "AMD EPYC", "Cortex-A76" */
+    char midr[24];   /* AArch64 MIDR "0x414fd0b1", x86 "family-model-stepping" */
+    char kernel[96]; /* uname -r */
     char os[64];
     uint32_t isas;     /* 1u << enum krn_isa, what code may use there */
     int32_t cpu_index; /* the CPU that the runner pins itself to */
-    enum hrn_evidence evidence; /* of what it times: HRN_MEASURED, or HRN_EMULATED = no times at all */
+    enum hrn_evidence
+        evidence; /* of what it times: HRN_MEASURED, or HRN_EMULATED = no times at all */
 };
 
 /* Opens by key. On failure *out is NULL and err has what happened and the remedy. */
@@ -37,8 +39,8 @@ const char *hrn_device_error(const struct hrn_device *device); /* borrowed until
 int hrn_device_push(struct hrn_device *device, const char *host_path, char *device_path,
                     size_t device_path_bytes);
 
-/* Starts a pushed program: pipes to its standard input, from its standard output. Standard error goes
- * to the caller's. `argv` ends with NULL and starts with the device path. */
+/* Starts a pushed program: pipes to its standard input, from its standard output. Standard error
+ * goes to the caller's. `argv` ends with NULL and starts with the device path. */
 struct hrn_process {
     pid_t pid;
     int stdin_fd, stdout_fd;
@@ -48,7 +50,8 @@ int hrn_device_start(struct hrn_device *device, const char *const argv[], struct
 int hrn_device_finish(struct hrn_device *device, struct hrn_process *process, int timeout_ms,
                       int *status);
 
-/* Kinds, for `quern devices` and the help. `list` calls back with each key that can be opened now. */
+/* Kinds, for `quern devices` and the help. `list` calls back with each key that can be opened now.
+ */
 struct hrn_device_kind {
     const char *name;     /* "qemu" */
     const char *argument; /* "CPU", or "" */

@@ -1,0 +1,442 @@
+#include "harness/cli/cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <math.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/cli/sweep_store.h"
+#include "quant/model/graph.h"
+#include "reports/report.h"
+
+/* What was typed, with the defaults. */
+struct arguments {
+    const char *device, *filter, *db, *cc, *resume;
+    struct cli_list isas, problems, batches, networks, models;
+    long long max_variants, screen_rounds, rounds, finalists, timeout_s, seed, cpu;
+    double screen_ms, sample_ms, warmup_ms;
+    int no_tails, dry_run, json, quiet;
+};
+
+/* What the verb works with. */
+struct work {
+    struct arguments a;
+    struct hrn_layers layers;
+    struct hrn_plan plan;
+    struct hrn_device *device;
+    struct hrn_toolchain toolchain;
+    struct sweep_store store;
+    regex_t filter;
+    int has_filter;
+    uint32_t isas;
+    char err[600];
+};
+
+/* One command line is parsed per process: the option table points into this. */
+static struct arguments typed = {
+    .device = "local",
+    .screen_rounds = 3,
+    .rounds = 9,
+    .finalists = 10,
+    .timeout_s = 20,
+    .seed = 1,
+    .cpu = -1,
+    .screen_ms = 1,
+    .sample_ms = 2,
+    .warmup_ms = 5,
+};
+
+/* The sweep's one progress line; the sink has no place for it. */
+static struct cli_progress progress;
+
+static const char description[] =
+    "Generates the variants of the chosen ISA levels for each layer, proves every one bit-exact "
+    "against the C reference (on the layer and on the small problems around its tails), times "
+    "those "
+    "that are right in interleaved rounds, and stores every proof and sample in the database.\n\n"
+    "Each variant runs in a child process: one that crashes, hangs or computes a wrong byte is a "
+    "row "
+    "in the database, not the end of the sweep. On an emulated device variants are proved and "
+    "never "
+    "timed.\n\n"
+    "Ctrl-C finishes the sample at hand, commits, and prints the command that goes on from there.";
+
+static const char examples[] =
+    "  quern sweep --problem ic64ih56oc64kh3ph1\n"
+    "  quern sweep --network resnet50 --isa avx2,c --max-variants 60\n"
+    "  quern sweep --device qemu:cortex-a76 --isa neon,dotprod --problem 56:56:64:64\n"
+    "  quern sweep --model quant/model/fashion.onnx\n";
+
+static const struct cli_option option_table[] = {
+    { 'd', "device", CLI_STRING, "KEY", "Device to sweep on; see 'quern devices'. Default: local.",
+      &typed.device },
+    { 0, "isa", CLI_LIST, "LEVEL[,LEVEL]",
+      "ISA levels to generate for. Default: all that the device has.", &typed.isas },
+    { 'p', "problem", CLI_LIST, "PROBLEM",
+      "A problem string, such as ic64ih56oc64kh3ph1 or H:W:Cin:Cout. May be repeated.",
+      &typed.problems },
+    { 'b', "batch", CLI_LIST, "FILE", "A file of problem strings, one per line.", &typed.batches },
+    { 'n', "network", CLI_LIST, "NAME",
+      "The convolutions of a built-in network: resnet50, mobilenet_v1, mobilenet_v2, "
+      "squeezenet_1.1.",
+      &typed.networks },
+    { 'm', "model", CLI_LIST, "FILE", "The convolutions of a model file.", &typed.models },
+    { 'f', "filter", CLI_STRING, "REGEX",
+      "Only variants whose name matches this extended regular expression; the baseline always "
+      "stays.",
+      &typed.filter },
+    { 0, "max-variants", CLI_INT, "N",
+      "At most N variants per layer, a seeded choice of the space. Default: all.",
+      &typed.max_variants },
+    { 0, "screen-rounds", CLI_INT, "N",
+      "Rounds that every variant gets; after the first, those above twice the best leave. "
+      "Default: 3.",
+      &typed.screen_rounds },
+    { 'r', "rounds", CLI_INT, "N", "Further rounds that the finalists get. Default: 9.",
+      &typed.rounds },
+    { 0, "finalists", CLI_INT, "N",
+      "Variants of a layer that get the final rounds, besides the baseline. Default: 10.",
+      &typed.finalists },
+    { 0, "screen-ms", CLI_DOUBLE, "MS",
+      "Shortest sample of a screening round, in milliseconds. Default: 1.", &typed.screen_ms },
+    { 0, "sample-ms", CLI_DOUBLE, "MS",
+      "Shortest sample of a final round, in milliseconds. Default: 2.", &typed.sample_ms },
+    { 0, "warmup-ms", CLI_DOUBLE, "MS", "Warm-up of each variant, in milliseconds. Default: 5.",
+      &typed.warmup_ms },
+    { 0, "timeout", CLI_INT, "SECONDS", "Limit of one proof or one sample. Default: 20.",
+      &typed.timeout_s },
+    { 0, "no-tails", CLI_FLAG, NULL,
+      "Prove on the layer alone, without the small problems around its tails.", &typed.no_tails },
+    { 's', "seed", CLI_INT, "N", "Seed of data, order and choice. Default: 1.", &typed.seed },
+    { 'C', "cpu", CLI_INT, "N", "CPU of the device to pin to. Default: the device's choice.",
+      &typed.cpu },
+    { 0, "cc", CLI_STRING, "PROGRAM",
+      "Compiler for the device. Default: cc, or the cross compiler.", &typed.cc },
+    { 0, "db", CLI_STRING, "FILE", "Database. Default: $QUERN_DB or quern-out/quern.db.",
+      &typed.db },
+    { 0, "resume", CLI_STRING, "RUN",
+      "Go on with this run, a number or 'last', with the same layers and options: what it has "
+      "is not measured again.",
+      &typed.resume },
+    { 0, "dry-run", CLI_FLAG, NULL, "Print how many variants each layer would get, and stop.",
+      &typed.dry_run },
+    { 0, "json", CLI_FLAG, NULL, "Print the result as JSON, in the shape of Google Benchmark.",
+      &typed.json },
+    { 'q', "quiet", CLI_FLAG, NULL, "No progress.", &typed.quiet },
+};
+
+static int parse(struct work *w, int argc, char **argv)
+{
+    const struct cli_command command = {
+        .name = "sweep",
+        .synopsis = "(--problem P | --batch FILE | --network NAME | --model FILE)... [OPTION]...",
+        .description = description,
+        .options = option_table,
+        .option_count = sizeof option_table / sizeof *option_table,
+        .examples = examples,
+    };
+    struct cli_list operands = { 0 };
+    int rc = cli_parse(&command, argc, argv, &operands);
+    if (!rc && operands.count)
+        rc = 1 + cli_fail(CLI_USAGE,
+                          "'%s' is not an option; layers are named by --problem, --batch, "
+                          "--network or --model",
+                          operands.items[0]);
+    free(operands.items);
+    w->a = typed;
+    if (!w->a.db)
+        w->a.db = cli_default_db();
+    return rc;
+}
+
+static int check_numbers(const struct arguments *a)
+{
+    if (a->max_variants < 0 || a->screen_rounds < 1 || a->rounds < 0 || a->finalists < 1)
+        return cli_fail(CLI_USAGE,
+                        "counts must be positive (--rounds and --max-variants may be 0)");
+    if (a->screen_rounds > 10000 || a->rounds > 100000 || a->timeout_s < 1 || a->timeout_s > 86400)
+        return cli_fail(CLI_USAGE,
+                        "--screen-rounds goes to 10000, --rounds to 100000, --timeout from 1 "
+                        "to 86400 seconds");
+    if (!(a->screen_ms > 0) || !(a->sample_ms > 0) || !(a->warmup_ms >= 0) ||
+        fmax(fmax(a->screen_ms, a->sample_ms), a->warmup_ms) > 60000)
+        return cli_fail(CLI_USAGE, "durations are between 0 and 60000 milliseconds");
+    if (a->cpu < -1 || a->cpu > 1023)
+        return cli_fail(CLI_USAGE, "--cpu goes from 0 to 1023");
+    return CLI_OK;
+}
+
+/* "a,b" -> the set of levels. */
+static int add_isas(struct work *w, const char *text)
+{
+    while (*text) {
+        char name[32];
+        size_t length = strcspn(text, ",");
+        snprintf(name, sizeof name, "%.*s", (int)length, text);
+        int isa = krn_isa_find(name);
+        if (isa < 0) {
+            char known[200] = "";
+            for (int i = 0; i < KRN_ISA_COUNT; i++)
+                snprintf(known + strlen(known), sizeof known - strlen(known), " %s",
+                         krn_isas[i].name);
+            return cli_fail(CLI_USAGE, "no ISA level is called '%s'; there are:%s", name, known);
+        }
+        w->isas |= 1u << isa;
+        text += length + (text[length] == ',');
+    }
+    return CLI_OK;
+}
+
+static int add_model(struct work *w, const char *path)
+{
+    struct qnt_graph graph = { 0 };
+    struct qnt_error error;
+    if (qnt_model_load(path, &graph, &error))
+        return cli_fail(CLI_FAILED, "%s", error.text);
+    size_t count = qnt_graph_problems(&graph, NULL, 0);
+    struct krn_problem *problems = calloc(count ? count : 1, sizeof *problems);
+    int rc = problems ? 0 : -ENOMEM;
+    char *copy = strdup(path);
+    if (!rc)
+        qnt_graph_problems(&graph, problems, count);
+    for (size_t i = 0; !rc && copy && i < count; i++)
+        rc = hrn_layers_add(&w->layers, &problems[i], basename(copy));
+    free(copy);
+    free(problems);
+    qnt_graph_free(&graph);
+    if (rc || !count)
+        return cli_fail(CLI_FAILED, rc ? "out of memory" : "%s holds no convolution", path);
+    return CLI_OK;
+}
+
+static int gather_layers(struct work *w)
+{
+    const struct arguments *a = &w->a;
+    int rc = 0;
+    for (size_t i = 0; !rc && i < a->problems.count; i++)
+        rc = hrn_layers_add_text(&w->layers, a->problems.items[i], "", w->err, sizeof w->err);
+    for (size_t i = 0; !rc && i < a->batches.count; i++)
+        rc = hrn_layers_add_file(&w->layers, a->batches.items[i], "", w->err, sizeof w->err);
+    for (size_t i = 0; !rc && i < a->networks.count; i++)
+        rc = hrn_layers_add_network(&w->layers, cli_source_root(), a->networks.items[i], w->err,
+                                    sizeof w->err);
+    if (rc)
+        return cli_fail(CLI_USAGE, "%s", w->err);
+    for (size_t i = 0; i < a->models.count; i++)
+        if ((rc = add_model(w, a->models.items[i])))
+            return rc;
+    if (!w->layers.count)
+        return cli_fail(CLI_USAGE,
+                        "nothing to sweep: name layers by --problem, --batch, --network or "
+                        "--model");
+    return CLI_OK;
+}
+
+static int open_device(struct work *w)
+{
+    const struct hrn_device_info *info;
+    if (hrn_device_open(w->a.device, &w->device, w->err, sizeof w->err))
+        return cli_fail(CLI_DEVICE, "%s", w->err);
+    info = hrn_device_info(w->device);
+    if (!w->isas)
+        w->isas = info->isas | 1u << KRN_ISA_C;
+    for (int isa = 0; isa < KRN_ISA_COUNT; isa++)
+        if (w->isas >> isa & 1 && strcmp(krn_isas[isa].arch, "any") &&
+            strcmp(krn_isas[isa].arch, info->arch))
+            return cli_fail(CLI_USAGE,
+                            "%s is %s and cannot run %s code (%s); choose another --isa or "
+                            "--device",
+                            info->key, info->arch, krn_isas[isa].name, krn_isas[isa].arch);
+    if (hrn_toolchain_find(info->arch, w->a.cc, &w->toolchain, w->err, sizeof w->err))
+        return cli_fail(CLI_DEVICE, "%s", w->err);
+    return CLI_OK;
+}
+
+static int is_wanted(const char *name, void *user)
+{
+    const struct work *w = user;
+    return !w->has_filter || !regexec(&w->filter, name, 0, NULL, 0);
+}
+
+static int make_plan(struct work *w)
+{
+    if (w->a.filter) {
+        int rc = regcomp(&w->filter, w->a.filter, REG_EXTENDED | REG_NOSUB);
+        if (rc) {
+            regerror(rc, &w->filter, w->err, sizeof w->err);
+            return cli_fail(CLI_USAGE, "--filter '%s' is not a regular expression: %s", w->a.filter,
+                            w->err);
+        }
+        w->has_filter = 1;
+    }
+    if (hrn_plan_make(&w->layers, w->isas, is_wanted, w, (size_t)w->a.max_variants,
+                      (uint64_t)w->a.seed, &w->plan, w->err, sizeof w->err))
+        return cli_fail(CLI_FAILED, "%s", w->err);
+    return CLI_OK;
+}
+
+static int print_plan(const struct work *w)
+{
+    static const char *const headings[] = { "network", "layer", "problem", "times", "variants" };
+    struct cli_table *table = cli_table_new(headings, 5);
+    for (size_t i = 0; i < w->plan.count; i++) {
+        const struct hrn_layer *layer = w->plan.layers[i].layer;
+        cli_table_cell(table, "%s", layer->network);
+        cli_table_cell(table, "%s", layer->problem.name);
+        cli_table_cell(table, "%s", layer->key);
+        cli_table_cell(table, "%d", layer->times);
+        cli_table_cell(table, "%zu", w->plan.layers[i].count);
+    }
+    cli_table_print(table, stdout);
+    printf("%zu layers, %zu measurements\n", w->plan.count, w->plan.variants);
+    return CLI_OK;
+}
+
+/* ---- running */
+
+static void show_progress(size_t done, size_t total, const char *note)
+{
+    cli_progress_step(&progress, done, total, note);
+}
+
+/* The command as it can be typed again: words that a shell would change stand in quotes. */
+static char *join(int argc, char **argv)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&text, &bytes);
+    if (!out)
+        return NULL;
+    fputs("quern", out);
+    for (int i = 0; i < argc; i++) {
+        int plain = argv[i][0] && !strpbrk(argv[i], " \t\n\"'\\$`*?[]{}()<>|&;#~!^");
+        fputs(plain ? " " : " '", out);
+        for (const char *c = argv[i]; *c; c++)
+            fputs(*c == '\'' ? "'\\''" : (char[]) { *c, '\0' }, out);
+        fputs(plain ? "" : "'", out);
+    }
+    return fclose(out) ? NULL : text;
+}
+
+static int begin(struct work *w, const char *command)
+{
+    const struct hrn_device_info *d = hrn_device_info(w->device);
+    const struct pdb_run run = {
+        .device_key = d->key,
+        .arch = d->arch,
+        .cpu = d->cpu,
+        .midr = d->midr,
+        .kernel = d->kernel,
+        .os = d->os,
+        .cpu_index = w->a.cpu >= 0 ? (int32_t)w->a.cpu : d->cpu_index,
+        .evidence = d->evidence,
+        .compiler = w->toolchain.version,
+        .compiler_flags = w->toolchain.flags,
+        .tool_version = QUERN_VERSION,
+        .command = command,
+        .seed = (uint64_t)w->a.seed,
+        .min_sample_ns = (int64_t)(w->a.sample_ms * 1e6),
+        .rounds = (int32_t)(w->a.screen_rounds + w->a.rounds),
+    };
+    return w->a.resume ? sweep_store_resume(&w->store, w->a.resume, d->key)
+                       : sweep_store_begin(&w->store, &run);
+}
+
+static int run_sweep(struct work *w)
+{
+    const struct hrn_build_paths paths = { .source_root = cli_source_root(),
+                                           .cache_dir = cli_cache_dir() };
+    const struct hrn_sweep_options options = {
+        .toolchain = &w->toolchain,
+        .paths = &paths,
+        .device = w->device,
+        .cpu = (int)w->a.cpu,
+        .seed = (uint64_t)w->a.seed,
+        .screen_rounds = (int)w->a.screen_rounds,
+        .final_rounds = (int)w->a.rounds,
+        .finalists = (size_t)w->a.finalists,
+        .screen_sample_ns = (int64_t)(w->a.screen_ms * 1e6),
+        .final_sample_ns = (int64_t)(w->a.sample_ms * 1e6),
+        .warmup_ns = (int64_t)(w->a.warmup_ms * 1e6),
+        .timeout_ms = (int)w->a.timeout_s * 1000,
+        .tails = !w->a.no_tails,
+        .stop = &cli_stop,
+    };
+    struct hrn_sweep_sink sink = sweep_store_sink(&w->store);
+    cli_catch_interrupt();
+    if (w->a.quiet)
+        return hrn_sweep_run(&w->plan, &options, &sink, w->err, sizeof w->err);
+    w->store.progress = show_progress;
+    cli_progress_begin(&progress, "sweep");
+    int rc = hrn_sweep_run(&w->plan, &options, &sink, w->err, sizeof w->err);
+    cli_progress_end(&progress);
+    return rc;
+}
+
+static int print_result(struct work *w)
+{
+    struct rpt_run run;
+    struct rpt_error error;
+    if (rpt_run_load(w->store.db, w->store.run_id, &run, &error))
+        return cli_fail(CLI_FAILED, "%s", error.text);
+    int rc = w->a.json ? rpt_json(&run, stdout) : rpt_text(&run, cli_colour(stdout), stdout);
+    rpt_run_clear(&run);
+    if (!rc && !w->a.json)
+        printf("\nrun %" PRId64 " in %s\n", w->store.run_id, w->a.db);
+    return rc ? cli_fail(CLI_FAILED, "cannot write the result: %s", strerror(-rc)) : CLI_OK;
+}
+
+static int sweep(struct work *w, const char *command)
+{
+    int rc = sweep_store_open(&w->store, w->a.db, &w->plan);
+    if (!rc)
+        rc = begin(w, command);
+    if (!rc)
+        rc = sweep_store_end(&w->store, run_sweep(w), w->err, command);
+    return rc ? rc : print_result(w);
+}
+
+static void clear(struct work *w)
+{
+    if (w->has_filter)
+        regfree(&w->filter);
+    sweep_store_close(&w->store);
+    hrn_device_close(w->device);
+    hrn_plan_clear(&w->plan);
+    hrn_layers_clear(&w->layers);
+    struct cli_list *const lists[] = { &w->a.isas, &w->a.problems, &w->a.batches, &w->a.networks,
+                                       &w->a.models };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        free(lists[i]->items);
+}
+
+static int work(struct work *w, const char *command)
+{
+    int rc = check_numbers(&w->a);
+    for (size_t i = 0; !rc && i < w->a.isas.count; i++)
+        rc = add_isas(w, w->a.isas.items[i]);
+    if (!rc)
+        rc = gather_layers(w);
+    if (!rc)
+        rc = open_device(w);
+    if (!rc)
+        rc = make_plan(w);
+    if (!rc)
+        rc = w->a.dry_run ? print_plan(w) : sweep(w, command);
+    return rc;
+}
+
+int cmd_sweep(int argc, char **argv)
+{
+    struct work w = { 0 };
+    char *command = join(argc, argv);
+    int rc = command ? parse(&w, argc, argv) - 1 : cli_fail(CLI_FAILED, "out of memory");
+    if (rc < 0)
+        rc = work(&w, command);
+    clear(&w);
+    free(command);
+    return rc;
+}

@@ -1,0 +1,291 @@
+#include "harness/cli/sweep_store.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "harness/cli/cli.h"
+#include "harness/sweep/stats.h"
+
+struct known {
+    char *problem, *variant;
+    struct hrn_known state;
+};
+
+static int db_failed(struct sweep_store *s)
+{
+    return cli_fail(CLI_FAILED, "%s", pdb_errmsg(s->db));
+}
+
+static int out_of_memory(void)
+{
+    return cli_fail(CLI_FAILED, "out of memory");
+}
+
+int sweep_store_open(struct sweep_store *s, const char *path, const struct hrn_plan *plan)
+{
+    char *copy = strdup(path), *folder = copy ? dirname(copy) : NULL;
+    if (folder && strcmp(folder, "."))
+        (void)mkdir(folder, 0777); /* if it cannot be made, pdb_open() explains why */
+    free(copy);
+    s->path = path;
+    s->plan = plan;
+    s->ids = calloc(plan->count + 1, sizeof *s->ids);
+    for (size_t i = 0; s->ids && i < plan->count; i++)
+        if (!(s->ids[i] = calloc(plan->layers[i].count + 1, sizeof **s->ids)))
+            return out_of_memory();
+    if (!s->ids)
+        return out_of_memory();
+    return pdb_open(path, PDB_WRITE, &s->db) ? db_failed(s) : CLI_OK;
+}
+
+void sweep_store_close(struct sweep_store *s)
+{
+    for (size_t i = 0; i < s->known_count; i++) {
+        free(s->known[i].problem);
+        free(s->known[i].variant);
+    }
+    for (size_t i = 0; s->ids && i < s->plan->count; i++)
+        free(s->ids[i]);
+    free(s->known);
+    free(s->ids);
+    pdb_close(s->db);
+}
+
+/* ---- a new run */
+
+int sweep_store_begin(struct sweep_store *s, const struct pdb_run *run)
+{
+    if (pdb_run_begin(s->db, run, &s->run_id))
+        return db_failed(s);
+    for (size_t i = 0; i < s->plan->count; i++) {
+        const struct hrn_layer *layer = s->plan->layers[i].layer;
+        if (pdb_run_problem(s->db, s->run_id, layer->key, layer->problem.name, layer->network,
+                            layer->place, layer->times, krn_problem_macs(&layer->problem)))
+            return db_failed(s);
+    }
+    return pdb_commit(s->db) ? db_failed(s) : CLI_OK;
+}
+
+/* ---- an old run */
+
+static int gather_measurement(const struct pdb_measurement_row *row, void *user)
+{
+    struct sweep_store *s = user;
+    struct known *list = realloc(s->known, (s->known_count + 1) * sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    s->known = list;
+    struct known *k = &list[s->known_count++];
+    *k = (struct known) {
+        .problem = strdup(s->gathering),
+        .variant = strdup(row->variant),
+        .state = { .proved = row->checks > 0 || row->outcome != HRN_OK, .outcome = row->outcome },
+    };
+    double *times = malloc((2 * row->sample_count + 1) * sizeof *times);
+    if (!k->problem || !k->variant || !times) {
+        free(times);
+        return -ENOMEM;
+    }
+    struct hrn_summary summary;
+    memcpy(times, row->sample_ns, row->sample_count * sizeof *times);
+    hrn_summarise(times, row->sample_count, times + row->sample_count, &summary);
+    k->state.median_ns = summary.median;
+    for (size_t i = 0; i < row->sample_count; i++)
+        if (row->sample_round[i] >= k->state.rounds)
+            k->state.rounds = row->sample_round[i] + 1;
+    free(times);
+    return 0;
+}
+
+static int by_problem_and_variant(const void *a, const void *b)
+{
+    const struct known *x = a, *y = b;
+    int order = strcmp(x->problem, y->problem);
+    return order ? order : strcmp(x->variant, y->variant);
+}
+
+static int gather_known(struct sweep_store *s)
+{
+    for (size_t i = 0; i < s->plan->count; i++) {
+        s->gathering = s->plan->layers[i].layer->key;
+        if (pdb_measurements(s->db, s->run_id, s->gathering, gather_measurement, s))
+            return db_failed(s);
+    }
+    if (s->known_count)
+        qsort(s->known, s->known_count, sizeof *s->known, by_problem_and_variant);
+    return CLI_OK;
+}
+
+struct run_search {
+    int64_t id;
+    const char *device_key;
+    int found, same_device;
+};
+
+static int find_run(const struct pdb_run_row *row, void *user)
+{
+    struct run_search *search = user;
+    if (row->id == search->id) {
+        search->found = 1;
+        search->same_device = !strcmp(row->device_key, search->device_key);
+    }
+    return 0;
+}
+
+int sweep_store_resume(struct sweep_store *s, const char *which, const char *device_key)
+{
+    char *end = NULL;
+    int rc = 0;
+    if (!strcmp(which, "last"))
+        rc = pdb_latest_run(s->db, &s->run_id);
+    else
+        s->run_id = strtoll(which, &end, 10);
+    if (rc == -ENOENT)
+        return cli_fail(CLI_USAGE, "%s holds no run to resume; leave --resume out", s->path);
+    if (rc)
+        return db_failed(s);
+    struct run_search search = { .id = s->run_id, .device_key = device_key };
+    if (pdb_runs(s->db, find_run, &search))
+        return db_failed(s);
+    if (!search.found || (end && *end))
+        return cli_fail(CLI_USAGE, "%s holds no run '%s'; 'quern report --list' lists them",
+                        s->path, which);
+    if (!search.same_device)
+        return cli_fail(CLI_USAGE, "run %s was made on another device; resume it there", which);
+    return gather_known(s);
+}
+
+/* ---- the end of a run */
+
+int sweep_store_end(struct sweep_store *s, int rc, const char *why, const char *command)
+{
+    /* A failure of the sink is the database's to explain, and must be read before the next call. */
+    char db_error[400];
+    snprintf(db_error, sizeof db_error, "%s", pdb_errmsg(s->db));
+    int stored = pdb_run_end(s->db, s->run_id,
+                             rc == -EINTR ? "interrupted"
+                             : rc         ? "failed"
+                                          : "complete");
+    if (!stored)
+        stored = pdb_commit(s->db);
+    if (rc == -EINTR) {
+        fprintf(stderr, "quern sweep: stopped; what was measured is kept. Go on with:\n  %s%s\n",
+                command, strstr(command, " --resume") ? "" : " --resume last");
+        return CLI_INTERRUPTED;
+    }
+    if (rc)
+        return cli_fail(rc == -EPIPE ? CLI_DEVICE : CLI_FAILED, "%s", *db_error ? db_error : why);
+    return stored ? db_failed(s) : CLI_OK;
+}
+
+/* ---- the sink */
+
+static int new_measurement(struct sweep_store *s, size_t layer, const struct var_variant *v,
+                           int64_t *id)
+{
+    char name[VAR_NAME_MAX], kernel_name[VAR_NAME_MAX], why[200];
+    const char *knob_names[VAR_KNOB_COUNT];
+    struct krn_kernel kernel;
+    struct krn_conv conv;
+    const struct krn_quant quant = { .lo = -128, .hi = 127 };
+    const struct hrn_layer *l = s->plan->layers[layer].layer;
+    var_name_format(v, name);
+    var_kernel_describe(v, &kernel, kernel_name);
+    struct pdb_variant row = { .name = name,
+                               .kernel_name = kernel_name,
+                               .isa = krn_isas[v->isa].name,
+                               .family = krn_family_names[v->family],
+                               .algorithm = "",
+                               .knob_names = knob_names,
+                               .knob_values = v->knob,
+                               .knob_count = VAR_KNOB_COUNT };
+    if (!krn_conv_plan(&conv, &l->problem, &quant, &kernel, var_driver(v), why, sizeof why))
+        row.algorithm = krn_algorithm_names[conv.algorithm];
+    for (int i = 0; i < VAR_KNOB_COUNT; i++)
+        knob_names[i] = var_knobs[i].name;
+    int rc = var_source_hash(v, &row.source_hash);
+    return rc ? rc : pdb_measurement(s->db, s->run_id, l->key, &row, id);
+}
+
+/* `v` is an element of the plan, so its place there is its key. */
+static int measurement(struct sweep_store *s, size_t layer, const struct var_variant *v,
+                       int64_t *id)
+{
+    int64_t *slot = &s->ids[layer][v - s->plan->layers[layer].variants];
+    int rc = *slot ? 0 : new_measurement(s, layer, v, slot);
+    *id = *slot;
+    return rc;
+}
+
+static int store_layer(size_t layer, void *user)
+{
+    struct sweep_store *s = user;
+    (void)layer;
+    return pdb_commit(s->db);
+}
+
+static int store_known(size_t layer, const struct var_variant *v, struct hrn_known *out, void *user)
+{
+    struct sweep_store *s = user;
+    char name[VAR_NAME_MAX], problem[KRN_PROBLEM_STR_MAX];
+    var_name_format(v, name);
+    snprintf(problem, sizeof problem, "%s", s->plan->layers[layer].layer->key);
+    const struct known key = { .problem = problem, .variant = name };
+    const struct known *k =
+        s->known_count ? bsearch(&key, s->known, s->known_count, sizeof key, by_problem_and_variant)
+                       : NULL;
+    *out = k ? k->state : (struct hrn_known) { 0 };
+    return 0;
+}
+
+static int store_proof(size_t layer, const struct var_variant *v, const struct hrn_proof *proof,
+                       void *user)
+{
+    struct sweep_store *s = user;
+    int64_t id;
+    int rc = measurement(s, layer, v, &id);
+    if (!rc)
+        rc = pdb_proof(s->db, id, proof);
+    return rc ? rc : pdb_commit(s->db);
+}
+
+static int store_sample(size_t layer, const struct var_variant *v, const struct hrn_sample *sample,
+                        const struct hrn_counter *counters, size_t counter_count, void *user)
+{
+    struct sweep_store *s = user;
+    int64_t id;
+    int rc = measurement(s, layer, v, &id);
+    if (!rc)
+        rc = pdb_sample(s->db, id, sample, counters, counter_count);
+    return rc ? rc : pdb_commit(s->db);
+}
+
+static int store_peak(enum krn_isa isa, const char *kernel_name, double macs_per_s, void *user)
+{
+    struct sweep_store *s = user;
+    int rc = pdb_peak(s->db, s->run_id, krn_isas[isa].name, kernel_name, macs_per_s);
+    return rc ? rc : pdb_commit(s->db);
+}
+
+static void show_progress(size_t done, size_t total, const char *note, void *user)
+{
+    struct sweep_store *s = user;
+    if (s->progress)
+        s->progress(done, total, note);
+}
+
+struct hrn_sweep_sink sweep_store_sink(struct sweep_store *s)
+{
+    return (struct hrn_sweep_sink) {
+        .user = s,
+        .layer = store_layer,
+        .known = s->known_count ? store_known : NULL,
+        .proof = store_proof,
+        .sample = store_sample,
+        .peak = store_peak,
+        .progress = show_progress,
+    };
+}

@@ -1,0 +1,42 @@
+/* The list of layers that a sweep visits: distinct problems, each with the network it comes from,
+ * its place there and how often it occurs. A problem that is added again only counts up `times`. */
+#ifndef QUERN_HARNESS_LAYERS_H
+#define QUERN_HARNESS_LAYERS_H
+
+#include <stddef.h>
+
+#include "kernels/problem.h"
+
+struct hrn_layer {
+    struct krn_problem problem;
+    char key[KRN_PROBLEM_STR_MAX]; /* canonical string without the title: the identity */
+    char network[40];              /* "" for a problem that was typed */
+    int place;                     /* of its first occurrence, from 0 */
+    int times;
+};
+
+struct hrn_layers {          /* zero-initialise */
+    struct hrn_layer *items; /* owned */
+    size_t count, capacity;
+};
+
+void hrn_layers_clear(struct hrn_layers *layers);
+
+/* 0 or -ENOMEM. */
+int hrn_layers_add(struct hrn_layers *layers, const struct krn_problem *problem,
+                   const char *network);
+
+/* One problem string. 0, -EINVAL with the reason in err, -ENOMEM. */
+int hrn_layers_add_text(struct hrn_layers *layers, const char *text, const char *network, char *err,
+                        size_t err_bytes);
+
+/* A file of one problem per line; '#' begins a comment. A bad line is named by its number. */
+int hrn_layers_add_file(struct hrn_layers *layers, const char *path, const char *network, char *err,
+                        size_t err_bytes);
+
+/* A built-in network: a file of networks/ under the source root. Unknown: -ENOENT, err lists them.
+ */
+int hrn_layers_add_network(struct hrn_layers *layers, const char *source_root, const char *name,
+                           char *err, size_t err_bytes);
+
+#endif

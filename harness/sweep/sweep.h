@@ -1,0 +1,82 @@
+/* A sweep: layers x variants on one core, from text to samples.
+ *
+ *     hrn_plan_make() -> hrn_sweep_run() with a sink that stores -> hrn_plan_clear()
+ * Per layer: every variant is proved; those that are right are screened (one round, those above
+ * twice the best leave, then the other screening rounds); the best of them and the baseline, the
+ * finalists, get the final rounds. Rounds are interleaved and numbered through, so any two variants
+ * pair by round. Stores nothing itself: everything that is learnt goes to the sink at once, so an
+ * interrupted sweep loses nothing, and `known` lets a later one go on where it ended. */
+#ifndef QUERN_HARNESS_SWEEP_H
+#define QUERN_HARNESS_SWEEP_H
+
+#include <signal.h>
+
+#include "harness/build/build.h"
+#include "harness/device/device.h"
+#include "harness/sweep/layers.h"
+#include "variants/variant.h"
+
+/* What to try on each layer. */
+struct hrn_plan_layer {
+    const struct hrn_layer *layer; /* borrowed */
+    struct var_variant
+        *variants; /* owned; [0] is the baseline: var_default() of the strongest ISA */
+    size_t count;
+};
+struct hrn_plan {
+    struct hrn_plan_layer *layers; /* owned */
+    size_t count, variants;        /* `variants`: of all layers together */
+};
+
+/* Non-zero if a variant of this name is wanted. */
+typedef int hrn_wanted(const char *name, void *user);
+
+/* Enumerates the space of `isas` for each layer. max_variants > 0 keeps the baseline and a seeded
+ * choice of that many in all. The filter does not apply to the baseline, without which nothing can
+ * be compared. 0, -ENOENT (a layer has no variant at all; err names it), -ENOMEM. */
+int hrn_plan_make(const struct hrn_layers *layers, uint32_t isas, hrn_wanted *wanted, void *user,
+                  size_t max_variants, uint64_t seed, struct hrn_plan *out, char *err,
+                  size_t err_bytes);
+void hrn_plan_clear(struct hrn_plan *plan);
+
+struct hrn_sweep_options {
+    const struct hrn_toolchain *toolchain;
+    const struct hrn_build_paths *paths;
+    struct hrn_device *device;
+    int cpu; /* -1 = the device's choice */
+    uint64_t seed;
+    int screen_rounds, final_rounds; /* >= 1, >= 0 */
+    size_t finalists;
+    int64_t screen_sample_ns, final_sample_ns, warmup_ns;
+    int timeout_ms;                    /* of one proof or one sample */
+    int tails;                         /* prove also the small problems around the tails */
+    const volatile sig_atomic_t *stop; /* Ctrl-C: finish the sample, return -EINTR */
+};
+
+/* What an earlier run has of a variant. */
+struct hrn_known {
+    int proved; /* has a proof; `outcome` is valid */
+    enum hrn_outcome outcome;
+    int rounds;       /* number of the last round with a good sample, plus one */
+    double median_ns; /* of its samples; 0 = none */
+};
+
+/* Where everything goes. Calls return 0, or a negative errno that ends the sweep with it. */
+struct hrn_sweep_sink {
+    void *user;
+    int (*layer)(size_t layer, void *user); /* a layer begins; also the moment to commit */
+    int (*known)(size_t layer, const struct var_variant *v, struct hrn_known *out,
+                 void *user); /* may be NULL */
+    int (*proof)(size_t layer, const struct var_variant *v, const struct hrn_proof *proof,
+                 void *user);
+    int (*sample)(size_t layer, const struct var_variant *v, const struct hrn_sample *sample,
+                  const struct hrn_counter *counters, size_t counter_count, void *user);
+    int (*peak)(enum krn_isa isa, const char *kernel_name, double macs_per_s, void *user);
+    void (*progress)(size_t done, size_t total, const char *note, void *user); /* variants */
+};
+
+/* 0; -EINTR after `stop`; else a negative errno with the sentence in err. */
+int hrn_sweep_run(const struct hrn_plan *plan, const struct hrn_sweep_options *options,
+                  const struct hrn_sweep_sink *sink, char *err, size_t err_bytes);
+
+#endif

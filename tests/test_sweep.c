@@ -1,0 +1,140 @@
+/* Layer lists and sweep plans: what is visited, in which order, and what a bad list says. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/sweep/sweep.h"
+#include "tests/t.h"
+
+static const char *source_root;
+
+/* MACs of the convolutions, as the papers' reference implementations count them. */
+static const struct {
+    const char *name;
+    int convolutions;
+    int64_t macs;
+} networks[] = {
+    { "resnet50", 53, 4087136256 },
+    { "mobilenet_v1", 27, 567716352 },
+    { "mobilenet_v2", 52, 299494272 },
+    { "squeezenet_1.1", 26, 349151936 },
+};
+
+static void test_networks(void)
+{
+    for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
+        struct hrn_layers layers = { 0 };
+        char err[300];
+        int convolutions = 0;
+        int64_t macs = 0;
+        T_CHECK(!hrn_layers_add_network(&layers, source_root, networks[i].name, err, sizeof err));
+        for (size_t j = 0; j < layers.count; j++) {
+            T_CHECK(!j == !layers.items[j].place);
+            convolutions += layers.items[j].times;
+            macs += layers.items[j].times * krn_problem_macs(&layers.items[j].problem);
+        }
+        T_CHECK(convolutions == networks[i].convolutions);
+        T_CHECK(macs == networks[i].macs);
+        hrn_layers_clear(&layers);
+    }
+}
+
+static void test_unknown_network(void)
+{
+    struct hrn_layers layers = { 0 };
+    char err[300] = "";
+    T_CHECK(hrn_layers_add_network(&layers, source_root, "resnet51", err, sizeof err) == -ENOENT);
+    T_CHECK(strstr(err, "resnet51") && strstr(err, "resnet50") && strstr(err, "squeezenet_1.1"));
+    T_CHECK(hrn_layers_add_network(&layers, source_root, "../../meson", err, sizeof err) ==
+            -ENOENT);
+    hrn_layers_clear(&layers);
+}
+
+static void test_repeats(void)
+{
+    struct hrn_layers layers = { 0 };
+    char err[300];
+    T_CHECK(!hrn_layers_add_text(&layers, "ic64ih56oc64kh3ph1n\"a\"", "net", err, sizeof err));
+    T_CHECK(!hrn_layers_add_text(&layers, "ic64ih56oc64kh1", "net", err, sizeof err));
+    T_CHECK(!hrn_layers_add_text(&layers, "56:56:64:64", "net", err, sizeof err));
+    T_CHECK(!hrn_layers_add_text(&layers, "ic64ih56oc64kh1", "other", err, sizeof err));
+    T_CHECK(layers.count == 3);
+    T_CHECK(layers.items[0].times == 2 && !strcmp(layers.items[0].problem.name, "a"));
+    T_CHECK(layers.items[1].times == 1 && layers.items[1].place == 1);
+    T_CHECK(layers.items[2].place == 0);
+    hrn_layers_clear(&layers);
+}
+
+static int add_file(const char *text, struct hrn_layers *layers, char *err, size_t err_bytes)
+{
+    char path[] = "/tmp/quern-layers-XXXXXX";
+    int fd = mkstemp(path);
+    T_CHECK(fd >= 0);
+    T_CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+    int rc = hrn_layers_add_file(layers, path, "", err, err_bytes);
+    unlink(path);
+    return rc;
+}
+
+static void test_files(void)
+{
+    struct hrn_layers layers = { 0 };
+    char err[300] = "";
+    T_CHECK(
+        !add_file("# two\n\n  ic8ih9oc8kh3ph1  # same\nic8ih9oc8kh1\n", &layers, err, sizeof err));
+    T_CHECK(layers.count == 2);
+    T_CHECK(add_file("ic8ih9oc8kh1\nic8ih9oc8kx1\n", &layers, err, sizeof err) == -EINVAL);
+    T_CHECK(strstr(err, "line 2"));
+    T_CHECK(add_file("# nothing\n", &layers, err, sizeof err) == -EINVAL);
+    T_CHECK(hrn_layers_add_file(&layers, "/nowhere/x", "", err, sizeof err) == -ENOENT);
+    T_CHECK(strstr(err, "/nowhere/x"));
+    hrn_layers_clear(&layers);
+}
+
+static int only_unrolled(const char *name, void *user)
+{
+    (void)user;
+    return strstr(name, "u2") != NULL;
+}
+
+static void test_plan(void)
+{
+    struct hrn_layers layers = { 0 };
+    struct hrn_plan all, thinned, again, filtered;
+    struct var_variant strongest;
+    char err[300];
+    const uint32_t isas = 1u << KRN_ISA_C | 1u << KRN_ISA_DOTPROD;
+    T_CHECK(!hrn_layers_add_text(&layers, "ic64ih14oc64kh3ph1", "", err, sizeof err));
+    T_CHECK(!hrn_plan_make(&layers, isas, NULL, NULL, 0, 1, &all, err, sizeof err));
+    T_CHECK(!hrn_plan_make(&layers, isas, NULL, NULL, 20, 7, &thinned, err, sizeof err));
+    T_CHECK(!hrn_plan_make(&layers, isas, NULL, NULL, 20, 7, &again, err, sizeof err));
+    T_CHECK(!hrn_plan_make(&layers, isas, only_unrolled, NULL, 0, 1, &filtered, err, sizeof err));
+    T_CHECK(all.variants > 40 && thinned.variants == 20);
+    int has_default = !var_default(KRN_ISA_DOTPROD, &layers.items[0].problem, &strongest);
+    T_CHECK(all.layers[0].variants[0].isa == (has_default ? KRN_ISA_DOTPROD : KRN_ISA_C));
+    for (size_t i = 0; i < 20; i++)
+        T_CHECK(!memcmp(&thinned.layers[0].variants[i], &again.layers[0].variants[i],
+                        sizeof(struct var_variant)));
+    T_CHECK(!memcmp(&filtered.layers[0].variants[0], &all.layers[0].variants[0],
+                    sizeof(struct var_variant)));
+    T_CHECK(filtered.variants > 1 && filtered.variants < all.variants);
+    hrn_plan_clear(&all);
+    hrn_plan_clear(&thinned);
+    hrn_plan_clear(&again);
+    hrn_plan_clear(&filtered);
+    hrn_layers_clear(&layers);
+}
+
+int main(int argc, char **argv)
+{
+    t_begin(argc, argv);
+    source_root = argc > 1 ? argv[1] : ".";
+    test_networks();
+    test_unknown_network();
+    test_repeats();
+    test_files();
+    test_plan();
+    return t_end();
+}
