@@ -183,6 +183,31 @@ static void test_tables(void)
                          "three three three\n    three four\n");
 }
 
+/* ---- Other programs */
+
+static void test_capture(void)
+{
+    char out[16];
+    const char *const hello[] = { "sh", "-c", "echo hello; echo error >&2; exit 3", NULL };
+    const char *const killed[] = { "sh", "-c", "kill -9 $$", NULL };
+    const char *const slow[] = { "sleep", "20", NULL };
+    const char *const missing[] = { "no-such-program-anywhere", NULL };
+    /* A server that stays behind and holds the pipe must not hold up its caller. */
+    const char *const server[] = { "sh", "-c", "sleep 5 & echo up", NULL };
+    const char *const large[] = { "sh", "-c", "printf 0123456789abcdefghij", NULL };
+    T_CHECK(cli_capture(hello, 5000, out, sizeof(out)) == 3);
+    T_CHECK_STR(out, "hello\nerror\n");
+    T_CHECK(cli_capture_line(hello, 5000, out, sizeof(out)) == 3);
+    T_CHECK_STR(out, "hello");
+    T_CHECK(cli_capture(killed, 5000, out, sizeof(out)) == 128 + 9);
+    T_CHECK(cli_capture(slow, 100, out, sizeof(out)) == -ETIMEDOUT);
+    T_CHECK(cli_capture(missing, 100, out, sizeof(out)) == -ENOENT);
+    T_CHECK(cli_capture(server, 3000, out, sizeof(out)) == 0);
+    T_CHECK_STR(out, "up\n");
+    T_CHECK(cli_capture(large, 5000, out, sizeof(out)) == 0);
+    T_CHECK_STR(out, "0123456789abcde");
+}
+
 /* ---- The program */
 
 /* Runs quern with up to 6 words; its exit status, or < 0. Both outputs go to `out`. */
@@ -232,10 +257,14 @@ static void test_help_of_every_verb(void)
                                          "EXIT STATUS\n" };
     for (size_t i = 0; i < cli_verb_count; i++) {
         const char *name = cli_verbs[i].name;
+        char synopsis[64];
         T_CHECK(quern(out, sizeof(out), name, "--help", NULL, NULL) == 0);
         for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++)
             if (!T_CHECK(strstr(out, parts[k]) != NULL))
                 printf("  %s --help has no %s", name, parts[k]);
+        snprintf(synopsis, sizeof(synopsis), "SYNOPSIS\n    quern %s", name);
+        if (!T_CHECK(strstr(out, synopsis) != NULL))
+            printf("  the synopsis of %s does not begin with 'quern %s'\n", name, name);
         size_t longest = 0;
         for (const char *line = out; *line;
              line += strcspn(line, "\n") + (strchr(line, '\n') != NULL))
@@ -313,6 +342,7 @@ int main(int argc, char **argv)
     test_suggestions();
     test_json_strings();
     test_tables();
+    test_capture();
     test_exits();
     test_help_of_every_verb();
     test_list();
