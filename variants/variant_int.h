@@ -44,7 +44,7 @@ void var_default_variant(const struct var_default_row *row, struct var_variant *
  * 0, -ENOTSUP and the reason, -ENOMEM. */
 typedef int var_emit_fn(const struct var_variant *v, struct var_text *out, char *err,
                         size_t err_bytes);
-var_emit_fn var_emit_c;
+var_emit_fn var_emit_c, var_emit_a64, var_emit_x86;
 
 /* The first comment line of every kernel. */
 void var_text_banner(struct var_text *out, const char *open, const struct var_variant *v,
