@@ -11,6 +11,12 @@ struct emitter {
 
 static const struct emitter emitters[KRN_ISA_COUNT] = {
     [KRN_ISA_C] = { VAR_LANGUAGE_C, var_emit_c },
+    [KRN_ISA_NEON] = { VAR_LANGUAGE_ASM, var_emit_a64 },
+    [KRN_ISA_DOTPROD] = { VAR_LANGUAGE_ASM, var_emit_a64 },
+    [KRN_ISA_I8MM] = { VAR_LANGUAGE_ASM, var_emit_a64 },
+    [KRN_ISA_AVX2] = { VAR_LANGUAGE_ASM, var_emit_x86 },
+    [KRN_ISA_AVXVNNI] = { VAR_LANGUAGE_ASM, var_emit_x86 },
+    [KRN_ISA_AVX512VNNI] = { VAR_LANGUAGE_ASM, var_emit_x86 },
 };
 
 enum var_language var_language(enum krn_isa isa)

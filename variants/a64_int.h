@@ -1,0 +1,62 @@
+/* AArch64: instructions beyond the common ones, and the pieces of its emitter. */
+#ifndef QUERN_VARIANTS_A64_INT_H
+#define QUERN_VARIANTS_A64_INT_H
+
+#include "variants/gemm_int.h"
+
+enum {
+    A64_LDR_Q = IR_TARGET_OP, /* w r i */
+    A64_LDR_D,                /* w r i */
+    A64_LDR_S,                /* w r i */
+    A64_LDR_Q_REG,            /* w r r: base + index */
+    A64_LDR_D_REG,            /* w r r */
+    A64_STR_Q,                /* r r i */
+    A64_STR_D,                /* r r i */
+    A64_STR_S,                /* r r i */
+    A64_DUP_S,                /* w r: general register to all four lanes */
+    A64_FMOV_D,               /* w r */
+    A64_INS_D1,               /* + r: general register to the high half */
+    A64_ZERO,                 /* w */
+    A64_MOV_V,                /* w r */
+    A64_DUP_D0,               /* w r: low half to both */
+    A64_DUP_D1,               /* w r: high half to both */
+    A64_EXT_8,                /* w r: high half to the low half */
+    A64_TRN1_D,               /* w r r: low halves */
+    A64_TRN2_D,               /* w r r: high halves */
+    A64_SDOT_LANE,            /* + r r i */
+    A64_SDOT,                 /* + r r */
+    A64_SMMLA,                /* + r r */
+    A64_SMULL,                /* w r r */
+    A64_SMULL2,               /* w r r */
+    A64_SMLAL,                /* + r r */
+    A64_SMLAL2,               /* + r r */
+    A64_SADALP,               /* + r */
+    A64_SADDW,                /* + r */
+    A64_SADDW2,               /* + r */
+    A64_ADDP_S,               /* w r r */
+    A64_SCVTF,                /* w r */
+    A64_FMUL,                 /* w r r */
+    A64_FMAX,                 /* w r r */
+    A64_FMIN,                 /* w r r */
+    A64_FCVTNS,               /* w r */
+    A64_UZP1_H,               /* w r r */
+    A64_UZP1_B,               /* w r r */
+    A64_ADD_B,                /* + r */
+    A64_OP_COUNT
+};
+
+/* Registers of the epilogue that outlive a row. */
+struct a64_epilogue {
+    int lo, hi, zp;
+    int scale[GEMM_MAX_ACC];
+};
+/* Loads bounds and zero point from krn_out at args + out_offset. */
+void a64_epilogue_begin(struct ir *ir, int args, int out_offset, struct a64_epilogue *e);
+/* Writes 4 * count bytes at `pointer`: acc[0..count) are s32 vectors of four columns each. */
+void a64_epilogue_row(struct ir *ir, const struct a64_epilogue *e, const int *acc, int count,
+                      int pointer);
+
+const struct gemm_scheme *a64_gemm_scheme(const struct var_variant *v);
+void a64_dw_build(struct ir *ir, const struct var_variant *v);
+
+#endif
