@@ -328,6 +328,65 @@ static void test_show(void)
     free(json);
 }
 
+/* ---- The doctor */
+
+/* The status of the finding `id` in the JSON of a doctor; "" if there is none. Checks all findings
+ * on the way: what is not ok says why it matters or what to do. */
+static const char *status_of(struct json_object *root, const char *id)
+{
+    struct json_object *findings = NULL, *value = NULL;
+    const char *found = "";
+    if (!T_CHECK(root && json_object_object_get_ex(root, "findings", &findings)))
+        return found;
+    for (size_t i = 0; i < json_object_array_length(findings); i++) {
+        static const char *const members[] = { "id", "status", "fact", "consequence", "remedy" };
+        struct json_object *finding = json_object_array_get_idx(findings, i);
+        const char *texts[5];
+        for (size_t m = 0; m < 5; m++)
+            texts[m] = T_CHECK(json_object_object_get_ex(finding, members[m], &value))
+                           ? json_object_get_string(value)
+                           : "";
+        if (!T_CHECK(texts[2][0] && (strcmp(texts[1], "ok") == 0 || texts[3][0] || texts[4][0])))
+            printf("  finding %s: '%s'\n", texts[0], texts[2]);
+        if (strcmp(texts[0], id) == 0)
+            found = texts[1];
+    }
+    return found;
+}
+
+/* On this machine, and where no program can be found. */
+static void test_doctor(void)
+{
+    static char out[1 << 16];
+    const char *const bare[] = { "env", "PATH=/nowhere", program, "doctor", "--json", NULL };
+    static const char *const gone[] = { "compiler", "qemu", "adb", "gnuplot" };
+    int code = quern(out, sizeof(out), "doctor", "--json", "--no-adb", NULL);
+    struct json_object *root = json_tokener_parse(out);
+    T_CHECK(code == (strcmp(status_of(root, "compiler"), "ok") == 0 ? CLI_OK : CLI_DEVICE));
+    T_CHECK_STR(status_of(root, "device"), "ok");
+    json_object_put(root);
+    T_CHECK(cli_capture(bare, 20000, out, sizeof(out)) == CLI_DEVICE);
+    root = json_tokener_parse(out);
+    for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
+        T_CHECK(strcmp(status_of(root, gone[i]), "ok") != 0);
+    json_object_put(root);
+    T_CHECK(quern(out, sizeof(out), "doctor", "--no-adb", "--device=nothing", NULL) == CLI_DEVICE);
+    T_CHECK(strstr(out, "nothing cannot be opened") != NULL);
+}
+
+static void test_devices(void)
+{
+    char *text = capture_all("devices", "--json", NULL, NULL);
+    struct json_object *root = text ? json_tokener_parse(text) : NULL, *devices = NULL, *key = NULL;
+    if (T_CHECK(root && json_object_object_get_ex(root, "devices", &devices) &&
+                json_object_array_length(devices) > 0)) {
+        json_object_object_get_ex(json_object_array_get_idx(devices, 0), "key", &key);
+        T_CHECK_STR(key ? json_object_get_string(key) : "", "local");
+    }
+    json_object_put(root);
+    free(text);
+}
+
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
@@ -347,5 +406,7 @@ int main(int argc, char **argv)
     test_help_of_every_verb();
     test_list();
     test_show();
+    test_doctor();
+    test_devices();
     return t_end();
 }

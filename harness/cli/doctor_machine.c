@@ -20,13 +20,10 @@ void doctor_device(struct doctor *doctor, struct doctor_finding *out)
         DOCTOR_SAY(out->remedy, "quern devices");
         return;
     }
-    DOCTOR_SAY(out->fact, "%s: %s, %s%s%s, %ld CPUs online here", info->key, info->cpu, info->arch,
-               info->midr[0] ? ", " : "", info->midr, sysconf(_SC_NPROCESSORS_ONLN));
-    if (info->evidence == HRN_MEASURED)
-        return;
-    DOCTOR_SAY(out->fact, "%s: %s, %s%s%s, emulated", info->key, info->cpu, info->arch,
-               info->midr[0] ? ", " : "", info->midr);
-    DOCTOR_SAY(out->consequence, "variants are proved here, never timed");
+    DOCTOR_SAY(out->fact, "%s: %s, %s, %s", info->key, info->cpu[0] ? info->cpu : "unknown core",
+               info->arch, info->midr);
+    if (info->evidence != HRN_MEASURED)
+        DOCTOR_SAY(out->consequence, "variants are proved here, never timed");
 }
 
 void doctor_isas(struct doctor *doctor, struct doctor_finding *out)
@@ -48,7 +45,8 @@ void doctor_kernel(struct doctor *doctor, struct doctor_finding *out)
     (void)doctor;
     struct utsname name;
     if (uname(&name) == 0)
-        DOCTOR_SAY(out->fact, "%s %s, %s", name.sysname, name.release, name.machine);
+        DOCTOR_SAY(out->fact, "%s %s, %s, %ld CPUs online", name.sysname, name.release,
+                   name.machine, sysconf(_SC_NPROCESSORS_ONLN));
 }
 
 /* "L1d 32K, L1i 32K, L2 512K" of CPU 0; the length, 0 where the kernel does not say. */

@@ -22,19 +22,27 @@ static const char *host_arch(void)
     return uname(&name) == 0 ? name.machine : "unknown";
 }
 
+/* The runner is a static program; a compiler may come without the library for that. */
+static int has_static_libc(const char *cc)
+{
+    char path[512];
+    const char *const argv[] = { cc, "-print-file-name=libc.a", NULL };
+    return cli_capture_line(argv, TIMEOUT_MS, path, sizeof(path)) == 0 && strchr(path, '/');
+}
+
 static void toolchain(const char *arch, enum doctor_status without, const char *consequence,
-                      const char *package, struct doctor_finding *out)
+                      const char *packages, struct doctor_finding *out)
 {
     struct hrn_toolchain found;
-    char err[300];
-    if (hrn_toolchain_find(arch, NULL, &found, err, sizeof(err)) == 0) {
+    if (hrn_toolchain_find(arch, NULL, &found, out->fact, sizeof(out->fact)) == 0) {
         DOCTOR_SAY(out->fact, "%s: %s", found.cc, found.version);
-        return;
+        if (has_static_libc(found.cc))
+            return;
+        DOCTOR_SAY(out->fact, "%s has no static C library (libc.a)", found.cc);
     }
     out->status = without;
-    DOCTOR_SAY(out->fact, "%s", err);
     DOCTOR_SAY(out->consequence, "%s", consequence);
-    DOCTOR_SAY(out->remedy, "sudo apt-get install %s", package);
+    DOCTOR_SAY(out->remedy, "sudo apt-get install %s", packages);
 }
 
 void doctor_compiler(struct doctor *doctor, struct doctor_finding *out)

@@ -7,6 +7,8 @@
 
 /* In the order in which they are used. */
 const struct cli_verb cli_verbs[] = {
+    { "doctor", "this machine, and what can be measured on it", cmd_doctor },
+    { "devices", "what variants can run on", cmd_devices },
     { "list", "the variants that there are", cmd_list },
     { "show", "the generated code of one variant", cmd_show },
     { "help", "explain a verb", cmd_help },
