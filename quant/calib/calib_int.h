@@ -15,7 +15,8 @@ struct qnt_search {
     double count;               /* non-zero values */
     double best_mse;            /* least of mse[] */
     int best;                   /* the threshold, in bins, that has it */
-    double mse[QNT_BINS + 1];   /* [t]: expected squared error at t >= QNT_FIRST_MSE bins */
+    double mse[QNT_BINS + 1];   /* [t]: expected squared error at t >= QNT_FIRST_MSE bins;
+                                   infinite where it is unsound for sure */
     double above[QNT_BINS + 1]; /* [t]: share of the non-zero values in bins >= t */
 };
 

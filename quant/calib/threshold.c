@@ -1,5 +1,6 @@
 #include "quant/calib/calib_int.h"
 
+#include <math.h>
 #include <string.h>
 
 const struct qnt_method_info qnt_methods[QNT_METHOD_COUNT] = {
@@ -35,22 +36,33 @@ static void prepare(struct qnt_search *search)
 {
     const struct qnt_histogram *h = search->h;
     uint64_t above = 0;
+    double moment = 0, clipping = 0; /* sums of n (x - t) and n (x - t)^2 over the bins >= t */
+    double best = -1;
 
     search->width = (double)h->absmax / QNT_BINS;
     search->above[QNT_BINS] = 0;
+    search->best = QNT_BINS;
     for (int t = QNT_BINS - 1; t >= 0; t--) {
         above += h->bin[t];
         search->above[t] = (double)above / search->count;
     }
-    search->best = QNT_BINS;
-    search->best_mse = -1;
-    for (int t = QNT_BINS; t >= QNT_FIRST_MSE; t--) { /* downwards: of equals the widest */
-        search->mse[t] = qnt_mse_in_bins(h, t) * search->width * search->width;
-        if (search->best_mse >= 0 && search->mse[t] >= search->best_mse)
+    /* Downwards, so that of equals the widest is the best. What clipping alone costs only grows on
+     * the way: where it is unsound by itself, so is all that is left. */
+    for (int t = QNT_BINS; t >= QNT_FIRST_MSE; t--) {
+        double n = t < QNT_BINS ? (double)h->bin[t] : 0, rest = search->above[t] * search->count;
+        clipping += 2 * moment + (rest - n) + n / 3;
+        moment += (rest - n) + n / 2;
+        search->mse[t] = INFINITY;
+        if (best >= 0 && clipping > QNT_MSE_RATIO_MAX * best * search->count)
             continue;
-        search->best_mse = search->mse[t];
+        double mse = qnt_mse_in_bins(h, t);
+        search->mse[t] = mse * search->width * search->width;
+        if (best >= 0 && mse >= best)
+            continue;
+        best = mse;
         search->best = t;
     }
+    search->best_mse = best * search->width * search->width;
 }
 
 /* Share of the non-zero values above `bins` bins, evenly spread inside each bin. */
@@ -67,7 +79,7 @@ void qnt_threshold(const struct qnt_histogram *h, enum qnt_method method, struct
 {
     struct qnt_search search = { .h = h };
 
-    *out = (struct qnt_threshold){ .threshold = 1, .used = method };
+    *out = (struct qnt_threshold) { .threshold = 1, .used = method };
     for (int i = 0; i < QNT_BINS; i++)
         search.count += (double)h->bin[i];
     if (search.count == 0 || h->absmax < 1e-30f) /* 127 / threshold must stay finite */
