@@ -1,8 +1,25 @@
-/* The int8 network: made from a float graph and thresholds, kept in a file, and run on micro-kernels.
+/* The int8 network: made from a float graph and thresholds, kept in a file, and run on
+ * micro-kernels.
  *
  *     qnt_calibrate() -> qnt_quantise() -> qnt_network_save()
  *     qnt_network_load() -> qnt_exec_open() -> qnt_exec_run() -> qnt_exec_close()
- * Everything between input and scores is integers. */
+ *
+ * Everything between input and scores is integers, and defined to the bit, so that the scores are
+ * the same whatever kernels run and wherever:
+ *   input        q = clamp(round_half_even(x * inverse)), -127..127, inverse = 1 / scale in float
+ *   convolution  as kernels/kernel.h states it, symmetric (zero points 0), scale[oc] = the input's
+ *                scale times the weights' over the output's; an inner product is a 1x1 one
+ *   sum, concatenation, clip
+ *                y = clamp((sum of q[i] * factor[i] + half) >> shift), half = 1 << (shift - 1):
+ *                one rounding, ties upwards, in 32 bits; factor[i] = the ratio of the scales times
+ *                2^shift, at most 2^22, shift in 1..30
+ *   average      y = clamp(floor((sum * factor + d / 2) / d)), d = elements << shift, in 64 bits
+ *   maximum, flatten
+ *                keep the scale of their input
+ *   scores       the last convolution, inner product or average is not rounded to bytes: its sum,
+ *                s32, times one float per class
+ * A tensor whose only reader is a concatenation, a maximum or a flatten has its reader's scale, so
+ * that the convolution before it requantises straight to the bytes that are read in the end. */
 #ifndef QUERN_QUANT_PIPELINE_H
 #define QUERN_QUANT_PIPELINE_H
 
@@ -13,20 +30,35 @@
 /* Thresholds of every tensor of a graph, by node index. Owned arrays of graph->count. */
 struct qnt_calibration {
     struct qnt_threshold *tensors;
-    struct qnt_histogram *histograms;
+    struct qnt_histogram *histograms; /* NULL in one that was loaded from a file */
     int32_t count;
     size_t images;
 };
-/* Called after each image; returning non-zero stops with -EINTR. May be NULL. */
+/* Called after each step; returning non-zero stops with -EINTR. May be NULL. */
 typedef int qnt_progress(size_t done, size_t total, void *user);
-/* Runs images 0, stride, 2 * stride ... (count of them) of the set twice through the float graph. */
+/* Runs images 0, stride, 2 * stride ... (count of them) of the set twice through the float graph:
+ * 2 * count steps of progress. -EINVAL if a tensor is not finite, or the set has not so many images
+ * or not of this shape. */
 int qnt_calibrate(const struct qnt_graph *graph, const struct qnt_dataset *set, size_t count,
                   size_t stride, enum qnt_method method, qnt_progress *progress, void *user,
                   struct qnt_calibration *out, struct qnt_error *error);
+/* The thresholds of another method from the histograms of `from`. 0, or -ENOMEM, or -EINVAL if it
+ * has none. */
+int qnt_calibration_with(const struct qnt_calibration *from, enum qnt_method method,
+                         struct qnt_calibration *out, struct qnt_error *error);
 void qnt_calibration_clear(struct qnt_calibration *calibration);
-/* Text files, formats by table: "quern" (Quern's own, reads back), "ncnn" (.table), "json". */
+
+/* Text files. Adding a format is adding a row. */
+struct qnt_calibration_format {
+    const char *name, *meaning;
+    int (*write)(const struct qnt_graph *graph, const struct qnt_calibration *calibration,
+                 void *file); /* a FILE; -EINVAL if a name in the graph has no place in it */
+};
+extern const struct qnt_calibration_format qnt_calibration_formats[];
+extern const size_t qnt_calibration_format_count;
 int qnt_calibration_save(const struct qnt_graph *graph, const struct qnt_calibration *calibration,
                          const char *format, const char *path, struct qnt_error *error);
+/* Reads the format "quern"; every tensor of the graph must be in it. */
 int qnt_calibration_load(const struct qnt_graph *graph, const char *path,
                          struct qnt_calibration *out, struct qnt_error *error);
 
@@ -37,19 +69,30 @@ int qnt_quantise(const struct qnt_graph *graph, const struct qnt_calibration *ca
 int qnt_network_save(const struct qnt_network *network, const char *path, struct qnt_error *error);
 int qnt_network_load(const char *path, struct qnt_network **out, struct qnt_error *error);
 void qnt_network_free(struct qnt_network *network);
+const char *qnt_network_name(const struct qnt_network *network);
+/* What the images are, as struct qnt_graph says it. */
+const char *qnt_network_dataset(const struct qnt_network *network); /* "" if unknown */
+void qnt_network_normalisation(const struct qnt_network *network, float *mean, float *norm);
 size_t qnt_network_classes(const struct qnt_network *network);
-/* The convolution problems of the network, in order, as a sweep wants them. */
-size_t qnt_network_problems(const struct qnt_network *network, struct krn_problem *out, size_t capacity);
+size_t qnt_network_bytes(const struct qnt_network *network); /* of its file */
+void qnt_network_input(const struct qnt_network *network, int32_t *h, int32_t *w, int32_t *c);
+/* The problems of the convolutions that run on micro-kernels, in order, as a sweep wants them. */
+size_t qnt_network_problems(const struct qnt_network *network, struct krn_problem *out,
+                            size_t capacity);
 
-/* Chooses the micro-kernel of a layer: from a sweep, an exported set, or the built-in ones. NULL = the
- * built-in portable one. */
+/* Chooses the micro-kernel of a layer: from a sweep, an exported set, or the built-in ones.
+ * NULL, or a kernel that cannot compute the problem = the best built-in one of this CPU. */
 struct qnt_choice {
     const struct krn_kernel *kernel;
     struct krn_driver driver;
 };
 typedef struct qnt_choice qnt_choose(const struct krn_problem *problem, void *user);
+/* A qnt_choose: the best built-in kernel of the levels that krn_cpu_isas() shows; portable C if no
+ * other. `user` is not read. */
+struct qnt_choice qnt_choose_builtin(const struct krn_problem *problem, void *user);
 
 struct qnt_exec; /* packed weights, one planned arena, pointer tables; one per thread of images */
+/* `choose` NULL = qnt_choose_builtin. `network` is borrowed until qnt_exec_close(). */
 int qnt_exec_open(const struct qnt_network *network, qnt_choose *choose, void *user,
                   struct qnt_exec **out, struct qnt_error *error);
 void qnt_exec_close(struct qnt_exec *exec);
@@ -57,16 +100,35 @@ void qnt_exec_close(struct qnt_exec *exec);
 void qnt_exec_run(struct qnt_exec *exec, const float *image, float *scores);
 size_t qnt_exec_arena_bytes(const struct qnt_exec *exec);
 
-/* Float against int8 on a labelled set. Counts of images; SQNR and cosine are means over images of the
- * scores before the softmax. */
+/* What runs a layer. Borrowed until qnt_exec_close(). */
+struct qnt_exec_layer {
+    const char *name; /* of the node */
+    enum qnt_op op;
+    int32_t h, w, c;                   /* of its output */
+    const struct krn_problem *problem; /* NULL if it is no convolution */
+    const struct krn_conv *conv;       /* NULL if it runs in plain C without a micro-kernel */
+    const char *note;                  /* why a chosen kernel was not taken; "" */
+};
+/* 0, or -ERANGE past the last layer. */
+int qnt_exec_layer(const struct qnt_exec *exec, size_t index, struct qnt_exec_layer *out);
+
+/* Called after each layer of a run but the last with its bytes, [h][w][c], writable until the layer
+ * that reads them last has run; real value = byte * scale. */
+typedef void qnt_watch(size_t layer, int8_t *tensor, size_t count, float scale, void *user);
+void qnt_exec_watch(struct qnt_exec *exec, qnt_watch *watch, void *user); /* NULL = no more */
+
+/* Float against int8 on a labelled set. Counts of images; SQNR and cosine are means over images of
+ * the scores before the softmax. */
 struct qnt_accuracy {
     size_t images;
     size_t float_top1, int8_top1, float_top5, int8_top5, agree;
     double sqnr_db, cosine;
     double float_ms, int8_ms; /* per image, one thread, wall; of this machine */
 };
-int qnt_accuracy(const struct qnt_graph *graph, struct qnt_exec *exec, const struct qnt_dataset *set,
-                 size_t count, qnt_progress *progress, void *user, struct qnt_accuracy *out,
-                 struct qnt_error *error);
+/* Images [0, count) through the float graph once and through each of `execs`, whose figures come
+ * out side by side in out[exec_count]. */
+int qnt_accuracy(const struct qnt_graph *graph, struct qnt_exec *const *execs, size_t exec_count,
+                 const struct qnt_dataset *set, size_t count, qnt_progress *progress, void *user,
+                 struct qnt_accuracy *out, struct qnt_error *error);
 
 #endif

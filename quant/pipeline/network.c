@@ -1,0 +1,265 @@
+/* The quantised network in memory: what can be asked of it, and the check of all that execution
+ * relies on. */
+#include "quant/pipeline/pipeline_int.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void qnt_network_point(struct qnt_network *network, void *block)
+{
+    const struct qnt_file_header *h = block;
+    const uint8_t *bytes = block;
+
+    network->block = block;
+    network->header = h;
+    network->count = h->layer_count;
+    network->layers = (const void *)(bytes + h->section[QNT_SECTION_LAYERS].offset);
+    network->text = (const char *)(bytes + h->section[QNT_SECTION_TEXT].offset);
+    network->data = bytes + h->section[QNT_SECTION_DATA].offset;
+}
+
+void qnt_network_free(struct qnt_network *network)
+{
+    if (!network)
+        return;
+    free(network->block);
+    free(network);
+}
+
+const char *qnt_network_name(const struct qnt_network *network)
+{
+    return network->text + network->header->name;
+}
+
+const char *qnt_network_dataset(const struct qnt_network *network)
+{
+    return network->text + network->header->dataset;
+}
+
+void qnt_network_normalisation(const struct qnt_network *network, float *mean, float *norm)
+{
+    *mean = network->header->mean;
+    *norm = network->header->norm;
+}
+
+size_t qnt_network_classes(const struct qnt_network *network)
+{
+    return qnt_layer_elements(&network->layers[network->count - 1]);
+}
+
+size_t qnt_network_bytes(const struct qnt_network *network)
+{
+    return (size_t)network->header->bytes;
+}
+
+void qnt_network_input(const struct qnt_network *network, int32_t *h, int32_t *w, int32_t *c)
+{
+    *h = network->layers[0].h;
+    *w = network->layers[0].w;
+    *c = network->layers[0].c;
+}
+
+size_t qnt_network_problems(const struct qnt_network *network, struct krn_problem *out,
+                            size_t capacity)
+{
+    size_t count = 0;
+
+    for (int32_t i = 0; i < network->count; i++) {
+        if (!qnt_layer_on_kernel(network, i))
+            continue;
+        if (count < capacity)
+            out[count] = network->layers[i].problem;
+        count++;
+    }
+    return count;
+}
+
+/* ---- The check. Each returns NULL or what is wrong. */
+
+struct check {
+    const struct qnt_network *network;
+    const struct qnt_layer *layer, *input; /* input: of the first one; NULL if it has none */
+};
+
+static int in_data(const struct qnt_network *network, uint64_t offset, uint64_t bytes)
+{
+    uint64_t size = network->header->section[QNT_SECTION_DATA].bytes;
+    return offset % QNT_FILE_ALIGN == 0 && offset <= size && bytes <= size - offset;
+}
+
+static const char *check_arrays(const struct check *c)
+{
+    const struct qnt_layer *l = c->layer;
+    uint64_t weight_count = krn_problem_weight_count(&l->problem), oc = (uint64_t)l->c;
+
+    if (!in_data(c->network, l->weights, weight_count) || !in_data(c->network, l->bias, oc * 4) ||
+        !in_data(c->network, l->multiplier, oc * 4))
+        return "weights outside the file";
+    const int8_t *weights = qnt_layer_data(c->network, l->weights);
+    for (uint64_t i = 0; i < weight_count; i++)
+        if (weights[i] < -QNT_LEVELS)
+            return "a weight of -128";
+    const float *multiplier = qnt_layer_data(c->network, l->multiplier);
+    for (uint64_t i = 0; i < oc; i++)
+        if (!(multiplier[i] >= 0 && multiplier[i] <= 1e30f))
+            return "a scale that is negative or not finite";
+    return NULL;
+}
+
+static const char *check_convolution(const struct check *c)
+{
+    const struct qnt_layer *l = c->layer, *in = c->input;
+    const struct krn_problem *p = &l->problem;
+    char why[200];
+
+    if (!memchr(p->name, 0, sizeof(p->name)) || krn_problem_check(p, why, sizeof(why)) != 0)
+        return "a convolution that cannot be";
+    if (p->n != 1 || p->ih != in->h || p->iw != in->w || p->ic != in->c || p->oh != l->h ||
+        p->ow != l->w || p->oc != l->c)
+        return "a convolution of other sizes than its tensors";
+    if ((int64_t)p->kh * p->kw * (p->ic / p->groups) > QNT_DEPTH_MAX)
+        return "more products per output than 32 bits can sum";
+    return check_arrays(c);
+}
+
+static int window_fits(int32_t out, int32_t size, int32_t stride, int32_t pad, int32_t in)
+{
+    return size >= 1 && stride >= 1 && pad >= 0 && size <= INT16_MAX && stride <= INT16_MAX &&
+           pad < size && (int64_t)(out - 1) * stride - pad < in;
+}
+
+static const char *check_pool(const struct check *c)
+{
+    const struct qnt_layer *l = c->layer, *in = c->input;
+    const struct qnt_window *k = &l->window;
+
+    if (l->c != in->c)
+        return "a pool that changes the channels";
+    if (!window_fits(l->h, k->kh, k->sh, k->ph, in->h) ||
+        !window_fits(l->w, k->kw, k->sw, k->pw, in->w))
+        return "a window that lies outside its input";
+    return NULL;
+}
+
+static const char *check_global(const struct check *c)
+{
+    const struct qnt_layer *l = c->layer;
+    return l->h == 1 && l->w == 1 && l->c == c->input->c ? NULL : "a global average of other sizes";
+}
+
+static const char *check_same(const struct check *c)
+{
+    const struct qnt_layer *l = c->layer;
+
+    for (int32_t i = 0; i < l->input_count; i++) {
+        const struct qnt_layer *in = &c->network->layers[l->inputs[i]];
+        if (in->h != l->h || in->w != l->w || in->c != l->c)
+            return "inputs of other sizes than the output";
+    }
+    return NULL;
+}
+
+static const char *check_concat(const struct check *c)
+{
+    const struct qnt_layer *l = c->layer;
+    int64_t channels = 0;
+
+    for (int32_t i = 0; i < l->input_count; i++) {
+        const struct qnt_layer *in = &c->network->layers[l->inputs[i]];
+        channels += in->c;
+        if (in->h != l->h || in->w != l->w)
+            return "inputs of other sizes than the output";
+    }
+    return channels == l->c ? NULL : "channels that do not add up";
+}
+
+static const char *check_flatten(const struct check *c)
+{
+    const struct qnt_layer *l = c->layer;
+    return l->h == 1 && l->w == 1 && (size_t)l->c == qnt_layer_elements(c->input)
+               ? NULL
+               : "a vector of another length than its input";
+}
+
+/* Operators of an int8 network: how many inputs, and what must hold. */
+static const struct {
+    int32_t least, most;
+    const char *(*check)(const struct check *c);
+} rules[QNT_OP_COUNT] = {
+    [QNT_OP_CONV] = { 1, 1, check_convolution },
+    [QNT_OP_LINEAR] = { 1, 1, check_convolution },
+    [QNT_OP_CLIP] = { 1, 1, check_same },
+    [QNT_OP_ADD] = { 2, 2, check_same },
+    [QNT_OP_MAXPOOL] = { 1, 1, check_pool },
+    [QNT_OP_AVGPOOL] = { 1, 1, check_pool },
+    [QNT_OP_GLOBAL_AVGPOOL] = { 1, 1, check_global },
+    [QNT_OP_CONCAT] = { 1, QNT_INPUTS_MAX, check_concat },
+    [QNT_OP_FLATTEN] = { 1, 1, check_flatten },
+};
+
+static int is_dimension(int32_t x)
+{
+    return x >= 1 && x <= 1 << 24;
+}
+
+static const char *check_numbers(const struct qnt_layer *l)
+{
+    if (!is_dimension(l->h) || !is_dimension(l->w) || !is_dimension(l->c) ||
+        (int64_t)l->h * l->w > QNT_TENSOR_MAX || (int64_t)l->h * l->w * l->c > QNT_TENSOR_MAX)
+        return "a size out of range";
+    if (!(l->scale > 1e-35f && l->scale < 1e35f))
+        return "a scale out of range";
+    if (l->lo < -128 || l->lo > l->hi || l->hi > 127 || !(l->lo_real <= l->hi_real))
+        return "bounds out of order";
+    if (l->shift < 1 || l->shift > QNT_SHIFT_MAX)
+        return "a shift out of range";
+    for (int i = 0; i < QNT_INPUTS_MAX; i++)
+        if (l->factor[i] < 0 || l->factor[i] > QNT_FACTOR_MAX)
+            return "a factor out of range";
+    return NULL;
+}
+
+static const char *check_layer(const struct qnt_network *network, int32_t index)
+{
+    const struct qnt_layer *l = &network->layers[index];
+    struct check c = { network, l, NULL };
+    const char *wrong = check_numbers(l);
+
+    if (wrong)
+        return wrong;
+    if (l->name >= network->header->section[QNT_SECTION_TEXT].bytes)
+        return "a name outside the file";
+    if (index == 0)
+        return l->op == QNT_OP_INPUT && l->input_count == 0 ? NULL : "no input to begin with";
+    if (l->op >= QNT_OP_COUNT || !rules[l->op].check)
+        return "an operator that an int8 network does not have";
+    if (l->input_count < rules[l->op].least || l->input_count > rules[l->op].most)
+        return "too few or too many inputs";
+    for (int32_t i = 0; i < l->input_count; i++)
+        if (l->inputs[i] < 0 || l->inputs[i] >= index)
+            return "an input that does not come before it";
+    c.input = &network->layers[l->inputs[0]];
+    return rules[l->op].check(&c);
+}
+
+int qnt_network_check(const struct qnt_network *network, struct qnt_error *error)
+{
+    const struct qnt_file_header *h = network->header;
+    uint64_t text_bytes = h->section[QNT_SECTION_TEXT].bytes;
+
+    if (text_bytes == 0 || network->text[text_bytes - 1] != 0 || h->name >= text_bytes ||
+        h->dataset >= text_bytes)
+        return qnt_error_set(error, -EINVAL, "the names of the layers are damaged");
+    if (!isfinite(h->mean) || !isfinite(h->norm))
+        return qnt_error_set(error, -EINVAL, "its normalisation of pixels is not finite");
+    if (network->count < 2)
+        return qnt_error_set(error, -EINVAL, "a network needs at least one layer behind its input");
+    for (int32_t i = 0; i < network->count; i++) {
+        const char *wrong = check_layer(network, i);
+        if (wrong)
+            return qnt_error_set(error, -EINVAL, "layer %d: %s", i, wrong);
+    }
+    return 0;
+}

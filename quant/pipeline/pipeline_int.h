@@ -1,0 +1,126 @@
+/* What the files of pipeline/ share: the network as it lies in memory and in its file, which is the
+ * same, and the arithmetic of the layers that are not convolutions. */
+#ifndef QUERN_QUANT_PIPELINE_INT_H
+#define QUERN_QUANT_PIPELINE_INT_H
+
+#include <assert.h>
+
+#include "quant/pipeline/pipeline.h"
+
+/* ---- The file: a header, then three sections. Little-endian; every section begins at a multiple
+ * of QNT_FILE_ALIGN, and so does every array inside QNT_SECTION_DATA. */
+#define QNT_FILE_MAGIC "QUERNQ8\n"
+#define QNT_FILE_VERSION 1
+#define QNT_FILE_ENDIAN 0x01020304u
+#define QNT_FILE_ALIGN 64
+
+enum qnt_section {
+    QNT_SECTION_LAYERS, /* struct qnt_layer [layer_count] */
+    QNT_SECTION_TEXT,   /* names, each with its NUL */
+    QNT_SECTION_DATA,   /* weights, bias, scales */
+    QNT_SECTION_COUNT
+};
+struct qnt_file_header {
+    char magic[8];
+    uint32_t endian, version;
+    uint64_t bytes;    /* of the whole file */
+    uint64_t checksum; /* FNV-1a 64 of the whole file but these eight bytes */
+    int32_t layer_count;
+    uint32_t layer_bytes; /* sizeof(struct qnt_layer) */
+    uint32_t name;        /* of the model: offset in the text */
+    uint32_t dataset;     /* the same; "" if the model says nothing */
+    float mean, norm;     /* an input value is (pixel - mean) * norm */
+    struct {
+        uint64_t offset, bytes;
+    } section[QNT_SECTION_COUNT];
+};
+static_assert(sizeof(struct qnt_file_header) == 104, "the file's layout");
+
+/* One layer. The last layer is the output; it gives scores, the others bytes. */
+struct qnt_layer {
+    uint32_t name;                               /* offset in the text */
+    uint32_t op;                                 /* enum qnt_op */
+    int32_t inputs[QNT_INPUTS_MAX], input_count; /* layers before this one */
+    int32_t h, w, c;
+    struct krn_problem problem;            /* CONV, LINEAR */
+    struct qnt_window window;              /* MAXPOOL, AVGPOOL */
+    float scale;                           /* of the bytes: real value = byte * scale */
+    int32_t lo, hi;                        /* clamp of the bytes */
+    float lo_real, hi_real;                /* clamp of the scores, where this layer gives them */
+    int32_t factor[QNT_INPUTS_MAX], shift; /* ADD, CLIP, CONCAT; AVGPOOL and GLOBAL_AVGPOOL: [0] */
+    uint64_t weights, bias; /* offsets in the data: s8 as krn_conv_pack() takes them, s32 [oc] */
+    uint64_t multiplier;    /* float [oc]: accumulator to byte, or to score */
+};
+static_assert(sizeof(struct krn_problem) == 128, "the file's layout");
+static_assert(sizeof(struct qnt_layer) == 352, "the file's layout");
+
+#define QNT_LAYERS_MAX 4096
+#define QNT_TENSOR_MAX ((int64_t)1 << 28) /* elements */
+#define QNT_DEPTH_MAX 65000 /* products of one accumulator: 127 * 127 * this + 2^30 < 2^31 */
+#define QNT_FACTOR_MAX (1 << 22)
+#define QNT_SHIFT_MAX 30
+
+struct qnt_network {
+    void *block; /* the file's bytes, aligned to QNT_FILE_ALIGN; owned */
+    const struct qnt_file_header *header;
+    const struct qnt_layer *layers;
+    int32_t count;
+    const char *text;
+    const uint8_t *data;
+};
+
+static inline const void *qnt_layer_data(const struct qnt_network *network, uint64_t offset)
+{
+    return network->data + offset;
+}
+
+static inline size_t qnt_layer_elements(const struct qnt_layer *l)
+{
+    return (size_t)l->h * (size_t)l->w * (size_t)l->c;
+}
+
+/* 1 if the layer is a convolution that a micro-kernel runs: all but one that gives the scores. */
+static inline int qnt_layer_on_kernel(const struct qnt_network *network, int32_t index)
+{
+    uint32_t op = network->layers[index].op;
+    return (op == QNT_OP_CONV || op == QNT_OP_LINEAR) && index != network->count - 1;
+}
+
+/* Sets the pointers from the block, whose header has been checked. */
+void qnt_network_point(struct qnt_network *network, void *block);
+uint64_t qnt_file_checksum(const void *block, size_t bytes);
+/* Everything that execution relies on, so that a file's content cannot lead outside its buffers.
+ * -EINVAL with the layer. */
+int qnt_network_check(const struct qnt_network *network, struct qnt_error *error);
+
+/* ---- Scales (scales.c) */
+/* Whose threshold a node's bytes use: owner[node], for all nodes. `live` as of qnt_live_nodes(). */
+void qnt_scale_owners(const struct qnt_graph *graph, const uint8_t *live, int32_t *owner);
+/* The node that gives the scores: the graph's output, or what a softmax or a flatten at the end of
+ * it merely passes on. Marks in live[graph->count] what leads there. */
+int32_t qnt_live_nodes(const struct qnt_graph *graph, uint8_t *live);
+/* Of the weights of one output channel; 0 for a dead one. */
+float qnt_absmax(const float *weights, size_t count);
+/* factor[i] = ratio[i] * 2^shift, rounded, with the shift that the largest ratio allows. */
+void qnt_fixed_point(const double *ratio, int32_t count, int32_t *factor, int32_t *shift);
+
+/* ---- Layers without a micro-kernel (ops.c). `in` are the bytes of the inputs, `shape` their
+ * layers. */
+struct qnt_op_args {
+    const struct qnt_network *network;
+    const struct qnt_layer *layer;
+    const int8_t *in[QNT_INPUTS_MAX];
+    int8_t *out;
+    float *scores; /* of the last layer, else NULL */
+};
+typedef void qnt_op_run(const struct qnt_op_args *args);
+/* NULL where an int8 network cannot have the operator. */
+extern qnt_op_run *const qnt_op_runs[QNT_OP_COUNT];
+/* The last layer, whatever its operator. */
+void qnt_scores_run(const struct qnt_op_args *args);
+/* The network that `exec` runs. */
+const struct qnt_network *qnt_exec_network(const struct qnt_exec *exec);
+/* q = clamp(round_half_even(x * (1 / scale))). */
+void qnt_quantise_image(const float *image, size_t count, float scale, int8_t *out);
+
+#endif

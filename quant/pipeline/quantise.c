@@ -1,0 +1,303 @@
+/* A float graph and its thresholds -> the int8 network, laid out as its file. */
+#include "quant/pipeline/pipeline_int.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Bias' magnitude in units of the accumulator: leaves the other half of 32 bits to the products. */
+#define BIAS_MAX (1 << 30)
+
+struct job {
+    const struct qnt_graph *graph;
+    const struct qnt_calibration *calibration;
+    struct qnt_error *error;
+    uint8_t *live;
+    int32_t *owner, *layer_of; /* by node */
+    int32_t output;            /* node */
+    struct qnt_file_header *header;
+    struct qnt_layer *layers;
+    char *text;
+    uint8_t *data;
+    uint64_t text_used, data_used;
+};
+
+static uint64_t padded(uint64_t bytes)
+{
+    return (bytes + QNT_FILE_ALIGN - 1) / QNT_FILE_ALIGN * QNT_FILE_ALIGN;
+}
+
+static int is_convolution(const struct qnt_node *n)
+{
+    return n->op == QNT_OP_CONV || n->op == QNT_OP_LINEAR;
+}
+
+/* ---- What can be quantised at all */
+
+static int check_node(const struct job *job, const struct qnt_node *n)
+{
+    const char *op = qnt_op_names[n->op];
+
+    if (n->op != QNT_OP_INPUT && !is_convolution(n) && !qnt_op_runs[n->op])
+        return qnt_error_set(
+            job->error, -ENOTSUP,
+            "node %s: %s cannot be quantised where it stands (fold the graph first)", n->name, op);
+    if ((n->op == QNT_OP_INPUT || n->op == QNT_OP_MAXPOOL || n->op == QNT_OP_FLATTEN) &&
+        !(isinf(n->lo) && isinf(n->hi)))
+        return qnt_error_set(job->error, -ENOTSUP, "node %s: %s cannot clamp its output", n->name,
+                             op);
+    if (!is_convolution(n))
+        return 0;
+    if (!n->weight || n->weight_count != krn_problem_weight_count(&n->problem) ||
+        (n->bias && n->bias_count != (size_t)n->problem.oc))
+        return qnt_error_set(job->error, -EINVAL, "node %s: %s has %zu weights, should have %zu",
+                             n->name, op, n->weight_count, krn_problem_weight_count(&n->problem));
+    for (size_t i = 0; i < n->weight_count; i++)
+        if (!isfinite(n->weight[i]))
+            return qnt_error_set(job->error, -EINVAL, "node %s: weight %zu is not finite", n->name,
+                                 i);
+    for (size_t i = 0; n->bias && i < n->bias_count; i++)
+        if (!isfinite(n->bias[i]))
+            return qnt_error_set(job->error, -EINVAL, "node %s: bias %zu is not finite", n->name,
+                                 i);
+    return 0;
+}
+
+static int check_graph(struct job *job)
+{
+    if (job->calibration->count != job->graph->count)
+        return qnt_error_set(job->error, -EINVAL,
+                             "the calibration has %d tensors, the graph %d: it is of another model",
+                             job->calibration->count, job->graph->count);
+    for (int32_t i = 0; i < job->graph->count; i++) {
+        float t = job->calibration->tensors[i].threshold;
+        int result = job->live[i] ? check_node(job, &job->graph->nodes[i]) : 0;
+        if (result != 0)
+            return result;
+        if (job->live[i] && !(t > 0 && isfinite(t)))
+            return qnt_error_set(job->error, -EINVAL,
+                                 "node %s: its threshold is %g, must be above 0",
+                                 job->graph->nodes[i].name, t);
+    }
+    return 0;
+}
+
+/* ---- Layout */
+
+static int allocate(struct job *job)
+{
+    const char *dataset = job->graph->dataset ? job->graph->dataset : "";
+    uint64_t layers = 0, text = strlen(job->graph->name) + strlen(dataset) + 2, data = 0, offset;
+
+    for (int32_t i = 0; i < job->graph->count; i++) {
+        const struct qnt_node *n = &job->graph->nodes[i];
+        if (!job->live[i])
+            continue;
+        job->layer_of[i] = (int32_t)layers++;
+        text += strlen(n->name) + 1;
+        if (is_convolution(n))
+            data += padded(n->weight_count) + 2 * padded((uint64_t)n->problem.oc * 4);
+    }
+    const uint64_t sizes[QNT_SECTION_COUNT] = { layers * sizeof(struct qnt_layer), text, data };
+    offset = padded(sizeof(struct qnt_file_header));
+    struct qnt_file_header h = { 0 };
+    memcpy(h.magic, QNT_FILE_MAGIC, sizeof(h.magic));
+    for (int s = 0; s < QNT_SECTION_COUNT; s++) {
+        h.section[s].offset = offset;
+        h.section[s].bytes = sizes[s];
+        offset += padded(sizes[s]);
+    }
+    h.endian = QNT_FILE_ENDIAN;
+    h.version = QNT_FILE_VERSION;
+    h.bytes = offset;
+    h.layer_count = (int32_t)layers;
+    h.layer_bytes = sizeof(struct qnt_layer);
+    uint8_t *block = layers <= QNT_LAYERS_MAX ? aligned_alloc(QNT_FILE_ALIGN, offset) : NULL;
+    if (!block)
+        return qnt_error_set(job->error, -ENOMEM, "%s: %llu layers, %llu bytes: too much memory",
+                             job->graph->name, (unsigned long long)layers,
+                             (unsigned long long)offset);
+    memset(block, 0, offset);
+    memcpy(block, &h, sizeof(h));
+    job->header = (void *)block;
+    job->layers = (void *)(block + h.section[QNT_SECTION_LAYERS].offset);
+    job->text = (char *)block + h.section[QNT_SECTION_TEXT].offset;
+    job->data = block + h.section[QNT_SECTION_DATA].offset;
+    return 0;
+}
+
+static uint32_t put_text(struct job *job, const char *text)
+{
+    uint64_t at = job->text_used, bytes = strlen(text) + 1;
+
+    memcpy(job->text + at, text, bytes);
+    job->text_used += bytes;
+    return (uint32_t)at;
+}
+
+static uint64_t put_data(struct job *job, uint64_t bytes)
+{
+    uint64_t at = job->data_used;
+
+    job->data_used += padded(bytes);
+    return at;
+}
+
+/* ---- Scales and bounds */
+
+static float scale_of(const struct job *job, int32_t node)
+{
+    return job->calibration->tensors[job->owner[node]].threshold / QNT_LEVELS;
+}
+
+static int32_t to_byte(float bound, float scale)
+{
+    double q = nearbyint((double)bound / (double)scale);
+    return (int32_t)fmin(QNT_LEVELS, fmax(-QNT_LEVELS, q));
+}
+
+/* Ratios of the inputs' scales to the output's. */
+static void set_factors(const struct job *job, int32_t node, struct qnt_layer *l)
+{
+    const struct qnt_node *n = &job->graph->nodes[node];
+    double ratio[QNT_INPUTS_MAX];
+
+    for (int32_t i = 0; i < n->input_count; i++)
+        ratio[i] = (double)scale_of(job, n->inputs[i]) / (double)l->scale;
+    qnt_fixed_point(ratio, n->input_count, l->factor, &l->shift);
+}
+
+/* ---- Convolutions */
+
+/* The scale of a channel's weights: 127 at its largest, but wide enough for its bias to fit the
+ * accumulator; 1 for a channel that has neither. */
+static double channel_scale(const float *weights, size_t count, double bias, double scale_in)
+{
+    double scale = (double)qnt_absmax(weights, count) / QNT_LEVELS;
+    double least = fabs(bias) / (scale_in * BIAS_MAX);
+
+    scale = fmax(scale, least);
+    return scale > 1e-30 ? scale : 1;
+}
+
+static void quantise_weights(const float *weights, size_t count, double scale, int8_t *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        double q = nearbyint((double)weights[i] / scale);
+        out[i] = (int8_t)fmin(QNT_LEVELS, fmax(-QNT_LEVELS, q));
+    }
+}
+
+static int set_convolution(struct job *job, const struct qnt_node *n, struct qnt_layer *l,
+                           int gives_scores)
+{
+    const int32_t oc = n->problem.oc;
+    const size_t depth = n->weight_count / (size_t)oc;
+    const double scale_in = (double)scale_of(job, n->inputs[0]);
+
+    if (depth > QNT_DEPTH_MAX)
+        return qnt_error_set(job->error, -ENOTSUP,
+                             "node %s: %zu products per output, 32 bits can sum %d", n->name, depth,
+                             QNT_DEPTH_MAX);
+    l->problem = n->problem;
+    l->weights = put_data(job, n->weight_count);
+    l->bias = put_data(job, (uint64_t)oc * 4);
+    l->multiplier = put_data(job, (uint64_t)oc * 4);
+    int32_t *bias = (void *)(job->data + l->bias);
+    float *multiplier = (void *)(job->data + l->multiplier);
+    for (int32_t c = 0; c < oc; c++) {
+        const float *w = n->weight + (size_t)c * depth;
+        double b = n->bias ? (double)n->bias[c] : 0;
+        double scale = channel_scale(w, depth, b, scale_in);
+        quantise_weights(w, depth, scale, (int8_t *)job->data + l->weights + (size_t)c * depth);
+        double q = nearbyint(b / (scale_in * scale));
+        bias[c] = (int32_t)fmin(BIAS_MAX, fmax(-BIAS_MAX, q));
+        multiplier[c] = (float)(scale_in * scale / (gives_scores ? 1 : (double)l->scale));
+    }
+    return 0;
+}
+
+static int set_layer(struct job *job, int32_t node)
+{
+    const struct qnt_node *n = &job->graph->nodes[node];
+    struct qnt_layer *l = &job->layers[job->layer_of[node]];
+    int gives_scores = node == job->output;
+
+    l->name = put_text(job, n->name);
+    l->op = n->op;
+    l->input_count = n->input_count;
+    for (int32_t i = 0; i < n->input_count; i++)
+        l->inputs[i] = job->layer_of[n->inputs[i]];
+    l->h = n->h;
+    l->w = n->w;
+    l->c = n->c;
+    l->window = n->window;
+    l->scale = scale_of(job, node);
+    l->shift = 1;
+    l->lo = to_byte(n->lo, l->scale);
+    l->hi = to_byte(n->hi, l->scale);
+    l->lo_real = n->lo;
+    l->hi_real = n->hi;
+    if (is_convolution(n))
+        return set_convolution(job, n, l, gives_scores);
+    if (n->input_count > 0)
+        set_factors(job, node, l);
+    return 0;
+}
+
+static int build(struct job *job)
+{
+    int result = allocate(job);
+
+    for (int32_t i = 0; i < job->graph->count && result == 0; i++)
+        if (job->live[i])
+            result = set_layer(job, i);
+    if (result != 0)
+        return result;
+    job->header->name = put_text(job, job->graph->name);
+    job->header->dataset = put_text(job, job->graph->dataset ? job->graph->dataset : "");
+    job->header->mean = job->graph->mean;
+    job->header->norm = job->graph->norm;
+    job->header->checksum = qnt_file_checksum(job->header, (size_t)job->header->bytes);
+    return 0;
+}
+
+int qnt_quantise(const struct qnt_graph *graph, const struct qnt_calibration *calibration,
+                 struct qnt_network **out, struct qnt_error *error)
+{
+    struct job job = { .graph = graph, .calibration = calibration, .error = error };
+    struct qnt_network *network = calloc(1, sizeof(*network));
+    size_t count = (size_t)graph->count;
+    int result = -ENOMEM;
+
+    *out = NULL;
+    job.live = calloc(count, 1);
+    job.owner = calloc(count, sizeof(*job.owner));
+    job.layer_of = calloc(count, sizeof(*job.layer_of));
+    if (!network || !job.live || !job.owner || !job.layer_of) {
+        qnt_error_set(error, result, "out of memory");
+        goto fail;
+    }
+    job.output = qnt_live_nodes(graph, job.live);
+    qnt_scale_owners(graph, job.live, job.owner);
+    result = check_graph(&job);
+    if (result == 0)
+        result = build(&job);
+    if (result != 0)
+        goto fail;
+    qnt_network_point(network, job.header);
+    result = qnt_network_check(network, error);
+    if (result != 0)
+        goto fail;
+    *out = network;
+    network = NULL;
+    job.header = NULL;
+fail:
+    free(job.header);
+    free(network);
+    free(job.live);
+    free(job.owner);
+    free(job.layer_of);
+    return result;
+}

@@ -1,0 +1,85 @@
+/* Which scale each tensor has, and how ratios of scales become integers. */
+#include "quant/pipeline/pipeline_int.h"
+
+#include <math.h>
+#include <string.h>
+
+int32_t qnt_live_nodes(const struct qnt_graph *graph, uint8_t *live)
+{
+    int32_t output = graph->output;
+    const struct qnt_node *n = &graph->nodes[output];
+
+    while (n->op == QNT_OP_SOFTMAX ||
+           (n->op == QNT_OP_FLATTEN && graph->nodes[n->inputs[0]].h == 1 &&
+            graph->nodes[n->inputs[0]].w == 1 && isinf(n->lo) && isinf(n->hi))) {
+        output = n->inputs[0];
+        n = &graph->nodes[output];
+    }
+    memset(live, 0, (size_t)graph->count);
+    live[output] = 1;
+    live[0] = 1; /* the input, though nothing may read it */
+    for (int32_t i = output; i >= 0; i--)
+        for (int32_t k = 0; live[i] && k < graph->nodes[i].input_count; k++)
+            live[graph->nodes[i].inputs[k]] = 1;
+    return output;
+}
+
+/* The only live reader of a node, or -1. */
+static int32_t sole_reader(const struct qnt_graph *graph, const uint8_t *live, int32_t node)
+{
+    int32_t reader = -1;
+
+    for (int32_t i = node + 1; i < graph->count; i++)
+        for (int32_t k = 0; live[i] && k < graph->nodes[i].input_count; k++)
+            if (graph->nodes[i].inputs[k] == node) {
+                if (reader >= 0 && reader != i)
+                    return -1;
+                reader = i;
+            }
+    return reader;
+}
+
+static int keeps_scale(enum qnt_op op)
+{
+    return op == QNT_OP_MAXPOOL || op == QNT_OP_FLATTEN;
+}
+
+void qnt_scale_owners(const struct qnt_graph *graph, const uint8_t *live, int32_t *owner)
+{
+    /* Backwards: the reader's scale where the reader is the only one and computes nothing. */
+    for (int32_t i = graph->count - 1; i >= 0; i--) {
+        int32_t reader = live[i] ? sole_reader(graph, live, i) : -1;
+        owner[i] = i;
+        if (reader < 0)
+            continue;
+        enum qnt_op op = graph->nodes[reader].op;
+        if (keeps_scale(op) || op == QNT_OP_CONCAT)
+            owner[i] = owner[reader];
+    }
+    /* Forwards: what keeps its input's scale follows an input that could not give way. */
+    for (int32_t i = 0; i < graph->count; i++)
+        if (live[i] && keeps_scale(graph->nodes[i].op))
+            owner[i] = owner[graph->nodes[i].inputs[0]];
+}
+
+float qnt_absmax(const float *weights, size_t count)
+{
+    float absmax = 0;
+
+    for (size_t i = 0; i < count; i++)
+        absmax = fmaxf(absmax, fabsf(weights[i]));
+    return absmax;
+}
+
+void qnt_fixed_point(const double *ratio, int32_t count, int32_t *factor, int32_t *shift)
+{
+    double largest = 0;
+
+    for (int32_t i = 0; i < count; i++)
+        largest = fmax(largest, ratio[i]);
+    *shift = QNT_SHIFT_MAX;
+    while (*shift > 1 && ldexp(largest, *shift) > QNT_FACTOR_MAX)
+        --*shift;
+    for (int32_t i = 0; i < count; i++)
+        factor[i] = (int32_t)fmin(QNT_FACTOR_MAX, nearbyint(ldexp(ratio[i], *shift)));
+}

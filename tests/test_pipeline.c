@@ -1,0 +1,439 @@
+/* Int8 networks of hand-made graphs: near the float ones, the same to the bit on every kernel, each
+ * operator rounding once, and no tensor overwritten while it lives. */
+#include <math.h>
+
+#include "kernels/cpu.h"
+#include "quant/pipeline/arena.h"
+#include "quant/pipeline/pipeline.h"
+#include "tests/t_graph.h"
+
+#define CLASSES_MAX 64
+
+static struct qnt_exec *open_exec(const struct qnt_network *network, qnt_choose *choose, void *user)
+{
+    struct qnt_exec *exec = NULL;
+    struct qnt_error error = { "" };
+
+    if (!T_CHECK(qnt_exec_open(network, choose, user, &exec, &error) == 0)) {
+        printf("  %s\n", error.text);
+        exit(1);
+    }
+    return exec;
+}
+
+/* ---- near the float network */
+
+static double sqnr_of(const struct t_graph *g, const struct qnt_network *network, int images)
+{
+    struct qnt_exec *exec = open_exec(network, NULL, NULL);
+    struct qnt_float *reference;
+    struct qnt_error error;
+    float *image = t_alloc(t_elements(&g->graph.nodes[0]), sizeof(float)), scores[CLASSES_MAX];
+    double signal = 0, noise = 0;
+    int output = g->graph.output;
+
+    if (g->graph.nodes[output].op == QNT_OP_SOFTMAX)
+        output = g->graph.nodes[output].inputs[0];
+    T_CHECK(qnt_network_classes(network) == t_elements(&g->graph.nodes[output]));
+    if (qnt_float_open(&g->graph, &reference, &error) != 0)
+        abort();
+    for (int i = 0; i < images; i++) {
+        t_image(g, 100 + (uint64_t)i, image);
+        qnt_float_run(reference, image);
+        qnt_exec_run(exec, image, scores);
+        const float *want = qnt_float_tensor(reference, output);
+        for (size_t k = 0; k < qnt_network_classes(network); k++) {
+            signal += (double)want[k] * (double)want[k];
+            noise += pow((double)want[k] - (double)scores[k], 2);
+        }
+    }
+    qnt_float_close(reference);
+    qnt_exec_close(exec);
+    free(image);
+    return 10 * log10(signal / noise);
+}
+
+/* ---- the same on every kernel */
+
+/* A kernel that the problem does not fit: every layer must fall back and say why. */
+static struct qnt_choice choose_wrong(const struct krn_problem *problem, void *user)
+{
+    (void)problem;
+    return (struct qnt_choice) { user, { 0 } };
+}
+
+static void scores_with(const struct t_graph *g, const struct qnt_network *network,
+                        qnt_choose *choose, void *user, float *scores)
+{
+    struct qnt_exec *exec = open_exec(network, choose, user);
+    struct qnt_exec_layer l;
+    float *image = t_alloc(t_elements(&g->graph.nodes[0]), sizeof(float));
+    size_t classes = qnt_network_classes(network);
+
+    for (int i = 0; i < 3; i++) {
+        t_image(g, 200 + (uint64_t)i, image);
+        qnt_exec_run(exec, image, scores + (size_t)i * classes);
+    }
+    for (size_t i = 0; choose && qnt_exec_layer(exec, i, &l) == 0; i++)
+        if (l.problem && l.conv)
+            T_CHECK(l.note[0] != 0);
+    qnt_exec_close(exec);
+    free(image);
+}
+
+static void check_identity(const struct t_graph *g, const struct qnt_network *network)
+{
+    static float want[3 * CLASSES_MAX], got[3 * CLASSES_MAX];
+    const size_t bytes = 3 * qnt_network_classes(network) * sizeof(float);
+    const uint32_t isas = krn_cpu_isas();
+    struct krn_kernel wrong = {
+        .name = "peak", .family = KRN_FAMILY_PEAK, .mr = 1, .nr = 1, .kr = 1, .w_bytes = 1
+    };
+
+    krn_cpu_mask_set(1u << KRN_ISA_C);
+    scores_with(g, network, NULL, NULL, want);
+    for (int isa = 0; isa < KRN_ISA_COUNT; isa++) {
+        if (!(isas & 1u << isa))
+            continue;
+        krn_cpu_mask_set(1u << isa | 1u << KRN_ISA_C);
+        memset(got, 0xa5, sizeof(got));
+        scores_with(g, network, NULL, NULL, got);
+        if (!T_CHECK(memcmp(want, got, bytes) == 0))
+            printf("  on %s\n", krn_isas[isa].name);
+    }
+    krn_cpu_mask_set(0); /* no kernel at all: the reference itself */
+    memset(got, 0xa5, sizeof(got));
+    scores_with(g, network, NULL, NULL, got);
+    T_CHECK(memcmp(want, got, bytes) == 0);
+    krn_cpu_mask_set(~0u);
+    memset(got, 0xa5, sizeof(got));
+    scores_with(g, network, choose_wrong, &wrong, got);
+    T_CHECK(memcmp(want, got, bytes) == 0);
+}
+
+/* ---- what every layer makes, and what becomes of it while others still read it */
+
+struct trace {
+    const struct t_graph *g;
+    struct qnt_exec *exec;
+    int node[T_NODES_MAX];  /* of a layer */
+    int layer[T_NODES_MAX]; /* of a node, -1 = none */
+    int last[T_NODES_MAX];  /* layer that reads a layer last */
+    int8_t *tensor[T_NODES_MAX], *copy[T_NODES_MAX];
+    size_t count[T_NODES_MAX];
+    double scale[T_NODES_MAX];
+    int layers;
+};
+
+static double real_of(const struct trace *t, int node, size_t i)
+{
+    int l = t->layer[node];
+    return t->copy[l][i] * t->scale[l];
+}
+
+/* The largest distance of a layer's bytes, in units of one byte, from its operator computed on the
+ * real values of its inputs. */
+static double rounding_error(const struct trace *t, int layer)
+{
+    const struct qnt_node *n = &t->g->graph.nodes[t->node[layer]];
+    const struct qnt_node *in = &t->g->graph.nodes[n->inputs[0]];
+    double worst = 0;
+    size_t at = 0;
+
+    for (int y = 0; y < n->h; y++)
+        for (int x = 0; x < n->w; x++)
+            for (int c = 0; c < n->c; c++, at++) {
+                double want = 0, elements = 0, most = -INFINITY;
+                int from = 0, part = c;
+                const struct qnt_window all = { in->h, in->w, 1, 1, 0, 0 };
+                const struct qnt_window *w = n->op == QNT_OP_GLOBAL_AVGPOOL ? &all : &n->window;
+                switch (n->op) {
+                case QNT_OP_ADD:
+                    want = real_of(t, n->inputs[0], at) + real_of(t, n->inputs[1], at);
+                    break;
+                case QNT_OP_CLIP:
+                    want = real_of(t, n->inputs[0], at);
+                    break;
+                case QNT_OP_CONCAT:
+                    while (part >= t->g->graph.nodes[n->inputs[from]].c)
+                        part -= t->g->graph.nodes[n->inputs[from++]].c;
+                    want = real_of(
+                        t, n->inputs[from],
+                        (size_t)((y * n->w + x) * t->g->graph.nodes[n->inputs[from]].c + part));
+                    break;
+                case QNT_OP_FLATTEN: {
+                    int pixels = in->h * in->w;
+                    want = real_of(t, n->inputs[0], (size_t)(c % pixels * in->c + c / pixels));
+                    break;
+                }
+                default: /* pools */
+                    for (int ky = 0; ky < w->kh; ky++)
+                        for (int kx = 0; kx < w->kw; kx++) {
+                            int iy = y * w->sh - w->ph + ky, ix = x * w->sw - w->pw + kx;
+                            if (iy < 0 || iy >= in->h || ix < 0 || ix >= in->w)
+                                continue;
+                            double v =
+                                real_of(t, n->inputs[0], (size_t)((iy * in->w + ix) * in->c + c));
+                            want += v;
+                            most = fmax(most, v);
+                            elements++;
+                        }
+                    want = n->op == QNT_OP_MAXPOOL ? most : want / elements;
+                }
+                double step = t->scale[layer], limit = 127 * step;
+                want = fmin(n->hi, fmax(n->lo, want));
+                want = fmin(limit, fmax(-limit, want));
+                worst = fmax(worst, fabs(t->copy[layer][at] - want / step));
+            }
+    return worst;
+}
+
+static void check_layer(const struct trace *t, int layer)
+{
+    const struct qnt_node *n = &t->g->graph.nodes[t->node[layer]];
+    int is_conv = n->op == QNT_OP_CONV || n->op == QNT_OP_LINEAR || n->op == QNT_OP_INPUT;
+    int moves = n->op == QNT_OP_MAXPOOL || n->op == QNT_OP_FLATTEN;
+
+    if (is_conv)
+        return; /* kernels have their own tests */
+    double error = rounding_error(t, layer);
+    /* A bound that is no multiple of the step is itself rounded. */
+    double limit = moves ? 1e-9 : isinf(n->hi) || n->hi == 0 ? 0.501 : 1.001;
+    if (!T_CHECK(error <= limit))
+        printf("  %s: %g steps off\n", n->name, error);
+}
+
+static void watch(size_t layer, int8_t *tensor, size_t count, float scale, void *user)
+{
+    struct trace *t = user;
+
+    t->tensor[layer] = tensor;
+    t->count[layer] = count;
+    t->scale[layer] = (double)scale;
+    t->copy[layer] = t_alloc(count, 1);
+    memcpy(t->copy[layer], tensor, count);
+    for (int l = 0; l <= (int)layer; l++) {
+        if (t->last[l] < (int)layer)
+            continue;
+        if (!T_CHECK(memcmp(t->tensor[l], t->copy[l], t->count[l]) == 0))
+            printf("  layer %d was overwritten by layer %zu\n", l, layer);
+    }
+    /* Nobody may miss what is dead. */
+    for (int l = 0; l <= (int)layer; l++)
+        if (t->last[l] == (int)layer)
+            memset(t->tensor[l], 0x5a, t->count[l]);
+    check_layer(t, (int)layer);
+}
+
+static void fill_trace(struct trace *t)
+{
+    struct qnt_exec_layer l;
+
+    memset(t->layer, -1, sizeof(t->layer));
+    for (t->layers = 0; qnt_exec_layer(t->exec, (size_t)t->layers, &l) == 0; t->layers++) {
+        int node = qnt_graph_find(&t->g->graph, l.name);
+        if (!T_CHECK(node >= 0))
+            exit(1);
+        t->node[t->layers] = node;
+        t->layer[node] = t->layers;
+        t->last[t->layers] = t->layers;
+        const struct qnt_node *n = &t->g->graph.nodes[node];
+        for (int k = 0; k < n->input_count; k++)
+            t->last[t->layer[n->inputs[k]]] = t->layers;
+    }
+}
+
+static void check_trace(const struct t_graph *g, const struct qnt_network *network)
+{
+    struct trace t = { .g = g, .exec = open_exec(network, NULL, NULL) };
+    float *image = t_alloc(t_elements(&g->graph.nodes[0]), sizeof(float));
+    float plain[CLASSES_MAX], poisoned[CLASSES_MAX];
+    const size_t classes = qnt_network_classes(network);
+    size_t sum = 0;
+
+    fill_trace(&t);
+    t_image(g, 300, image);
+    qnt_exec_run(t.exec, image, plain);
+    qnt_exec_watch(t.exec, watch, &t);
+    qnt_exec_run(t.exec, image, poisoned);
+    T_CHECK(memcmp(plain, poisoned, classes * sizeof(float)) == 0);
+    for (int l = 0; l < t.layers - 1; l++) {
+        sum += t.count[l];
+        free(t.copy[l]);
+    }
+    T_CHECK(qnt_exec_arena_bytes(t.exec) > 0);
+    T_CHECK(qnt_exec_arena_bytes(t.exec) <= sum + 64 * (size_t)t.layers + CLASSES_MAX);
+    qnt_exec_close(t.exec);
+    free(image);
+}
+
+static void check_network(const char *name, const struct t_graph *g, double least_db)
+{
+    struct qnt_network *network = t_network(g);
+    long failures = t_failures;
+
+    if (!network)
+        return;
+    double db = sqnr_of(g, network, 5);
+    if (least_db > 0)
+        printf("  %-12s %2d nodes, SQNR %.1f dB\n", name, g->graph.count, db);
+    T_CHECK(db >= least_db);
+    check_identity(g, network);
+    check_trace(g, network);
+    if (t_failures != failures)
+        printf("  in network %s, SQNR %.1f dB\n", name, db);
+    qnt_network_free(network);
+}
+
+/* ---- channels without weights, biases beyond the accumulator, scales far apart */
+
+static void check_odd_weights(void)
+{
+    struct t_graph g;
+
+    t_graph_open(&g, t_seed, 6, 6, 4);
+    int x = t_conv(&g, 0, 8, 3, 1, 1, 1);
+    struct qnt_node *n = &g.graph.nodes[x];
+    memset(n->weight, 0, 36 * sizeof(float)); /* dead, with a bias */
+    n->bias[0] = 1.5f;
+    memset(n->weight + 36, 0, 36 * sizeof(float)); /* dead, without one */
+    n->bias[1] = 0;
+    for (int i = 72; i < 108; i++)
+        n->weight[i] *= 1e-9f; /* its bias alone would need more than 32 bits */
+    n->bias[2] = -2;
+    int y = t_conv(&g, 0, 8, 1, 1, 0, 1);
+    for (size_t i = 0; i < g.graph.nodes[y].weight_count; i++)
+        g.graph.nodes[y].weight[i] *= 1e-4f; /* next to nothing beside the other branch */
+    for (size_t i = 0; i < 8; i++)
+        g.graph.nodes[y].bias[i] *= 1e-4f;
+    t_linear(&g, t_flatten(&g, t_join(&g, QNT_OP_ADD, x, y)), 5);
+    check_network("odd weights", &g, 25);
+    qnt_graph_free(&g.graph);
+}
+
+/* ---- refusals */
+
+static void check_refused(const struct t_graph *g, const struct qnt_calibration *c,
+                          const char *word)
+{
+    struct qnt_network *network;
+    struct qnt_error error = { "" };
+
+    T_CHECK(qnt_quantise(&g->graph, c, &network, &error) < 0 && network == NULL);
+    if (!T_CHECK(strstr(error.text, word) != NULL))
+        printf("  got: %s\n", error.text);
+}
+
+static void check_refusals(void)
+{
+    struct t_graph g;
+    struct qnt_calibration c;
+
+    t_make_everything(&g);
+    t_calibrate(&g, 2, QNT_METHOD_MAX, &c);
+    float threshold = c.tensors[3].threshold, weight = g.graph.nodes[3].weight[7];
+    c.tensors[3].threshold = 0;
+    check_refused(&g, &c, "threshold");
+    c.tensors[3].threshold = NAN;
+    check_refused(&g, &c, "threshold");
+    c.tensors[3].threshold = threshold;
+    g.graph.nodes[3].weight[7] = INFINITY;
+    check_refused(&g, &c, "not finite");
+    g.graph.nodes[3].weight[7] = weight;
+    g.graph.nodes[3].weight_count--;
+    check_refused(&g, &c, "weights");
+    g.graph.nodes[3].weight_count++;
+    g.graph.nodes[5].op = QNT_OP_BATCHNORM;
+    check_refused(&g, &c, "batch");
+    g.graph.nodes[5].op = QNT_OP_ADD;
+    c.count--;
+    check_refused(&g, &c, "another model");
+    c.count++;
+    qnt_calibration_clear(&c);
+    qnt_graph_free(&g.graph);
+}
+
+/* ---- the arena alone */
+
+static void check_arena(uint64_t *state)
+{
+    struct qnt_span s[40], again[40];
+    int count = t_between(state, 1, 40);
+    size_t most = 0;
+
+    for (int i = 0; i < count; i++) {
+        int first = t_between(state, 0, 30);
+        s[i] = (struct qnt_span) { (size_t)t_between(state, 0, 5000), first,
+                                   first + t_between(state, 0, 12), 0 };
+    }
+    memcpy(again, s, sizeof(s));
+    size_t bytes = qnt_arena_plan(s, (size_t)count);
+    T_CHECK(qnt_arena_plan(again, (size_t)count) == bytes);
+    T_CHECK(memcmp(s, again, (size_t)count * sizeof(s[0])) == 0);
+    for (int i = 0; i < count; i++) {
+        T_CHECK(s[i].offset % QNT_ARENA_ALIGN == 0 && s[i].offset + s[i].bytes <= bytes);
+        for (int k = 0; k < i; k++) {
+            int together = s[i].first <= s[k].last && s[k].first <= s[i].last;
+            int overlap =
+                s[i].offset < s[k].offset + s[k].bytes && s[k].offset < s[i].offset + s[i].bytes;
+            T_CHECK(!(together && overlap && s[i].bytes && s[k].bytes));
+        }
+    }
+    for (int step = 0; step < 50; step++) {
+        size_t live = 0;
+        for (int i = 0; i < count; i++)
+            live += s[i].first <= step && step <= s[i].last ? s[i].bytes : 0;
+        most = live > most ? live : most;
+    }
+    T_CHECK(bytes >= most && bytes <= 2 * most + 64 * 40);
+}
+
+static void check_problems(void)
+{
+    struct t_graph g;
+    struct krn_problem problems[16];
+
+    t_make_flatten(&g);
+    struct qnt_network *network = t_network(&g);
+    /* A convolution and an inner product; the last one gives scores and runs in plain C. */
+    T_CHECK(qnt_network_problems(network, problems, 16) == 2);
+    T_CHECK(problems[0].kh == 5 && problems[1].ic == 6 * 5 * 12 && problems[1].oc == 33);
+    T_CHECK(qnt_network_problems(network, NULL, 0) == 2);
+    qnt_network_free(network);
+    qnt_graph_free(&g.graph);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*make)(struct t_graph *g);
+        double least_db;
+    } networks[] = {
+        { "everything", t_make_everything, 25 },
+        { "flatten", t_make_flatten, 30 },
+        { "shared", t_make_shared, 25 },
+    };
+    struct t_graph g;
+
+    t_begin(argc, argv);
+    uint64_t state = t_seed;
+    for (int i = 0; i < 50; i++)
+        check_arena(&state);
+    for (size_t i = 0; i < sizeof(networks) / sizeof(networks[0]); i++) {
+        networks[i].make(&g);
+        check_network(networks[i].name, &g, networks[i].least_db);
+        qnt_graph_free(&g.graph);
+    }
+    for (uint64_t i = 0; i < 25; i++) {
+        char name[40];
+        snprintf(name, sizeof(name), "random %d", (int)i);
+        t_make_random(&g, t_seed * 100 + i);
+        check_network(name, &g, 0);
+        qnt_graph_free(&g.graph);
+    }
+    check_odd_weights();
+    check_refusals();
+    check_problems();
+    return t_end();
+}
