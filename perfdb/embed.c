@@ -29,8 +29,10 @@ int main(int argc, char **argv)
         perror(in ? argv[3] : argv[1]);
         goto fail;
     }
-    fprintf(out, "/* Made by embed from a text file; do not edit. */\n"
-                 "extern const char %s[];\nconst char %s[] =\n    \"", argv[2], argv[2]);
+    fprintf(out,
+            "/* Made by embed from a text file; do not edit. */\n"
+            "extern const char %s[];\nconst char %s[] =\n    \"",
+            argv[2], argv[2]);
     for (int c = fgetc(in); c != EOF; c = fgetc(in))
         put_char(c, out);
     fprintf(out, "\";\n");

@@ -16,7 +16,7 @@
 extern const char pdb_schema_sql[]; /* schema.sql, embedded by the build */
 
 const struct pdb_migration pdb_migrations[] = {
-    {1, pdb_schema_sql},
+    { 1, pdb_schema_sql },
 };
 const size_t pdb_migration_count = PDB_COUNT(pdb_migrations);
 
@@ -37,9 +37,9 @@ static int identify(struct pdb *db, struct identity *id)
         const char *sql;
         int64_t *value;
     } questions[] = {
-        {"PRAGMA application_id", &id->application_id},
-        {"PRAGMA user_version", &id->version},
-        {"SELECT count(*) FROM sqlite_schema", &id->objects},
+        { "PRAGMA application_id", &id->application_id },
+        { "PRAGMA user_version", &id->version },
+        { "SELECT count(*) FROM sqlite_schema", &id->objects },
     };
     int result = 0;
     for (size_t i = 0; i < PDB_COUNT(questions) && result == 0; i++)
@@ -62,11 +62,13 @@ static int judge(struct pdb *db, const struct identity *id, int newest)
                         db->path);
     if (id->application_id != PDB_APPLICATION_ID)
         return pdb_fail(db, -ENOTSUP,
-                        "%s: it is a database of another program; give another file name", db->path);
+                        "%s: it is a database of another program; give another file name",
+                        db->path);
     if (id->version > newest)
-        return pdb_fail(db, -EPROTO,
-                        "%s: its schema version %lld is newer than this program's %d; use a newer quern",
-                        db->path, (long long)id->version, newest);
+        return pdb_fail(
+            db, -EPROTO,
+            "%s: its schema version %lld is newer than this program's %d; use a newer quern",
+            db->path, (long long)id->version, newest);
     if (id->version < newest && db->mode == PDB_READ)
         return pdb_fail(db, -EPROTO,
                         "%s: its schema version %lld is older than this program's %d; open it for "
@@ -91,10 +93,11 @@ static int explain_open(struct pdb *db)
     const char *name = slash ? folder : ".";
     int result = -EACCES;
     if (stat(name, &st) != 0)
-        pdb_fail(db, result = -errno, "%s: its folder cannot be entered: %s; make it first", db->path,
-                 strerror(errno));
+        pdb_fail(db, result = -errno, "%s: its folder cannot be entered: %s; make it first",
+                 db->path, strerror(errno));
     else if (db->mode == PDB_WRITE && access(name, W_OK) != 0)
-        pdb_fail(db, result = -EROFS, "%s: its folder is read-only; give another file name", db->path);
+        pdb_fail(db, result = -EROFS, "%s: its folder is read-only; give another file name",
+                 db->path);
     else
         result = pdb_fail_sqlite(db, "open it");
     free(folder);
@@ -104,7 +107,8 @@ static int explain_open(struct pdb *db)
 /* "file:" URI of a path: everything but plain characters is escaped. NULL without memory. */
 static char *path_uri(const char *path, const char *query)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
     size_t bytes = strlen("file:") + 3 * strlen(path) + strlen(query) + 1;
     char *uri = malloc(bytes), *at = uri;
     if (!uri)
@@ -119,7 +123,7 @@ static char *path_uri(const char *path, const char *query)
 static int64_t wal_bytes(const struct pdb *db)
 {
     char *name = malloc(strlen(db->path) + sizeof "-wal");
-    struct stat st = {.st_size = 0};
+    struct stat st = { .st_size = 0 };
     if (!name)
         return 0;
     snprintf(name, strlen(db->path) + sizeof "-wal", "%s-wal", db->path);
@@ -149,12 +153,12 @@ static int open_file(struct pdb *db)
     struct stat st;
     if (stat(db->path, &st) == 0 && S_ISDIR(st.st_mode))
         return pdb_fail(db, -EISDIR, "%s: it is a folder; give the name of a file", db->path);
-    int flags = db->mode == PDB_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                                      : SQLITE_OPEN_READONLY;
+    int flags =
+        db->mode == PDB_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     int code = open_with_flags(db, "", flags);
     int primary = code & 0xff;
-    /* Readers of a WAL file need its -shm file too. In a read-only folder there is none and nobody can
-     * write, so the file can be taken as it is. */
+    /* Readers of a WAL file need its -shm file too. In a read-only folder there is none and
+     * nobody can write, so the file can be taken as it is. */
     if (db->mode == PDB_READ && (primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY) &&
         access(db->path, R_OK) == 0 && wal_bytes(db) == 0)
         code = open_with_flags(db, "?immutable=1", flags);
@@ -165,7 +169,8 @@ static int open_file(struct pdb *db)
     if (code != SQLITE_OK)
         return pdb_fail_sqlite(db, "open it");
     if (db->mode == PDB_WRITE && sqlite3_db_readonly(db->sql, "main") == 1)
-        return pdb_fail(db, -EROFS, "%s: the file is read-only; make it writable or give another name",
+        return pdb_fail(db, -EROFS,
+                        "%s: the file is read-only; make it writable or give another name",
                         db->path);
     return 0;
 }
@@ -173,8 +178,9 @@ static int open_file(struct pdb *db)
 static int report_orphan(sqlite3_stmt *stmt, void *user)
 {
     struct pdb *db = user;
-    return pdb_fail(db, -EBADMSG, "%s: table %s refers to a missing row of %s; the upgrade was undone",
-                    db->path, sqlite3_column_text(stmt, 0), sqlite3_column_text(stmt, 2));
+    return pdb_fail(db, -EBADMSG,
+                    "%s: table %s refers to a missing row of %s; the upgrade was undone", db->path,
+                    sqlite3_column_text(stmt, 0), sqlite3_column_text(stmt, 2));
 }
 
 static int exec(struct pdb *db, const char *sql, const char *doing)
@@ -194,7 +200,8 @@ static int apply(struct pdb *db, const struct pdb_migration *m)
     return result ? result : exec(db, stamp, "upgrade the schema");
 }
 
-/* Asks again inside the write lock: another process may have created or upgraded the file meanwhile. */
+/* Asks again inside the write lock: another process may have created or upgraded the file
+ * meanwhile. */
 static int migrate(struct pdb *db, const struct pdb_migration *list, size_t count)
 {
     struct identity id;
@@ -219,7 +226,7 @@ static int migrate(struct pdb *db, const struct pdb_migration *list, size_t coun
 /* Changing to WAL needs the file for itself for a moment, and SQLite does not wait for that. */
 static int enter_wal(struct pdb *db)
 {
-    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
     int code = SQLITE_BUSY;
     for (int waited_ms = 0; code == SQLITE_BUSY && waited_ms < BUSY_TIMEOUT_MS; waited_ms += 20) {
         code = sqlite3_exec(db->sql, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
@@ -233,19 +240,22 @@ static int prepare_for_writing(struct pdb *db, const struct identity *id,
                                const struct pdb_migration *list, size_t count)
 {
     int result = 0;
-    if (id->version < list[count - 1].version) /* before foreign keys are on: tables may be rebuilt */
+    if (id->version <
+        list[count - 1].version) /* before foreign keys are on: tables may be rebuilt */
         result = migrate(db, list, count);
     if (result == 0)
         result = enter_wal(db);
     /* NORMAL in WAL mode: a killed process loses no commit, a power cut at worst the last ones, and
      * the file stays whole. */
     return result ? result
-                  : exec(db, "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL;"
-                             "PRAGMA cache_size = -65536", "set it up");
+                  : exec(db,
+                         "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL;"
+                         "PRAGMA cache_size = -65536",
+                         "set it up");
 }
 
-int pdb_open_with(const char *path, enum pdb_mode mode, const struct pdb_migration *list, size_t count,
-                  struct pdb **out)
+int pdb_open_with(const char *path, enum pdb_mode mode, const struct pdb_migration *list,
+                  size_t count, struct pdb **out)
 {
     struct identity id;
     struct pdb *db = *out = calloc(1, sizeof *db);

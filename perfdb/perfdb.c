@@ -29,21 +29,24 @@ struct meaning {
 };
 
 static const struct meaning meanings[] = {
-    {SQLITE_NOTADB, -ENOTSUP, "it is not a Quern database; give another file name"},
-    {SQLITE_CORRUPT, -EBADMSG,
-     "the file is damaged or cut off; restore a copy, or save what is left with: sqlite3 FILE .recover"},
-    {SQLITE_FULL, -ENOSPC, "the disk is full; free some space and repeat"},
-    {SQLITE_READONLY, -EROFS,
-     "the file or its folder is read-only; make both writable or give another file name"},
-    {SQLITE_BUSY, -EBUSY,
-     "another process has been writing to it for 10 s; repeat when it is done or give another file name"},
-    {SQLITE_LOCKED, -EBUSY, "a query on the same handle is still open"},
-    {SQLITE_CANTOPEN, -EACCES, "it or a file beside it cannot be opened; check the folder's permissions"},
-    {SQLITE_PERM, -EACCES, "no permission; check the file's owner and mode"},
-    {SQLITE_NOMEM, -ENOMEM, "out of memory"},
-    {SQLITE_CONSTRAINT, -EINVAL, "the row breaks a rule of the schema"},
-    {SQLITE_TOOBIG, -E2BIG, "a text is too long"},
-    {SQLITE_IOERR, -EIO, "reading or writing the file failed; check the disk"},
+    { SQLITE_NOTADB, -ENOTSUP, "it is not a Quern database; give another file name" },
+    { SQLITE_CORRUPT, -EBADMSG,
+      "the file is damaged or cut off; restore a copy, or save what is left with: sqlite3 FILE "
+      ".recover" },
+    { SQLITE_FULL, -ENOSPC, "the disk is full; free some space and repeat" },
+    { SQLITE_READONLY, -EROFS,
+      "the file or its folder is read-only; make both writable or give another file name" },
+    { SQLITE_BUSY, -EBUSY,
+      "another process has been writing to it for 10 s; repeat when it is done or give another "
+      "file name" },
+    { SQLITE_LOCKED, -EBUSY, "a query on the same handle is still open" },
+    { SQLITE_CANTOPEN, -EACCES,
+      "it or a file beside it cannot be opened; check the folder's permissions" },
+    { SQLITE_PERM, -EACCES, "no permission; check the file's owner and mode" },
+    { SQLITE_NOMEM, -ENOMEM, "out of memory" },
+    { SQLITE_CONSTRAINT, -EINVAL, "the row breaks a rule of the schema" },
+    { SQLITE_TOOBIG, -E2BIG, "a text is too long" },
+    { SQLITE_IOERR, -EIO, "reading or writing the file failed; check the disk" },
 };
 
 static const struct meaning *meaning_of(int code)
@@ -54,7 +57,8 @@ static const struct meaning *meaning_of(int code)
     return NULL;
 }
 
-/* A quota and a limit on the size of files look like an I/O error to SQLite, which then forgets why. */
+/* A quota and a limit on the size of files look like an I/O error to SQLite, which then forgets
+ * why. */
 static int is_full(int code, int system_error)
 {
     return (code & 0xff) == SQLITE_IOERR &&
@@ -75,12 +79,12 @@ int pdb_fail_sqlite(struct pdb *db, const char *doing)
 
 struct pdb_value pdb_null(void)
 {
-    return (struct pdb_value){.kind = PDB_VALUE_NULL};
+    return (struct pdb_value) { .kind = PDB_VALUE_NULL };
 }
 
 struct pdb_value pdb_int(int64_t value)
 {
-    return (struct pdb_value){.kind = PDB_VALUE_INT, .integer = value};
+    return (struct pdb_value) { .kind = PDB_VALUE_INT, .integer = value };
 }
 
 struct pdb_value pdb_uint(uint64_t value)
@@ -95,7 +99,7 @@ struct pdb_value pdb_int_unless(int64_t value, int64_t unknown)
 
 struct pdb_value pdb_real(double value)
 {
-    return (struct pdb_value){.kind = PDB_VALUE_REAL, .real = value};
+    return (struct pdb_value) { .kind = PDB_VALUE_REAL, .real = value };
 }
 
 struct pdb_value pdb_text(const char *text)
@@ -106,7 +110,7 @@ struct pdb_value pdb_text(const char *text)
 struct pdb_value pdb_chars(const char *array, size_t bytes)
 {
     size_t length = bytes == SIZE_MAX ? strlen(array) : strnlen(array, bytes);
-    return (struct pdb_value){.kind = PDB_VALUE_TEXT, .text = array, .text_bytes = length};
+    return (struct pdb_value) { .kind = PDB_VALUE_TEXT, .text = array, .text_bytes = length };
 }
 
 static int bind_one(sqlite3_stmt *stmt, int place, const struct pdb_value *v)

@@ -1,11 +1,13 @@
-/* The database: one SQLite file that keeps every device, core, variant, problem, run, proof, sample and
- * counter, with everything needed to measure again. Append-only: nothing is updated or deleted but the
- * end of a run. Winners and ratios are queries over samples, never stored.
+/* The database: one SQLite file that keeps every device, core, variant, problem, run, proof,
+ * sample and counter, with everything needed to measure again. Append-only: nothing is updated
+ * or deleted but the end of a run. Winners and ratios are queries over samples, never stored.
  *
- *     pdb_open() -> pdb_run_begin() -> pdb_measurement() -> pdb_proof() / pdb_sample() ... -> pdb_commit()
- * Calls return 0 or a negative errno (-ENOSPC full disk, -EROFS read-only, -EPROTO a newer schema,
- * -ENOTSUP not a Quern database, -EBUSY another process wrote for 10 s, -EBADMSG damaged file);
- * pdb_errmsg() has the sentence. A handle is for one thread. The only folder that sees sqlite3.h. */
+ *     pdb_open() -> pdb_run_begin() -> pdb_measurement() -> pdb_proof() / pdb_sample() ... ->
+ *     pdb_commit()
+ * Calls return 0 or a negative errno (-ENOSPC full disk, -EROFS read-only, -EPROTO a newer
+ * schema, -ENOTSUP not a Quern database, -EBUSY another process wrote for 10 s, -EBADMSG damaged
+ * file); pdb_errmsg() has the sentence. A handle is for one thread. The only folder that sees
+ * sqlite3.h. */
 #ifndef QUERN_PERFDB_PERFDB_H
 #define QUERN_PERFDB_PERFDB_H
 
@@ -25,10 +27,10 @@ int pdb_open(const char *path, enum pdb_mode mode, struct pdb **out);
 void pdb_close(struct pdb *db);
 const char *pdb_errmsg(const struct pdb *db); /* borrowed until the next call */
 
-/* Rows are written in transactions that pdb_commit() ends (the next write begins another one). A killed
- * process loses what it has not committed. An open transaction keeps other writers waiting, 10 s at
- * most: commit before anything that takes long. After -ENOSPC the transaction stays open where it can:
- * free some space and commit again. */
+/* Rows are written in transactions that pdb_commit() ends (the next write begins another one). A
+ * killed process loses what it has not committed. An open transaction keeps other writers
+ * waiting, 10 s at most: commit before anything that takes long. After -ENOSPC the transaction
+ * stays open where it can: free some space and commit again. */
 int pdb_commit(struct pdb *db);
 
 /* One sweep of one device's core. Strings are copied; NULL counts as "". */
@@ -47,7 +49,8 @@ int pdb_run_begin(struct pdb *db, const struct pdb_run *run, int64_t *run_id);
 /* `outcome` is "complete", "interrupted" or "failed". */
 int pdb_run_end(struct pdb *db, int64_t run_id, const char *outcome);
 
-/* A problem as a network has it: how often the layer occurs and its place (0 = first). Idempotent. */
+/* A problem as a network has it: how often the layer occurs and its place (0 = first).
+ * Idempotent. */
 int pdb_run_problem(struct pdb *db, int64_t run_id, const char *problem, const char *title,
                     const char *network, int32_t place, int32_t times, int64_t macs);
 
@@ -60,27 +63,30 @@ struct pdb_variant {
     const int *knob_values;
     size_t knob_count;
 };
-int pdb_measurement(struct pdb *db, int64_t run_id, const char *problem, const struct pdb_variant *variant,
-                    int64_t *measurement_id);
+int pdb_measurement(struct pdb *db, int64_t run_id, const char *problem,
+                    const struct pdb_variant *variant, int64_t *measurement_id);
 int pdb_proof(struct pdb *db, int64_t measurement_id, const struct hrn_proof *proof);
 int pdb_sample(struct pdb *db, int64_t measurement_id, const struct hrn_sample *sample,
                const struct hrn_counter *counters, size_t counter_count);
 /* A measured peak of the core in this run. */
-int pdb_peak(struct pdb *db, int64_t run_id, const char *isa, const char *kernel_name, double macs_per_s);
+int pdb_peak(struct pdb *db, int64_t run_id, const char *isa, const char *kernel_name,
+             double macs_per_s);
 
-/* ---- queries (query.c). Callbacks get borrowed strings, valid during the call; a non-zero return of a
- * callback stops the query and is returned. */
+/* ---- queries (query.c). Callbacks get borrowed strings, valid during the call; a non-zero
+ * return of a callback stops the query and is returned. */
 
 struct pdb_run_row {
     int64_t id, begin_unix_s;
-    const char *device_key, *arch, *cpu, *midr, *kernel, *os, *compiler, *compiler_flags, *tool_version, *command, *outcome;
+    const char *device_key, *arch, *cpu, *midr, *kernel, *os, *compiler, *compiler_flags,
+        *tool_version, *command, *outcome;
     enum hrn_evidence evidence;
     uint64_t seed;
     int32_t rounds;
     int64_t min_sample_ns;
     int64_t problems, measurements, proofs_ok, samples;
 };
-int pdb_runs(struct pdb *db, int (*row)(const struct pdb_run_row *, void *), void *user); /* oldest first */
+int pdb_runs(struct pdb *db, int (*row)(const struct pdb_run_row *, void *),
+             void *user);                            /* oldest first */
 int pdb_latest_run(struct pdb *db, int64_t *run_id); /* -ENOENT when there is none */
 
 struct pdb_problem_row {
@@ -88,22 +94,22 @@ struct pdb_problem_row {
     int32_t place, times;
     int64_t macs;
 };
-int pdb_run_problems(struct pdb *db, int64_t run_id, int (*row)(const struct pdb_problem_row *, void *),
-                     void *user); /* by place */
+int pdb_run_problems(struct pdb *db, int64_t run_id,
+                     int (*row)(const struct pdb_problem_row *, void *), void *user); /* by place */
 
 /* Every variant of a problem in a run, with its samples in order of round; by name. */
 struct pdb_measurement_row {
     int64_t id;
     const char *variant, *kernel_name, *isa, *family, *algorithm;
     uint64_t source_hash;
-    enum hrn_outcome outcome; /* of its proof and timing: the worst that happened. Never proved: HRN_VOID;
-                                 proved, but every sample void: HRN_VOID, stage time */
+    enum hrn_outcome outcome; /* of its proof and timing: the worst that happened. Never proved:
+                                 HRN_VOID; proved, but every sample void: HRN_VOID, stage time */
     enum hrn_stage stage;
     int32_t signal, checks;
     const char *detail;
-    size_t sample_count;          /* samples that are HRN_OK, one or more per round */
+    size_t sample_count; /* samples that are HRN_OK, one or more per round */
     const int32_t *sample_round;
-    const double *sample_ns;      /* per call: time_ns / calls */
+    const double *sample_ns; /* per call: time_ns / calls */
     size_t void_count;
 };
 int pdb_measurements(struct pdb *db, int64_t run_id, const char *problem,
@@ -115,9 +121,11 @@ struct pdb_peak_row {
     const char *isa, *kernel_name;
     double macs_per_s;
 };
-int pdb_peaks(struct pdb *db, int64_t run_id, int (*row)(const struct pdb_peak_row *, void *), void *user);
+int pdb_peaks(struct pdb *db, int64_t run_id, int (*row)(const struct pdb_peak_row *, void *),
+              void *user);
 
-/* Counts per ISA over all runs of the file: how many distinct variants were proved, or failed how. */
+/* Counts per ISA over all runs of the file: how many distinct variants were proved, or failed
+ * how. */
 struct pdb_outcome_row {
     const char *isa, *device_key;
     enum hrn_outcome outcome;

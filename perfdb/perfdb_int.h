@@ -51,9 +51,10 @@ struct pdb {
 };
 
 /* Sets the sentence and returns `error`. */
-int pdb_fail(struct pdb *db, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* The same for the last failure of SQLite: `doing` is what was attempted ("write a sample"). Looks at
- * errno too: whoever writes sets it to 0 before. */
+int pdb_fail(struct pdb *db, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same for the last failure of SQLite: `doing` is what was attempted ("write a sample").
+ * Looks at errno too: whoever writes sets it to 0 before. */
 int pdb_fail_sqlite(struct pdb *db, const char *doing);
 
 /* One parameter of a statement. */
@@ -66,17 +67,17 @@ struct pdb_value {
 };
 struct pdb_value pdb_null(void);
 struct pdb_value pdb_int(int64_t value);
-struct pdb_value pdb_uint(uint64_t value); /* bit pattern */
+struct pdb_value pdb_uint(uint64_t value);                       /* bit pattern */
 struct pdb_value pdb_int_unless(int64_t value, int64_t unknown); /* NULL when equal */
 struct pdb_value pdb_real(double value);
-struct pdb_value pdb_text(const char *text); /* NULL counts as "" */
+struct pdb_value pdb_text(const char *text);                 /* NULL counts as "" */
 struct pdb_value pdb_chars(const char *array, size_t bytes); /* NUL-terminated, or full */
 
 /* Binds as many of values[] as the statement takes. 0 or a SQLite error code. */
 int pdb_bind(sqlite3_stmt *stmt, const struct pdb_value *values, size_t count);
 
-/* Walks the rows of a query: prepares `sql`, binds, calls `row` per row until it returns non-zero (which
- * is returned), finalises. */
+/* Walks the rows of a query: prepares `sql`, binds, calls `row` per row until it returns
+ * non-zero (which is returned), finalises. */
 typedef int pdb_row_fn(sqlite3_stmt *stmt, void *user);
 int pdb_query(struct pdb *db, const char *sql, const struct pdb_value *values, size_t count,
               pdb_row_fn *row, void *user);

@@ -1,4 +1,5 @@
-/* Everything that reads. Each query prepares its own statement, so that a callback may query again. */
+/* Everything that reads. Each query prepares its own statement, so that a callback may query
+ * again. */
 #include "perfdb/perfdb.h"
 
 #include <errno.h>
@@ -19,19 +20,20 @@ struct run_walk {
 };
 
 /* Columns in the order of RUNS_SQL. max(sequence) + 1 is the count of samples (schema.sql). */
-#define RUNS_SQL \
+#define RUNS_SQL                                                                                   \
     "SELECT run.id, run.begin_unix_ns / 1000000000, device.key, device.arch, core.cpu, core.midr," \
-    " device.kernel, device.os, compiler.version, compiler.flags, tool.version, run.command," \
-    " run.outcome, run.evidence, run.seed, run.rounds, run.min_sample_ns," \
-    " (SELECT count(DISTINCT problem_id) FROM run_problem WHERE run_id = run.id)," \
-    " (SELECT count(*) FROM measurement WHERE run_id = run.id)," \
-    " (SELECT count(*) FROM measurement m WHERE m.run_id = run.id" \
-    "  AND EXISTS (SELECT 1 FROM proof WHERE measurement_id = m.id)" \
-    "  AND NOT EXISTS (SELECT 1 FROM proof WHERE measurement_id = m.id AND outcome <> 0))," \
-    " (SELECT coalesce(sum((SELECT max(sequence) + 1 FROM sample WHERE measurement_id = m.id)), 0)" \
-    "  FROM measurement m WHERE m.run_id = run.id)" \
-    " FROM run JOIN core ON core.id = run.core_id JOIN device ON device.id = core.device_id" \
-    " JOIN compiler ON compiler.id = run.compiler_id JOIN tool ON tool.id = run.tool_id" \
+    " device.kernel, device.os, compiler.version, compiler.flags, tool.version, run.command,"      \
+    " run.outcome, run.evidence, run.seed, run.rounds, run.min_sample_ns,"                         \
+    " (SELECT count(DISTINCT problem_id) FROM run_problem WHERE run_id = run.id),"                 \
+    " (SELECT count(*) FROM measurement WHERE run_id = run.id),"                                   \
+    " (SELECT count(*) FROM measurement m WHERE m.run_id = run.id"                                 \
+    "  AND EXISTS (SELECT 1 FROM proof WHERE measurement_id = m.id)"                               \
+    "  AND NOT EXISTS (SELECT 1 FROM proof WHERE measurement_id = m.id AND outcome <> 0)),"        \
+    " (SELECT coalesce(sum((SELECT max(sequence) + 1 FROM sample WHERE measurement_id = m.id)), "  \
+    "0)"                                                                                           \
+    "  FROM measurement m WHERE m.run_id = run.id)"                                                \
+    " FROM run JOIN core ON core.id = run.core_id JOIN device ON device.id = core.device_id"       \
+    " JOIN compiler ON compiler.id = run.compiler_id JOIN tool ON tool.id = run.tool_id"           \
     " ORDER BY run.begin_unix_ns, run.id"
 
 static int give_run(sqlite3_stmt *s, void *user)
@@ -65,7 +67,7 @@ static int give_run(sqlite3_stmt *s, void *user)
 
 int pdb_runs(struct pdb *db, int (*row)(const struct pdb_run_row *, void *), void *user)
 {
-    struct run_walk walk = {row, user};
+    struct run_walk walk = { row, user };
     return pdb_query(db, RUNS_SQL, NULL, 0, give_run, &walk);
 }
 
@@ -78,8 +80,8 @@ static int store_id(sqlite3_stmt *s, void *user)
 int pdb_latest_run(struct pdb *db, int64_t *run_id)
 {
     *run_id = 0;
-    int result = pdb_query(db, "SELECT id FROM run ORDER BY begin_unix_ns DESC, id DESC LIMIT 1", NULL,
-                           0, store_id, run_id);
+    int result = pdb_query(db, "SELECT id FROM run ORDER BY begin_unix_ns DESC, id DESC LIMIT 1",
+                           NULL, 0, store_id, run_id);
     if (result == 0 && *run_id == 0)
         return pdb_fail(db, -ENOENT, "%s: it has no run yet; sweep something into it", db->path);
     return result;
@@ -104,10 +106,10 @@ static int give_problem(sqlite3_stmt *s, void *user)
     return walk->row(&row, walk->user);
 }
 
-int pdb_run_problems(struct pdb *db, int64_t run_id, int (*row)(const struct pdb_problem_row *, void *),
-                     void *user)
+int pdb_run_problems(struct pdb *db, int64_t run_id,
+                     int (*row)(const struct pdb_problem_row *, void *), void *user)
 {
-    struct problem_walk walk = {row, user};
+    struct problem_walk walk = { row, user };
     const struct pdb_value key = pdb_int(run_id);
     return pdb_query(db,
                      "SELECT problem.canonical, title, network, place, times, macs FROM run_problem"
@@ -178,13 +180,14 @@ struct measurement_walk {
 
 /* The proof that says the worst: failures in the order of the enum, success only if nothing failed.
  * Nothing stored of it at all means that it was never proved, so its times mean nothing. */
-#define MEASUREMENTS_SQL \
-    "SELECT m.id, v.name, v.kernel_name, v.isa, v.family, m.algorithm, v.source_hash," \
+#define MEASUREMENTS_SQL                                                                           \
+    "SELECT m.id, v.name, v.kernel_name, v.isa, v.family, m.algorithm, v.source_hash,"             \
     " coalesce(p.outcome, 7), coalesce(p.stage, 1), coalesce(p.signal, 0), coalesce(p.checks, 0)," \
-    " coalesce(p.detail, 'not proved')" \
-    " FROM measurement m JOIN problem ON problem.id = m.problem_id JOIN variant v ON v.id = m.variant_id" \
-    " LEFT JOIN proof p ON p.measurement_id = m.id AND p.sequence = (SELECT sequence FROM proof" \
-    "  WHERE measurement_id = m.id ORDER BY outcome = 0, outcome, sequence DESC LIMIT 1)" \
+    " coalesce(p.detail, 'not proved')"                                                            \
+    " FROM measurement m JOIN problem ON problem.id = m.problem_id JOIN variant v ON v.id = "      \
+    "m.variant_id"                                                                                 \
+    " LEFT JOIN proof p ON p.measurement_id = m.id AND p.sequence = (SELECT sequence FROM proof"   \
+    "  WHERE measurement_id = m.id ORDER BY outcome = 0, outcome, sequence DESC LIMIT 1)"          \
     " WHERE m.run_id = ?1 AND problem.canonical = ?2 ORDER BY v.name, m.id"
 
 static int give_measurement(sqlite3_stmt *s, void *user)
@@ -223,8 +226,8 @@ static int give_measurement(sqlite3_stmt *s, void *user)
 int pdb_measurements(struct pdb *db, int64_t run_id, const char *problem,
                      int (*row)(const struct pdb_measurement_row *, void *), void *user)
 {
-    struct measurement_walk walk = {.db = db, .row = row, .user = user};
-    const struct pdb_value key[] = {pdb_int(run_id), pdb_text(problem)};
+    struct measurement_walk walk = { .db = db, .row = row, .user = user };
+    const struct pdb_value key[] = { pdb_int(run_id), pdb_text(problem) };
     int result = pdb_query(db, MEASUREMENTS_SQL, key, PDB_COUNT(key), give_measurement, &walk);
     free(walk.samples.round);
     free(walk.samples.time_ns);
@@ -245,12 +248,13 @@ static int store_value(sqlite3_stmt *s, void *user)
 
 int pdb_variant_knob(struct pdb *db, const char *variant, const char *knob, int *value)
 {
-    const struct pdb_value key[] = {pdb_text(variant), pdb_text(knob)};
-    struct found_value v = {0, 0};
-    int result = pdb_query(db,
-                           "SELECT k.value FROM variant v JOIN variant_knob k ON k.variant_id = v.id"
-                           " WHERE v.name = ?1 AND k.name = ?2 LIMIT 1",
-                           key, PDB_COUNT(key), store_value, &v);
+    const struct pdb_value key[] = { pdb_text(variant), pdb_text(knob) };
+    struct found_value v = { 0, 0 };
+    int result =
+        pdb_query(db,
+                  "SELECT k.value FROM variant v JOIN variant_knob k ON k.variant_id = v.id"
+                  " WHERE v.name = ?1 AND k.name = ?2 LIMIT 1",
+                  key, PDB_COUNT(key), store_value, &v);
     *value = v.value;
     if (result == 0 && !v.found)
         return pdb_fail(db, -ENOENT, "%s: variant %s has no knob %s", db->path, variant, knob);
@@ -265,13 +269,14 @@ struct peak_walk {
 static int give_peak(sqlite3_stmt *s, void *user)
 {
     const struct peak_walk *walk = user;
-    const struct pdb_peak_row row = {text(s, 0), text(s, 1), sqlite3_column_double(s, 2)};
+    const struct pdb_peak_row row = { text(s, 0), text(s, 1), sqlite3_column_double(s, 2) };
     return walk->row(&row, walk->user);
 }
 
-int pdb_peaks(struct pdb *db, int64_t run_id, int (*row)(const struct pdb_peak_row *, void *), void *user)
+int pdb_peaks(struct pdb *db, int64_t run_id, int (*row)(const struct pdb_peak_row *, void *),
+              void *user)
 {
-    struct peak_walk walk = {row, user};
+    struct peak_walk walk = { row, user };
     const struct pdb_value key = pdb_int(run_id);
     return pdb_query(db,
                      "SELECT isa, kernel_name, max(macs_per_s) FROM peak WHERE run_id = ?1"
@@ -299,15 +304,16 @@ static int give_outcome(sqlite3_stmt *s, void *user)
 
 int pdb_outcomes(struct pdb *db, int (*row)(const struct pdb_outcome_row *, void *), void *user)
 {
-    struct outcome_walk walk = {row, user};
-    return pdb_query(db,
-                     "WITH worst AS (SELECT measurement_id AS id, coalesce(min(nullif(outcome, 0)), 0)"
-                     "  AS outcome FROM proof GROUP BY measurement_id)"
-                     " SELECT v.isa, device.key, coalesce(worst.outcome, 7) AS outcome,"
-                     " count(DISTINCT v.name), count(*)"
-                     " FROM measurement m JOIN variant v ON v.id = m.variant_id"
-                     " JOIN run ON run.id = m.run_id JOIN core ON core.id = run.core_id"
-                     " JOIN device ON device.id = core.device_id LEFT JOIN worst ON worst.id = m.id"
-                     " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
-                     NULL, 0, give_outcome, &walk);
+    struct outcome_walk walk = { row, user };
+    return pdb_query(
+        db,
+        "WITH worst AS (SELECT measurement_id AS id, coalesce(min(nullif(outcome, 0)), 0)"
+        "  AS outcome FROM proof GROUP BY measurement_id)"
+        " SELECT v.isa, device.key, coalesce(worst.outcome, 7) AS outcome,"
+        " count(DISTINCT v.name), count(*)"
+        " FROM measurement m JOIN variant v ON v.id = m.variant_id"
+        " JOIN run ON run.id = m.run_id JOIN core ON core.id = run.core_id"
+        " JOIN device ON device.id = core.device_id LEFT JOIN worst ON worst.id = m.id"
+        " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        NULL, 0, give_outcome, &walk);
 }

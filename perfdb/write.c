@@ -24,26 +24,24 @@ static const char *const statements[PDB_STMT_COUNT] = {
     [PDB_STMT_COMPILER_ADD] = "INSERT INTO compiler (version, flags) VALUES (?1, ?2)",
     [PDB_STMT_TOOL_FIND] = "SELECT id FROM tool WHERE version = ?1",
     [PDB_STMT_TOOL_ADD] = "INSERT INTO tool (version) VALUES (?1)",
-    /* begin_unix_ns is part of the key: of two runs that begin at once the second is a little later */
+    /* begin_unix_ns is part of the key: of two runs that begin at once the second is a little
+     * later */
     [PDB_STMT_RUN_ADD] =
         "INSERT INTO run (core_id, begin_unix_ns, compiler_id, tool_id, evidence, command, seed,"
         " min_sample_ns, rounds)"
         " VALUES (?1, max(?2, coalesce((SELECT max(begin_unix_ns) + 1 FROM run WHERE core_id = ?1"
         " AND begin_unix_ns BETWEEN ?2 AND ?2 + 1000), 0)), ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    [PDB_STMT_RUN_END] =
-        "UPDATE run SET outcome = ?2, end_unix_ns = ?3 WHERE id = ?1 RETURNING id",
+    [PDB_STMT_RUN_END] = "UPDATE run SET outcome = ?2, end_unix_ns = ?3 WHERE id = ?1 RETURNING id",
     [PDB_STMT_PROBLEM_FIND] = "SELECT id FROM problem WHERE canonical = ?1",
     [PDB_STMT_PROBLEM_ADD] = "INSERT INTO problem (canonical) VALUES (?1)",
     [PDB_STMT_RUN_PROBLEM_ADD] =
         "INSERT INTO run_problem (run_id, problem_id, network, title, place, times, macs)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
     [PDB_STMT_VARIANT_FIND] = "SELECT id FROM variant WHERE name = ?1 AND source_hash = ?2",
-    [PDB_STMT_VARIANT_ADD] =
-        "INSERT INTO variant (name, source_hash, kernel_name, isa, family)"
-        " VALUES (?1, ?2, ?3, ?4, ?5)",
-    [PDB_STMT_KNOB_ADD] =
-        "INSERT INTO variant_knob (variant_id, name, value) VALUES (?1, ?2, ?3)"
-        " ON CONFLICT DO NOTHING",
+    [PDB_STMT_VARIANT_ADD] = "INSERT INTO variant (name, source_hash, kernel_name, isa, family)"
+                             " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [PDB_STMT_KNOB_ADD] = "INSERT INTO variant_knob (variant_id, name, value) VALUES (?1, ?2, ?3)"
+                          " ON CONFLICT DO NOTHING",
     [PDB_STMT_MEASUREMENT_FIND] =
         "SELECT id FROM measurement WHERE run_id = ?1 AND problem_id = ?2 AND variant_id = ?3",
     [PDB_STMT_MEASUREMENT_ADD] =
@@ -55,10 +53,10 @@ static const char *const statements[PDB_STMT_COUNT] = {
         " ?2, ?3, ?4, ?5, ?6, ?7)",
     [PDB_STMT_SAMPLE_NEXT] =
         "SELECT coalesce(max(sequence) + 1, 0) FROM sample WHERE measurement_id = ?1",
-    [PDB_STMT_SAMPLE_ADD] =
-        "INSERT INTO sample (measurement_id, sequence, round, position, calls, time_ns, overhead_ns,"
-        " freq_khz, temp_mc, migrations, context_switches, outcome, detail)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    [PDB_STMT_SAMPLE_ADD] = "INSERT INTO sample (measurement_id, sequence, round, position, calls, "
+                            "time_ns, overhead_ns,"
+                            " freq_khz, temp_mc, migrations, context_switches, outcome, detail)"
+                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     [PDB_STMT_EVENT_FIND] = "SELECT id FROM event WHERE name = ?1",
     [PDB_STMT_EVENT_ADD] = "INSERT INTO event (name) VALUES (?1)",
     [PDB_STMT_COUNTER_ADD] =
@@ -70,9 +68,10 @@ static const char *const statements[PDB_STMT_COUNT] = {
         " AND kernel_name = ?2), ?3, ?4)",
 };
 
-/* Runs one statement. 1 if it gave a row (*id: its first column), 0 if none, or a negative errno. */
-static int execute(struct pdb *db, enum pdb_stmt which, const struct pdb_value *values, size_t count,
-                   int64_t *id)
+/* Runs one statement. 1 if it gave a row (*id: its first column), 0 if none, or a negative
+ * errno. */
+static int execute(struct pdb *db, enum pdb_stmt which, const struct pdb_value *values,
+                   size_t count, int64_t *id)
 {
     static const unsigned flags = SQLITE_PREPARE_PERSISTENT;
     sqlite3_stmt **stmt = &db->stmt[which];
@@ -96,8 +95,8 @@ static int execute(struct pdb *db, enum pdb_stmt which, const struct pdb_value *
 }
 
 /* The id of a row with this natural key; adds the row if there is none. 1 if it was added. */
-static int intern(struct pdb *db, enum pdb_stmt find, enum pdb_stmt add, const struct pdb_value *values,
-                  size_t count, int64_t *id)
+static int intern(struct pdb *db, enum pdb_stmt find, enum pdb_stmt add,
+                  const struct pdb_value *values, size_t count, int64_t *id)
 {
     int result = execute(db, find, values, count, id);
     if (result != 0)
@@ -107,7 +106,8 @@ static int intern(struct pdb *db, enum pdb_stmt find, enum pdb_stmt add, const s
     return result < 0 ? result : 1;
 }
 
-/* Opens the transaction if there is none, and a savepoint in it, so that a call is all or nothing. */
+/* Opens the transaction if there is none, and a savepoint in it, so that a call is all or
+ * nothing. */
 static int call_begin(struct pdb *db)
 {
     if (db->mode != PDB_WRITE)
@@ -155,22 +155,22 @@ static int64_t unix_ns(void)
 static int core_intern(struct pdb *db, const struct pdb_run *run, int64_t *core_id)
 {
     int64_t device_id;
-    const struct pdb_value device[] = {pdb_text(run->device_key), pdb_text(run->arch),
-                                       pdb_text(run->kernel), pdb_text(run->os)};
+    const struct pdb_value device[] = { pdb_text(run->device_key), pdb_text(run->arch),
+                                        pdb_text(run->kernel), pdb_text(run->os) };
     int result = intern(db, PDB_STMT_DEVICE_FIND, PDB_STMT_DEVICE_ADD, device, PDB_COUNT(device),
                         &device_id);
     if (result < 0)
         return result;
-    const struct pdb_value core[] = {pdb_int(device_id), pdb_int(run->cpu_index), pdb_text(run->cpu),
-                                     pdb_text(run->midr)};
+    const struct pdb_value core[] = { pdb_int(device_id), pdb_int(run->cpu_index),
+                                      pdb_text(run->cpu), pdb_text(run->midr) };
     return intern(db, PDB_STMT_CORE_FIND, PDB_STMT_CORE_ADD, core, PDB_COUNT(core), core_id);
 }
 
 static int run_add(struct pdb *db, const struct pdb_run *run, int64_t *run_id)
 {
     int64_t core_id, compiler_id, tool_id;
-    const struct pdb_value compiler[] = {pdb_text(run->compiler), pdb_text(run->compiler_flags)};
-    const struct pdb_value tool[] = {pdb_text(run->tool_version)};
+    const struct pdb_value compiler[] = { pdb_text(run->compiler), pdb_text(run->compiler_flags) };
+    const struct pdb_value tool[] = { pdb_text(run->tool_version) };
     int result = core_intern(db, run, &core_id);
     if (result >= 0)
         result = intern(db, PDB_STMT_COMPILER_FIND, PDB_STMT_COMPILER_ADD, compiler,
@@ -180,9 +180,9 @@ static int run_add(struct pdb *db, const struct pdb_run *run, int64_t *run_id)
     if (result < 0)
         return result;
     const struct pdb_value row[] = {
-        pdb_int(core_id),       pdb_int(unix_ns()),      pdb_int(compiler_id),
-        pdb_int(tool_id),       pdb_int(run->evidence),  pdb_text(run->command),
-        pdb_uint(run->seed),    pdb_int(run->min_sample_ns), pdb_int(run->rounds),
+        pdb_int(core_id),    pdb_int(unix_ns()),          pdb_int(compiler_id),
+        pdb_int(tool_id),    pdb_int(run->evidence),      pdb_text(run->command),
+        pdb_uint(run->seed), pdb_int(run->min_sample_ns), pdb_int(run->rounds),
     };
     result = execute(db, PDB_STMT_RUN_ADD, row, PDB_COUNT(row), NULL);
     *run_id = sqlite3_last_insert_rowid(db->sql);
@@ -200,7 +200,7 @@ int pdb_run_begin(struct pdb *db, const struct pdb_run *run, int64_t *run_id)
 
 int pdb_run_end(struct pdb *db, int64_t run_id, const char *outcome)
 {
-    const struct pdb_value row[] = {pdb_int(run_id), pdb_text(outcome), pdb_int(unix_ns())};
+    const struct pdb_value row[] = { pdb_int(run_id), pdb_text(outcome), pdb_int(unix_ns()) };
     int result = call_begin(db);
     if (result < 0)
         return result;
@@ -212,7 +212,7 @@ int pdb_run_end(struct pdb *db, int64_t run_id, const char *outcome)
 
 static int problem_intern(struct pdb *db, const char *problem, int64_t *problem_id)
 {
-    const struct pdb_value row[] = {pdb_text(problem)};
+    const struct pdb_value row[] = { pdb_text(problem) };
     return intern(db, PDB_STMT_PROBLEM_FIND, PDB_STMT_PROBLEM_ADD, row, PDB_COUNT(row), problem_id);
 }
 
@@ -226,29 +226,30 @@ int pdb_run_problem(struct pdb *db, int64_t run_id, const char *problem, const c
     result = problem_intern(db, problem, &problem_id);
     if (result < 0)
         return call_end(db, result);
-    const struct pdb_value row[] = {pdb_int(run_id), pdb_int(problem_id), pdb_text(network),
-                                    pdb_text(title), pdb_int(place),      pdb_int(times),
-                                    pdb_int(macs)};
+    const struct pdb_value row[] = { pdb_int(run_id), pdb_int(problem_id), pdb_text(network),
+                                     pdb_text(title), pdb_int(place),      pdb_int(times),
+                                     pdb_int(macs) };
     return call_end(db, execute(db, PDB_STMT_RUN_PROBLEM_ADD, row, PDB_COUNT(row), NULL));
 }
 
 static int variant_intern(struct pdb *db, const struct pdb_variant *v, int64_t *variant_id)
 {
-    const struct pdb_value row[] = {pdb_text(v->name), pdb_uint(v->source_hash),
-                                    pdb_text(v->kernel_name), pdb_text(v->isa), pdb_text(v->family)};
-    int result = intern(db, PDB_STMT_VARIANT_FIND, PDB_STMT_VARIANT_ADD, row, PDB_COUNT(row),
-                        variant_id);
+    const struct pdb_value row[] = { pdb_text(v->name), pdb_uint(v->source_hash),
+                                     pdb_text(v->kernel_name), pdb_text(v->isa),
+                                     pdb_text(v->family) };
+    int result =
+        intern(db, PDB_STMT_VARIANT_FIND, PDB_STMT_VARIANT_ADD, row, PDB_COUNT(row), variant_id);
     size_t knobs = result == 1 ? v->knob_count : 0;
     for (size_t i = 0; i < knobs && result >= 0; i++) {
-        const struct pdb_value knob[] = {pdb_int(*variant_id), pdb_text(v->knob_names[i]),
-                                         pdb_int(v->knob_values[i])};
+        const struct pdb_value knob[] = { pdb_int(*variant_id), pdb_text(v->knob_names[i]),
+                                          pdb_int(v->knob_values[i]) };
         result = execute(db, PDB_STMT_KNOB_ADD, knob, PDB_COUNT(knob), NULL);
     }
     return result;
 }
 
-int pdb_measurement(struct pdb *db, int64_t run_id, const char *problem, const struct pdb_variant *variant,
-                    int64_t *measurement_id)
+int pdb_measurement(struct pdb *db, int64_t run_id, const char *problem,
+                    const struct pdb_variant *variant, int64_t *measurement_id)
 {
     int64_t problem_id, variant_id;
     *measurement_id = 0;
@@ -260,8 +261,8 @@ int pdb_measurement(struct pdb *db, int64_t run_id, const char *problem, const s
         result = variant_intern(db, variant, &variant_id);
     if (result < 0)
         return call_end(db, result);
-    const struct pdb_value row[] = {pdb_int(run_id), pdb_int(problem_id), pdb_int(variant_id),
-                                    pdb_text(variant->algorithm)};
+    const struct pdb_value row[] = { pdb_int(run_id), pdb_int(problem_id), pdb_int(variant_id),
+                                     pdb_text(variant->algorithm) };
     return call_end(db, intern(db, PDB_STMT_MEASUREMENT_FIND, PDB_STMT_MEASUREMENT_ADD, row,
                                PDB_COUNT(row), measurement_id));
 }
@@ -269,8 +270,13 @@ int pdb_measurement(struct pdb *db, int64_t run_id, const char *problem, const s
 int pdb_proof(struct pdb *db, int64_t measurement_id, const struct hrn_proof *p)
 {
     const struct pdb_value row[] = {
-        pdb_int(measurement_id), pdb_int(p->outcome), pdb_int(p->stage), pdb_int(p->signal),
-        pdb_uint(p->seed),       pdb_int(p->checks),  pdb_chars(p->detail, sizeof p->detail),
+        pdb_int(measurement_id),
+        pdb_int(p->outcome),
+        pdb_int(p->stage),
+        pdb_int(p->signal),
+        pdb_uint(p->seed),
+        pdb_int(p->checks),
+        pdb_chars(p->detail, sizeof p->detail),
     };
     int result = call_begin(db);
     if (result < 0)
@@ -282,13 +288,13 @@ static int counter_add(struct pdb *db, int64_t measurement_id, int64_t sequence,
                        const struct hrn_counter *c)
 {
     int64_t event_id;
-    const struct pdb_value event[] = {pdb_chars(c->event, sizeof c->event)};
+    const struct pdb_value event[] = { pdb_chars(c->event, sizeof c->event) };
     int result = intern(db, PDB_STMT_EVENT_FIND, PDB_STMT_EVENT_ADD, event, 1, &event_id);
     if (result < 0)
         return result;
-    const struct pdb_value row[] = {pdb_int(measurement_id), pdb_int(sequence),
-                                    pdb_int(event_id),       pdb_int(c->value),
-                                    pdb_int(c->enabled_ns),  pdb_int(c->running_ns)};
+    const struct pdb_value row[] = { pdb_int(measurement_id), pdb_int(sequence),
+                                     pdb_int(event_id),       pdb_int(c->value),
+                                     pdb_int(c->enabled_ns),  pdb_int(c->running_ns) };
     return execute(db, PDB_STMT_COUNTER_ADD, row, PDB_COUNT(row), NULL);
 }
 
@@ -330,10 +336,11 @@ int pdb_sample(struct pdb *db, int64_t measurement_id, const struct hrn_sample *
     return call_end(db, result);
 }
 
-int pdb_peak(struct pdb *db, int64_t run_id, const char *isa, const char *kernel_name, double macs_per_s)
+int pdb_peak(struct pdb *db, int64_t run_id, const char *isa, const char *kernel_name,
+             double macs_per_s)
 {
-    const struct pdb_value row[] = {pdb_int(run_id), pdb_text(kernel_name), pdb_text(isa),
-                                    pdb_real(macs_per_s)};
+    const struct pdb_value row[] = { pdb_int(run_id), pdb_text(kernel_name), pdb_text(isa),
+                                     pdb_real(macs_per_s) };
     int result = call_begin(db);
     if (result < 0)
         return result;

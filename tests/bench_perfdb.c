@@ -35,13 +35,13 @@ static void problem_name(int problem, char out[32])
 
 static void add_measurements(struct pdb *db, int64_t run_id, int64_t ids[PROBLEMS][VARIANTS])
 {
-    const struct hrn_proof proof = {.outcome = HRN_OK, .stage = HRN_STAGE_PROVE};
+    const struct hrn_proof proof = { .outcome = HRN_OK, .stage = HRN_STAGE_PROVE };
     for (int p = 0; p < PROBLEMS; p++)
         for (int v = 0; v < VARIANTS; v++) {
             char problem[32], name[32];
             problem_name(p, problem);
             snprintf(name, sizeof name, "variant_%d", v);
-            const struct pdb_variant variant = {.name = name, .isa = "dotprod"};
+            const struct pdb_variant variant = { .name = name, .isa = "dotprod" };
             require(db, pdb_run_problem(db, run_id, problem, problem, "net", p, 1, 1));
             require(db, pdb_measurement(db, run_id, problem, &variant, &ids[p][v]));
             require(db, pdb_proof(db, ids[p][v], &proof));
@@ -50,15 +50,17 @@ static void add_measurements(struct pdb *db, int64_t run_id, int64_t ids[PROBLEM
 }
 
 /* Returns samples per second, commits included. */
-static double add_samples(struct pdb *db, int64_t ids[PROBLEMS][VARIANTS], long samples, size_t counters)
+static double add_samples(struct pdb *db, int64_t ids[PROBLEMS][VARIANTS], long samples,
+                          size_t counters)
 {
     static const struct hrn_counter events[COUNTERS] = {
-        {"CPU_CYCLES", 1000000, 9, 9},      {"INST_RETIRED", 3000000, 9, 9},
-        {"L1D_CACHE_REFILL", 1000, 9, 9},   {"L2D_CACHE_REFILL", 100, 9, 9},
-        {"STALL_BACKEND", 100000, 9, 9},    {"BR_MIS_PRED", 10, 9, 9},
+        { "CPU_CYCLES", 1000000, 9, 9 },    { "INST_RETIRED", 3000000, 9, 9 },
+        { "L1D_CACHE_REFILL", 1000, 9, 9 }, { "L2D_CACHE_REFILL", 100, 9, 9 },
+        { "STALL_BACKEND", 100000, 9, 9 },  { "BR_MIS_PRED", 10, 9, 9 },
     };
-    struct hrn_sample sample = {.calls = 10, .time_ns = 1234567, .overhead_ns = 30, .freq_khz = 2400000,
-                                .temp_mc = 41500};
+    struct hrn_sample sample = {
+        .calls = 10, .time_ns = 1234567, .overhead_ns = 30, .freq_khz = 2400000, .temp_mc = 41500
+    };
     double begin_s = now_s();
     const long rounds = samples / (PROBLEMS * VARIANTS);
     long done = 0;
@@ -114,13 +116,13 @@ static void time_queries(struct pdb *db, int64_t run_id)
 int main(int argc, char **argv)
 {
     static int64_t ids[2][PROBLEMS][VARIANTS];
-    const struct pdb_run run = {.device_key = "bench", .cpu = "none"};
+    const struct pdb_run run = { .device_key = "bench", .cpu = "none" };
     const long samples = argc > 1 ? strtol(argv[1], NULL, 10) : 300000;
     const char *base = getenv("TMPDIR");
     char folder[256], path[300];
     struct pdb *db = NULL;
     int64_t run_ids[2];
-    struct stat st = {0};
+    struct stat st = { 0 };
 
     snprintf(folder, sizeof folder, "%s/bench_perfdb.XXXXXX", base ? base : "/tmp");
     if (!mkdtemp(folder))

@@ -1,131 +1,12 @@
-/* perfdb on real files: what goes in comes out, what cannot be done is refused with its reason, and
- * nothing that was committed is lost. */
-#include "perfdb/perfdb.h"
+/* perfdb on real files: what goes in comes out, versions go forward, and what is none of ours is
+ * left alone. */
+#include "perfdb/migrate.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
-#include <sqlite3.h>
-#include <sys/mount.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "perfdb/migrate.h"
-#include "tests/t.h"
-
-static char folder[256];
-
-static const char *in_folder(const char *name)
-{
-    static char path[4][512];
-    static unsigned turn;
-    char *out = path[turn++ % 4];
-    snprintf(out, sizeof path[0], "%s/%s", folder, name);
-    return out;
-}
-
-static void make_folder(void)
-{
-    const char *base = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/test_perfdb.XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(folder) || chmod(folder, 0755) != 0) {
-        printf("cannot make %s\n", folder);
-        exit(1);
-    }
-}
-
-static void remove_file(const char *name)
-{
-    char path[600];
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
-    for (size_t i = 0; i < 4; i++) {
-        snprintf(path, sizeof path, "%s%s", in_folder(name), suffixes[i]);
-        unlink(path);
-    }
-}
-
-/* Runs SQL behind perfdb's back. The first column of the first row, -1 if none or on failure. */
-static int64_t raw_sql(const char *path, const char *sql)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *stmt = NULL;
-    int64_t value = -1;
-    if (sqlite3_open(path, &db) == SQLITE_OK &&
-        sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
-        value = sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
-    sqlite3_close(db);
-    return value;
-}
-
-static void raw_exec(const char *path, const char *sql)
-{
-    sqlite3 *db = NULL;
-    T_CHECK(sqlite3_open(path, &db) == SQLITE_OK);
-    T_CHECK(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
-    sqlite3_close(db);
-}
-
-/* pdb_open() must fail with `error` and a sentence that has `words` in it. */
-static void check_refused(const char *path, enum pdb_mode mode, int error, const char *words)
-{
-    struct pdb *db = NULL;
-    int result = pdb_open(path, mode, &db);
-    if (!T_CHECK(result == error) || !T_CHECK(strstr(pdb_errmsg(db), words) != NULL))
-        printf("  got %d: %s\n", result, pdb_errmsg(db));
-    pdb_close(db);
-}
-
-static struct pdb *open_ok(const char *path, enum pdb_mode mode)
-{
-    struct pdb *db = NULL;
-    if (!T_CHECK(pdb_open(path, mode, &db) == 0)) {
-        printf("  %s\n", pdb_errmsg(db));
-        exit(1);
-    }
-    return db;
-}
-
-static const struct pdb_run a_run = {
-    .device_key = "adb:R58M", .arch = "aarch64", .cpu = "Cortex-A76", .midr = "0x414fd0b1",
-    .kernel = "5.4.210", .os = "Android 13", .cpu_index = 6, .evidence = HRN_MEASURED,
-    .compiler = "gcc 12.2.0", .compiler_flags = "-O2", .tool_version = "0.1.0",
-    .command = "quern sweep 'x'", .seed = 0xfedcba9876543210u, .min_sample_ns = 2000000, .rounds = 9,
-};
-
-static const char *const knob_names[] = {"mr", "nr"};
-static const int knob_values[] = {4, -16};
-
-static struct pdb_variant a_variant(const char *name)
-{
-    return (struct pdb_variant){
-        .name = name, .kernel_name = "dotprod_gemm_m4n16", .isa = "dotprod", .family = "gemm",
-        .algorithm = "pointwise", .source_hash = 0xffffffffffffff01u, .knob_names = knob_names,
-        .knob_values = knob_values, .knob_count = 2,
-    };
-}
-
-static const struct hrn_sample plain_sample = {
-    .round = 0, .calls = 4, .time_ns = 5000, .temp_mc = INT32_MIN, .migrations = -1,
-    .context_switches = -1, .outcome = HRN_OK,
-};
-
-/* One run with one problem and one proved measurement. */
-static int64_t begin_all(struct pdb *db, int64_t *run_id)
-{
-    const struct hrn_proof proof = {.outcome = HRN_OK, .stage = HRN_STAGE_PROVE, .seed = 7, .checks = 99};
-    struct pdb_variant variant = a_variant("v1");
-    int64_t measurement_id = 0;
-    T_CHECK(pdb_run_begin(db, &a_run, run_id) == 0);
-    T_CHECK(pdb_run_problem(db, *run_id, "ic8ih8oc8kh1", "conv1", "net", 0, 3, 4096) == 0);
-    T_CHECK(pdb_measurement(db, *run_id, "ic8ih8oc8kh1", &variant, &measurement_id) == 0);
-    T_CHECK(pdb_proof(db, measurement_id, &proof) == 0);
-    return measurement_id;
-}
+#include "tests/perfdb_fixture.h"
 
 /* ---- round trip */
 
@@ -170,17 +51,17 @@ static const struct {
     const char *detail;
     size_t samples, voids;
 } expected[] = {
-    {"v1", HRN_OK, HRN_STAGE_PROVE, 0, 99, "", 3, 1},
-    {"v2", HRN_WRONG, HRN_STAGE_PROVE, 0, 12, "at 3,4", 0, 0},
-    {"v3", HRN_CRASHED, HRN_STAGE_TIME, SIGSEGV, 0, "", 0, 0},
-    {"v4", HRN_VOID, HRN_STAGE_TIME, 0, 5, "migrated", 0, 1},
-    {"v5", HRN_VOID, HRN_STAGE_PROVE, 0, 0, "not proved", 0, 0},
+    { "v1", HRN_OK, HRN_STAGE_PROVE, 0, 99, "", 3, 1 },
+    { "v2", HRN_WRONG, HRN_STAGE_PROVE, 0, 12, "at 3,4", 0, 0 },
+    { "v3", HRN_CRASHED, HRN_STAGE_TIME, SIGSEGV, 0, "", 0, 0 },
+    { "v4", HRN_VOID, HRN_STAGE_TIME, 0, 5, "migrated", 0, 1 },
+    { "v5", HRN_VOID, HRN_STAGE_PROVE, 0, 0, "not proved", 0, 0 },
 };
 
 static int check_measurement(const struct pdb_measurement_row *m, void *user)
 {
-    static const int32_t rounds[] = {0, 1, 2};
-    static const double times_ns[] = {1250, 1500.25, 1000};
+    static const int32_t rounds[] = { 0, 1, 2 };
+    static const double times_ns[] = { 1250, 1500.25, 1000 };
     int at = (*(int *)user)++;
     T_CHECK_STR(m->variant, expected[at].name);
     T_CHECK_STR(m->kernel_name, "dotprod_gemm_m4n16");
@@ -220,14 +101,14 @@ static void write_samples(struct pdb *db, int64_t id)
 {
     static const struct hrn_sample samples[] = {
         /* out of order: a resumed sweep may do so */
-        {2, 5, 4, 4000, 20, 2400000, 41500, 0, 1, HRN_OK, ""},
-        {0, 3, 4, 5000, 20, 0, INT32_MIN, -1, -1, HRN_OK, ""},
-        {1, 1, 4, 6001, 21, 2400000, -500, 0, 0, HRN_OK, ""},
-        {1, 2, 4, 9999, 21, 2400000, 41500, 1, 0, HRN_VOID, "migrated"},
+        { 2, 5, 4, 4000, 20, 2400000, 41500, 0, 1, HRN_OK, "" },
+        { 0, 3, 4, 5000, 20, 0, INT32_MIN, -1, -1, HRN_OK, "" },
+        { 1, 1, 4, 6001, 21, 2400000, -500, 0, 0, HRN_OK, "" },
+        { 1, 2, 4, 9999, 21, 2400000, 41500, 1, 0, HRN_VOID, "migrated" },
     };
     static const struct hrn_counter counters[] = {
-        {"CPU_CYCLES", INT64_MAX, 100, 100},
-        {"INST_RETIRED", 77, 100, 99},
+        { "CPU_CYCLES", INT64_MAX, 100, 100 },
+        { "INST_RETIRED", 77, 100, 99 },
     };
     for (size_t i = 0; i < 4; i++)
         T_CHECK(pdb_sample(db, id, &samples[i], counters, i == 1 ? 2 : 0) == 0);
@@ -236,19 +117,20 @@ static void write_samples(struct pdb *db, int64_t id)
 static void write_everything(struct pdb *db)
 {
     static const struct hrn_proof proofs[] = {
-        {HRN_WRONG, HRN_STAGE_PROVE, 0, 1, 12, "at 3,4"},
-        {HRN_CRASHED, HRN_STAGE_TIME, SIGSEGV, 1, 0, ""},
-        {HRN_OK, HRN_STAGE_PROVE, 0, 1, 5, ""},
+        { HRN_WRONG, HRN_STAGE_PROVE, 0, 1, 12, "at 3,4" },
+        { HRN_CRASHED, HRN_STAGE_TIME, SIGSEGV, 1, 0, "" },
+        { HRN_OK, HRN_STAGE_PROVE, 0, 1, 5, "" },
     };
     struct hrn_sample void_sample = plain_sample;
-    int64_t run_id, again, v[6] = {0};
+    int64_t run_id, again, v[6] = { 0 };
     v[1] = begin_all(db, &run_id);
     T_CHECK(pdb_run_problem(db, run_id, "ic16ih8oc8kh1", NULL, "net", 1, 1, INT64_C(1) << 40) == 0);
     T_CHECK(pdb_run_problem(db, run_id, "ic16ih8oc8kh1", NULL, "net", 1, 1, INT64_C(1) << 40) == 0);
     for (int i = 2; i <= 5; i++) {
         struct pdb_variant variant = a_variant(expected[i - 1].name);
         T_CHECK(pdb_measurement(db, run_id, "ic8ih8oc8kh1", &variant, &v[i]) == 0);
-        T_CHECK(pdb_measurement(db, run_id, "ic8ih8oc8kh1", &variant, &again) == 0 && again == v[i]);
+        T_CHECK(pdb_measurement(db, run_id, "ic8ih8oc8kh1", &variant, &again) == 0 &&
+                again == v[i]);
     }
     T_CHECK(pdb_proof(db, v[2], &proofs[0]) == 0);
     T_CHECK(pdb_proof(db, v[2], &proofs[2]) == 0); /* once wrong stays wrong */
@@ -267,7 +149,7 @@ static void write_everything(struct pdb *db)
 
 static void check_everything(struct pdb *db)
 {
-    int64_t run_id = 0, variants[HRN_OUTCOME_COUNT] = {0};
+    int64_t run_id = 0, variants[HRN_OUTCOME_COUNT] = { 0 };
     int runs = 0, problems = 0, measurements = 0, peaks = 0, value = 0;
     T_CHECK(pdb_runs(db, check_run, &runs) == 0 && runs == 1);
     T_CHECK(pdb_latest_run(db, &run_id) == 0 && run_id > 0);
@@ -300,10 +182,11 @@ static void test_round_trip(void)
     T_CHECK(raw_sql(path, "SELECT max(value) FROM counter") == INT64_MAX);
     T_CHECK(raw_sql(path, "SELECT count(*) FROM sample WHERE freq_khz IS NULL AND temp_mc IS NULL"
                           " AND migrations IS NULL AND context_switches IS NULL") == 2);
-    T_CHECK(raw_sql(path, "SELECT count(*) FROM sample WHERE round = 2 AND position = 5 AND calls = 4"
-                          " AND time_ns = 4000 AND overhead_ns = 20 AND freq_khz = 2400000"
-                          " AND temp_mc = 41500 AND migrations = 0 AND context_switches = 1"
-                          " AND outcome = 0 AND detail = ''") == 1);
+    T_CHECK(raw_sql(path,
+                    "SELECT count(*) FROM sample WHERE round = 2 AND position = 5 AND calls = 4"
+                    " AND time_ns = 4000 AND overhead_ns = 20 AND freq_khz = 2400000"
+                    " AND temp_mc = 41500 AND migrations = 0 AND context_switches = 1"
+                    " AND outcome = 0 AND detail = ''") == 1);
     T_CHECK(raw_sql(path, "SELECT count(*) FROM pragma_foreign_key_check") == 0);
 }
 
@@ -317,9 +200,9 @@ static void test_names(void)
         const char *table;
         const char *const *names;
         int count;
-    } tables[] = {{"outcome", hrn_outcome_names, HRN_OUTCOME_COUNT},
-                  {"evidence", hrn_evidence_names, HRN_EVIDENCE_COUNT},
-                  {"stage", hrn_stage_names, HRN_STAGE_COUNT}};
+    } tables[] = { { "outcome", hrn_outcome_names, HRN_OUTCOME_COUNT },
+                   { "evidence", hrn_evidence_names, HRN_EVIDENCE_COUNT },
+                   { "stage", hrn_stage_names, HRN_STAGE_COUNT } };
     for (size_t t = 0; t < 3; t++) {
         snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", tables[t].table);
         T_CHECK(raw_sql(path, sql) == tables[t].count);
@@ -334,7 +217,8 @@ static void test_names(void)
 static int stop_at_first(const struct pdb_measurement_row *m, void *user)
 {
     int value = 0;
-    T_CHECK(pdb_variant_knob(user, m->variant, "mr", &value) == 0 && value == 4); /* a query in a query */
+    T_CHECK(pdb_variant_knob(user, m->variant, "mr", &value) == 0 &&
+            value == 4); /* a query in a query */
     return 42;
 }
 
@@ -345,7 +229,7 @@ static void test_rules(void)
     int64_t run_id, id;
     T_CHECK(pdb_latest_run(db, &run_id) == -ENOENT && strstr(pdb_errmsg(db), "no run") != NULL);
     id = begin_all(db, &run_id);
-    const struct hrn_counter twice[] = {{"CPU_CYCLES", 1, 1, 1}, {"CPU_CYCLES", 2, 1, 1}};
+    const struct hrn_counter twice[] = { { "CPU_CYCLES", 1, 1, 1 }, { "CPU_CYCLES", 2, 1, 1 } };
     struct hrn_sample bad = plain_sample;
     bad.outcome = (enum hrn_outcome)99;
     T_CHECK(pdb_sample(db, id, &bad, NULL, 0) == -EINVAL);
@@ -377,21 +261,33 @@ static void test_many_runs(void)
     T_CHECK(raw_sql(in_folder("runs.db"), "SELECT count(*) FROM core") == 1);
 }
 
+static void raw_exec(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    T_CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+    T_CHECK(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+    sqlite3_close(db);
+}
+
 /* ---- versions */
 
 static void test_versions(void)
 {
-    static const char *add_column = "ALTER TABLE tool ADD COLUMN commit_hash TEXT NOT NULL DEFAULT ''";
-    const struct pdb_migration next[] = {pdb_migrations[0], {2, add_column}};
-    const struct pdb_migration broken[] = {pdb_migrations[0], {2, "CREATE TABLE tool2 (x); nonsense"}};
-    const struct pdb_migration orphans[] = {pdb_migrations[0],
-                                            {2, "INSERT INTO peak VALUES (999, 'x', 0, 'y', 1.0)"}};
+    static const char *add_column =
+        "ALTER TABLE tool ADD COLUMN commit_hash TEXT NOT NULL DEFAULT ''";
+    const struct pdb_migration next[] = { pdb_migrations[0], { 2, add_column } };
+    const struct pdb_migration broken[] = { pdb_migrations[0],
+                                            { 2, "CREATE TABLE tool2 (x); nonsense" } };
+    const struct pdb_migration orphans[] = {
+        pdb_migrations[0], { 2, "INSERT INTO peak VALUES (999, 'x', 0, 'y', 1.0)" }
+    };
     const char *path = in_folder("versions.db");
     struct pdb *db = open_ok(path, PDB_WRITE);
     write_everything(db);
     pdb_close(db);
     T_CHECK(raw_sql(path, "PRAGMA application_id") == PDB_APPLICATION_ID);
-    T_CHECK(raw_sql(path, "PRAGMA user_version") == pdb_migrations[pdb_migration_count - 1].version);
+    T_CHECK(raw_sql(path, "PRAGMA user_version") ==
+            pdb_migrations[pdb_migration_count - 1].version);
 
     /* a newer program reads the file only after an upgrade; a failed upgrade leaves it as it was */
     T_CHECK(pdb_open_with(path, PDB_READ, next, 2, &db) == -EPROTO);
@@ -417,14 +313,6 @@ static void test_versions(void)
 }
 
 /* ---- files that are none of ours, or damaged */
-
-static void write_file(const char *path, const char *text, size_t bytes)
-{
-    FILE *f = fopen(path, "w");
-    T_CHECK(f && fwrite(text, 1, bytes, f) == bytes);
-    if (f)
-        fclose(f);
-}
 
 static void test_foreign(void)
 {
@@ -459,7 +347,7 @@ static void test_foreign(void)
 static void test_truncated(void)
 {
     const char *path = in_folder("cut.db");
-    struct stat st = {0};
+    struct stat st = { 0 };
     struct pdb *db = open_ok(path, PDB_WRITE);
     write_everything(db);
     pdb_close(db);
@@ -471,262 +359,10 @@ static void test_truncated(void)
     check_refused(path, PDB_READ, -EBADMSG, "cut off");
 }
 
-/* ---- places where nothing can be written */
-
-/* Runs `body` in a child, so that what it does to the process ends with it. Its failures count here. */
-static pid_t begin_child(void (*body)(void))
-{
-    fflush(stdout);
-    pid_t pid = fork();
-    if (pid == 0) {
-        t_failures = 0;
-        body();
-        fflush(stdout);
-        _exit(t_failures != 0);
-    }
-    return pid;
-}
-
-static void end_child(pid_t pid)
-{
-    int status = 0;
-    T_CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
-static void in_child(void (*body)(void))
-{
-    end_child(begin_child(body));
-}
-
-static void without_rights(void)
-{
-    if (geteuid() == 0) /* for root everything is writable */
-        T_CHECK(setgid(65534) == 0 && setuid(65534) == 0);
-    check_refused(in_folder("locked/a.db"), PDB_WRITE, -EROFS, "read-only");
-    check_refused(in_folder("locked/new.db"), PDB_WRITE, -EROFS, "read-only");
-    struct pdb *db = open_ok(in_folder("locked/a.db"), PDB_READ);
-    check_everything(db);
-    pdb_close(db);
-}
-
-static void writable_file_in_locked_folder(void)
-{
-    if (geteuid() == 0)
-        T_CHECK(setgid(65534) == 0 && setuid(65534) == 0);
-    check_refused(in_folder("locked/a.db"), PDB_WRITE, -EROFS, "read-only");
-}
-
-static void test_read_only(void)
-{
-    T_CHECK(mkdir(in_folder("locked"), 0755) == 0);
-    const char *path = in_folder("locked/a.db");
-    struct pdb *db = open_ok(path, PDB_WRITE);
-    write_everything(db);
-    pdb_close(db);
-    T_CHECK(chmod(path, 0444) == 0 && chmod(in_folder("locked"), 0555) == 0);
-    in_child(without_rights);
-    T_CHECK(chmod(path, 0666) == 0);
-    in_child(writable_file_in_locked_folder);
-    T_CHECK(chmod(in_folder("locked"), 0755) == 0);
-    remove_file("locked/a.db");
-    rmdir(in_folder("locked"));
-}
-
-/* Writes until it fails, as a full disk makes it; everything committed before must still be there. */
-static void fill_up(const char *path, void (*make_room)(void))
-{
-    int64_t run_id, committed = 0;
-    struct pdb *db = open_ok(path, PDB_WRITE);
-    int64_t id = begin_all(db, &run_id);
-    int result = pdb_commit(db);
-    while (result == 0 && committed < 1000000) {
-        for (int i = 0; i < 100 && result == 0; i++)
-            result = pdb_sample(db, id, &plain_sample, NULL, 0);
-        if (result == 0)
-            result = pdb_commit(db);
-        committed += result == 0 ? 100 : 0;
-    }
-    if (!T_CHECK(result == -ENOSPC) || !T_CHECK(strstr(pdb_errmsg(db), "disk is full")))
-        printf("  %d after %lld: %s\n", result, (long long)committed, pdb_errmsg(db));
-    T_CHECK(committed > 0);
-    make_room();
-    T_CHECK(pdb_commit(db) == 0); /* the batch that failed goes in, or is known to be undone */
-    T_CHECK(pdb_sample(db, id, &plain_sample, NULL, 0) == 0 && pdb_commit(db) == 0);
-    pdb_close(db);
-    int64_t stored = raw_sql(path, "SELECT count(*) FROM sample");
-    printf("full disk: %lld committed before, %lld stored after\n", (long long)committed,
-           (long long)stored);
-    T_CHECK(stored > committed && stored <= committed + 101);
-    T_CHECK(raw_sql(path, "SELECT count(*) FROM pragma_integrity_check"
-                          " WHERE integrity_check <> 'ok'") == 0);
-}
-
-static struct rlimit old_limit;
-
-static void lift_limit(void)
-{
-    T_CHECK(setrlimit(RLIMIT_FSIZE, &old_limit) == 0);
-}
-
-static void limited_file_size(void)
-{
-    signal(SIGXFSZ, SIG_IGN);
-    T_CHECK(getrlimit(RLIMIT_FSIZE, &old_limit) == 0);
-    const struct rlimit limit = {600 * 1024, old_limit.rlim_max};
-    T_CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-    fill_up(in_folder("limited.db"), lift_limit);
-}
-
-static void remove_ballast(void)
-{
-    unlink(in_folder("small/ballast"));
-}
-
-/* A real full disk: a tmpfs of 1.5 MiB in a mount namespace of our own. */
-static void full_tmpfs(void)
-{
-    char ballast[256 * 1024] = {0};
-    if (unshare(CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER)) != 0 ||
-        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-        mount("tmpfs", in_folder("small"), "tmpfs", 0, "size=1536k") != 0) {
-        printf("full disk on a tmpfs: left out, this process may not mount (%s)\n", strerror(errno));
-        return;
-    }
-    write_file(in_folder("small/ballast"), ballast, sizeof ballast);
-    fill_up(in_folder("small/a.db"), remove_ballast);
-}
-
-static void test_full_disk(void)
-{
-    in_child(limited_file_size);
-    T_CHECK(mkdir(in_folder("small"), 0755) == 0);
-    in_child(full_tmpfs);
-    rmdir(in_folder("small"));
-}
-
-/* ---- several processes, and their sudden end */
-
-enum { WRITERS = 3, WRITER_SAMPLES = 2000 };
-
-/* Opens (perhaps creates) the file at the same moment as the others and writes into it. */
-static void write_beside_others(void)
-{
-    int64_t run_id;
-    struct pdb_run run = a_run;
-    run.cpu_index = (int32_t)getpid();
-    struct pdb_variant variant = a_variant("shared");
-    int64_t id = 0;
-    struct pdb *db = open_ok(in_folder("shared.db"), PDB_WRITE);
-    T_CHECK(pdb_run_begin(db, &run, &run_id) == 0);
-    T_CHECK(pdb_measurement(db, run_id, "ic8ih8oc8kh1", &variant, &id) == 0);
-    for (int i = 0; i < WRITER_SAMPLES; i++) {
-        struct hrn_sample sample = plain_sample;
-        sample.round = i;
-        if (!T_CHECK(pdb_sample(db, id, &sample, NULL, 0) == 0))
-            printf("  %s\n", pdb_errmsg(db));
-        if (i % 20 == 19)
-            T_CHECK(pdb_commit(db) == 0);
-    }
-    T_CHECK(pdb_run_end(db, run_id, "complete") == 0 && pdb_commit(db) == 0);
-    pdb_close(db);
-}
-
-static void test_many_writers(void)
-{
-    pid_t pids[WRITERS];
-    for (int i = 0; i < WRITERS; i++)
-        pids[i] = begin_child(write_beside_others);
-    for (int i = 0; i < WRITERS; i++)
-        end_child(pids[i]);
-    const char *path = in_folder("shared.db");
-    T_CHECK(raw_sql(path, "SELECT count(*) FROM sample") == WRITERS * WRITER_SAMPLES);
-    T_CHECK(raw_sql(path, "SELECT count(*) FROM measurement") == WRITERS);
-    T_CHECK(raw_sql(path, "SELECT count(*) FROM core") == WRITERS);
-    T_CHECK(raw_sql(path, "SELECT count(*) FROM variant") == 1);
-    T_CHECK(raw_sql(path, "SELECT count(*) FROM run WHERE outcome = 'complete'") == WRITERS);
-}
-
-/* A writer that does not commit makes others wait, then fail with the reason; readers are not affected. */
-static void test_locked(void)
-{
-    const char *path = in_folder("held.db");
-    int64_t run_id;
-    struct timespec begin, end;
-    struct pdb *holder = open_ok(path, PDB_WRITE), *other = open_ok(path, PDB_WRITE);
-    begin_all(holder, &run_id);
-    struct pdb *reader = open_ok(path, PDB_READ);
-    T_CHECK(pdb_latest_run(reader, &run_id) == -ENOENT);
-    clock_gettime(CLOCK_MONOTONIC, &begin);
-    T_CHECK(pdb_run_begin(other, &a_run, &run_id) == -EBUSY);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    T_CHECK(strstr(pdb_errmsg(other), "another process") != NULL);
-    T_CHECK(end.tv_sec - begin.tv_sec >= 8); /* it waited; no upper bound: the machine may be busy */
-    T_CHECK(pdb_commit(holder) == 0);
-    T_CHECK(pdb_run_begin(other, &a_run, &run_id) == 0);
-    T_CHECK(pdb_latest_run(reader, &run_id) == 0);
-    pdb_close(reader);
-    pdb_close(holder);
-    pdb_close(other);
-}
-
-/* Commits samples one by one for ever and says after each commit how many there are. */
-static void write_until_killed(int report_fd)
-{
-    int64_t run_id, committed = 0;
-    struct pdb *db = open_ok(in_folder("killed.db"), PDB_WRITE);
-    int64_t id = begin_all(db, &run_id);
-    for (;;) {
-        const struct hrn_counter counter = {"CPU_CYCLES", committed, 1, 1};
-        if (pdb_sample(db, id, &plain_sample, &counter, 1) != 0 || pdb_commit(db) != 0)
-            _exit(1);
-        committed++;
-        if (write(report_fd, &committed, sizeof committed) != (ssize_t)sizeof committed)
-            _exit(1);
-    }
-}
-
-/* Kills the writer at random instants; the file must be whole and hold all that it reported. */
-static void test_killed(void)
-{
-    uint64_t state = t_seed;
-    const char *path = in_folder("killed.db");
-    for (int i = 0; i < 25; i++) {
-        int fd[2], status = 0;
-        int64_t reported = 0, seen;
-        T_CHECK(pipe(fd) == 0);
-        fflush(stdout);
-        pid_t pid = fork();
-        if (pid == 0)
-            write_until_killed(fd[1]);
-        close(fd[1]);
-        T_CHECK(read(fd[0], &reported, sizeof reported) == (ssize_t)sizeof reported);
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        const struct timespec pause = {.tv_nsec = (long)(state >> 33) % 20000000};
-        nanosleep(&pause, NULL);
-        kill(pid, SIGKILL);
-        T_CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
-        while (read(fd[0], &seen, sizeof seen) == (ssize_t)sizeof seen)
-            reported = seen;
-        close(fd[0]);
-        int64_t stored = raw_sql(path, "SELECT count(*) FROM sample WHERE measurement_id ="
-                                       " (SELECT max(id) FROM measurement)");
-        T_CHECK(stored == reported || stored == reported + 1);
-        T_CHECK(raw_sql(path, "SELECT (SELECT count(*) FROM sample)"
-                              " - (SELECT count(*) FROM counter)") == 0);
-    }
-    T_CHECK(raw_sql(path, "SELECT count(*) FROM pragma_integrity_check"
-                          " WHERE integrity_check <> 'ok'") == 0);
-    T_CHECK(raw_sql(path, "SELECT count(*) FROM run WHERE outcome IS NULL") == 25);
-}
-
 int main(int argc, char **argv)
 {
-    static const char *const files[] = {"a?b %41#c.db", "names.db", "rules.db", "runs.db", "versions.db",
-                                        "notes.txt", "other.db", "empty.db", "cut.db", "limited.db",
-                                        "shared.db", "held.db", "killed.db"};
     t_begin(argc, argv);
     make_folder();
-    pid_t waiting = begin_child(test_locked); /* takes 10 s */
     test_round_trip();
     test_names();
     test_rules();
@@ -734,13 +370,6 @@ int main(int argc, char **argv)
     test_versions();
     test_foreign();
     test_truncated();
-    test_read_only();
-    test_full_disk();
-    test_many_writers();
-    test_killed();
-    end_child(waiting);
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        remove_file(files[i]);
-    T_CHECK(rmdir(folder) == 0);
+    remove_folder();
     return t_end();
 }

@@ -1,5 +1,5 @@
-/* hrn_summarise(), hrn_compare(), hrn_rank(): known answers, an independent computation, and properties
- * on synthetic samples whose truth is known. */
+/* hrn_summarise(), hrn_compare(), hrn_rank(): known answers, an independent computation, and
+ * properties on synthetic samples whose truth is known. */
 #include "harness/sweep/verdict.h"
 
 #include <math.h>
@@ -60,7 +60,7 @@ static void test_random(void)
 
 static void test_summary(void)
 {
-    const double odd[] = {5, 1, 4, 2, 100}, even[] = {4, 1, 3, 2}, same[] = {7, 7, 7, 8};
+    const double odd[] = { 5, 1, 4, 2, 100 }, even[] = { 4, 1, 3, 2 }, same[] = { 7, 7, 7, 8 };
     struct hrn_summary s;
     hrn_summarise(odd, 5, scratch, &s);
     T_CHECK(s.count == 5 && s.median == 4 && s.mad == 2 && s.min == 1 && s.max == 100);
@@ -70,7 +70,8 @@ static void test_summary(void)
     hrn_summarise(same, 4, scratch, &s);
     T_CHECK(s.median == 7 && s.mad == 0 && s.outliers == 1);
     hrn_summarise(odd, 1, scratch, &s);
-    T_CHECK(s.count == 1 && s.median == 5 && s.mad == 0 && s.min == 5 && s.max == 5 && s.outliers == 0);
+    T_CHECK(s.count == 1 && s.median == 5 && s.mad == 0 && s.min == 5 && s.max == 5 &&
+            s.outliers == 0);
     hrn_summarise(NULL, 0, scratch, &s);
     T_CHECK(s.count == 0 && s.median == 0 && s.mad == 0 && s.min == 0 && s.max == 0);
 }
@@ -98,9 +99,9 @@ static void test_summary_sorted(void)
         }
 }
 
-/* Computed by scripts/check_stats.py, which shares no code with stats.c and draws nothing: it has the
- * exact distribution of the median of a resample, of which 10,000 draws are a sample. Run it again to
- * print these rows. */
+/* Computed by scripts/check_stats.py, which shares no code with stats.c and draws nothing: it
+ * has the exact distribution of the median of a resample, of which 10,000 draws are a sample.
+ * Run it again to print these rows. */
 struct reference {
     size_t count;
     double a[12], b[12];
@@ -148,7 +149,7 @@ static void test_verdicts(void)
 
 static void test_few_samples(void)
 {
-    const double a[] = {1, 1, 1, 1}, b[] = {2, 2, 2, 2}, holes[] = {NAN, 0, -1, INFINITY};
+    const double a[] = { 1, 1, 1, 1 }, b[] = { 2, 2, 2, 2 }, holes[] = { NAN, 0, -1, INFINITY };
     struct hrn_comparison c;
     for (size_t n = 0; n <= 4; n++) {
         hrn_compare(a, b, n, BAND, t_seed, scratch, &c);
@@ -185,8 +186,8 @@ static void test_holes(void)
 
 static void test_symmetries(void)
 {
-    static const enum hrn_verdict opposite[HRN_VERDICT_COUNT] = {HRN_SLOWER, HRN_FASTER, HRN_TIE,
-                                                                 HRN_UNDECIDED};
+    static const enum hrn_verdict opposite[HRN_VERDICT_COUNT] = { HRN_SLOWER, HRN_FASTER, HRN_TIE,
+                                                                  HRN_UNDECIDED };
     uint64_t state = t_seed;
     double a[MAX_ROUNDS], b[MAX_ROUNDS];
     struct hrn_comparison ab, ba, again;
@@ -196,7 +197,8 @@ static void test_symmetries(void)
         hrn_compare(a, b, n, BAND, n, scratch, &ab);
         hrn_compare(b, a, n, BAND, n, scratch, &ba);
         T_CHECK(ba.verdict == opposite[ab.verdict]);
-        T_CHECK(near(ab.ratio * ba.ratio, 1) && near(ab.low * ba.high, 1) && near(ab.high * ba.low, 1));
+        T_CHECK(near(ab.ratio * ba.ratio, 1) && near(ab.low * ba.high, 1) &&
+                near(ab.high * ba.low, 1));
         T_CHECK(ab.low <= ab.ratio && ab.ratio <= ab.high);
         shuffle_pairs(a, b, n, &state);
         hrn_compare(a, b, n, BAND, n, scratch, &again);
@@ -227,7 +229,11 @@ static void test_truth(void)
     static const struct {
         size_t rounds;
         double mad, least_ties; /* 9 rounds at the worst noise leave more undecided */
-    } cases[] = {{9, 0.001, 0.9}, {9, 0.003, 0.6}, {12, 0.003, 0.9}, {20, 0.001, 0.9}, {20, 0.003, 0.9}};
+    } cases[] = { { 9, 0.001, 0.9 },
+                  { 9, 0.003, 0.6 },
+                  { 12, 0.003, 0.9 },
+                  { 20, 0.001, 0.9 },
+                  { 20, 0.003, 0.9 } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const size_t rounds = cases[i].rounds;
         const double mad = cases[i].mad;
@@ -236,7 +242,8 @@ static void test_truth(void)
         tally(1, BAND, rounds, mad, 300, same);
         tally(1, 0, rounds, mad, 600, bare); /* the interval alone, without the band's help */
         printf("rounds %2zu MAD %.1f %%: 3 %% found %.1f %%; A/A tie %.1f %%, 'faster' %.1f %% "
-               "(band 0: %.1f %%)\n", rounds, 100 * mad, 100 * fast[HRN_FASTER], 100 * same[HRN_TIE],
+               "(band 0: %.1f %%)\n",
+               rounds, 100 * mad, 100 * fast[HRN_FASTER], 100 * same[HRN_TIE],
                100 * same[HRN_FASTER], 100 * bare[HRN_FASTER]);
         T_CHECK(fast[HRN_FASTER] >= 0.90 && fast[HRN_SLOWER] == 0);
         T_CHECK(same[HRN_FASTER] <= 0.05 && bare[HRN_FASTER] <= 0.05);
@@ -246,13 +253,16 @@ static void test_truth(void)
 
 static void test_rank_known(void)
 {
-    static const double fast[] = {10, 10, 10, 10, 10}, near_fast[] = {10.02, 10.01, 10, 10.03, 10.02},
-                        slow[] = {12, 12, 12.1, 12, 12}, none[] = {NAN, NAN, NAN, NAN, NAN},
-                        lucky[] = {1, NAN, NAN, NAN, NAN};
+    static const double fast[] = { 10, 10, 10, 10, 10 },
+                        near_fast[] = { 10.02, 10.01, 10, 10.03, 10.02 },
+                        slow[] = { 12, 12, 12.1, 12, 12 }, none[] = { NAN, NAN, NAN, NAN, NAN },
+                        lucky[] = { 1, NAN, NAN, NAN, NAN };
     struct hrn_candidate c[] = {
-        {.name = "none", .time_ns = none, .rounds = 5},    {.name = "slow", .time_ns = slow, .rounds = 5},
-        {.name = "lucky", .time_ns = lucky, .rounds = 5},  {.name = "b_fast", .time_ns = fast, .rounds = 5},
-        {.name = "a_near", .time_ns = near_fast, .rounds = 5},
+        { .name = "none", .time_ns = none, .rounds = 5 },
+        { .name = "slow", .time_ns = slow, .rounds = 5 },
+        { .name = "lucky", .time_ns = lucky, .rounds = 5 },
+        { .name = "b_fast", .time_ns = fast, .rounds = 5 },
+        { .name = "a_near", .time_ns = near_fast, .rounds = 5 },
     };
     T_CHECK(hrn_rank(c, 5, BAND, t_seed) == 2);
     T_CHECK_STR(c[0].name, "a_near"); /* a tie: by name */
@@ -268,29 +278,32 @@ static void test_rank_known(void)
     T_CHECK(hrn_rank(c, 1, BAND, t_seed) == 1);
 }
 
-/* Two rounds decide nothing, but the name must not carry one that looks slower past one that does not. */
+/* Two rounds decide nothing, but the name must not carry one that looks slower past one that
+ * does not. */
 static void test_rank_few_rounds(void)
 {
-    static const double fast[] = {10, 10}, slow[] = {15, 15};
-    struct hrn_candidate c[] = {{.name = "a", .time_ns = slow, .rounds = 2},
-                                {.name = "b", .time_ns = fast, .rounds = 2}};
+    static const double fast[] = { 10, 10 }, slow[] = { 15, 15 };
+    struct hrn_candidate c[] = { { .name = "a", .time_ns = slow, .rounds = 2 },
+                                 { .name = "b", .time_ns = fast, .rounds = 2 } };
     T_CHECK(hrn_rank(c, 2, BAND, t_seed) == 2);
     T_CHECK_STR(c[0].name, "b");
 }
 
-/* Drift: the lowest median of its own rounds is not always the fastest in the rounds that both had. */
+/* Drift: the lowest median of its own rounds is not always the fastest in the rounds that both
+ * had. */
 static void test_rank_paired(void)
 {
-    static const double a[] = {100, 110, 120, 130, 140, NAN, NAN, NAN, NAN},
-                        b[] = {95, 104, 114, 123, 133, 142, 152, 161, 171};
-    struct hrn_candidate c[] = {{.name = "a", .time_ns = a, .rounds = 9},
-                                {.name = "b", .time_ns = b, .rounds = 9}};
+    static const double a[] = { 100, 110, 120, 130, 140, NAN, NAN, NAN, NAN },
+                        b[] = { 95, 104, 114, 123, 133, 142, 152, 161, 171 };
+    struct hrn_candidate c[] = { { .name = "a", .time_ns = a, .rounds = 9 },
+                                 { .name = "b", .time_ns = b, .rounds = 9 } };
     T_CHECK(hrn_rank(c, 2, BAND, t_seed) == 1);
     T_CHECK_STR(c[0].name, "b");
     T_CHECK(c[1].against_best.verdict == HRN_SLOWER);
 }
 
-/* The order in which candidates come must not matter; nor may a crowd of equals grow the tie set. */
+/* The order in which candidates come must not matter; nor may a crowd of equals grow the tie
+ * set. */
 static void test_rank_many(void)
 {
     enum { COUNT = 40, ROUNDS = 9 };
@@ -301,7 +314,8 @@ static void test_rank_many(void)
     for (size_t i = 0; i < COUNT; i++) {
         snprintf(names[i], sizeof names[i], "v%02zu", i);
         make_times(times[i], ROUNDS, i < 20 ? 1000 : 1000 + 20 * (double)i, 0.001, 0.01, &state);
-        first[i] = (struct hrn_candidate){.name = names[i], .time_ns = times[i], .rounds = ROUNDS};
+        first[i] =
+            (struct hrn_candidate) { .name = names[i], .time_ns = times[i], .rounds = ROUNDS };
         second[COUNT - 1 - i] = first[i];
     }
     long ties = hrn_rank(first, COUNT, BAND, t_seed);

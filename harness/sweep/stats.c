@@ -27,8 +27,8 @@ static void swap(double *a, double *b)
     *b = t;
 }
 
-/* Partitions v so that v[rank] is what it would be if sorted, nothing before it greater, nothing after it
- * less (Hoare's find, pivot in the middle). */
+/* Partitions v so that v[rank] is what it would be if sorted, nothing before it greater, nothing
+ * after it less (Hoare's find, pivot in the middle). */
 static double select_rank(double *v, size_t count, size_t rank)
 {
     ptrdiff_t left = 0, right = (ptrdiff_t)count - 1, k = (ptrdiff_t)rank;
@@ -63,8 +63,8 @@ static double median(double *v, size_t count)
     return lower == upper ? upper : (lower + upper) / 2;
 }
 
-/* Modified z-score, Iglewicz and Hoaglin 1993: 0.6745 (x - median) / MAD. With a MAD of 0 every value
- * off the median is an outlier. */
+/* Modified z-score, Iglewicz and Hoaglin 1993: 0.6745 (x - median) / MAD. With a MAD of 0 every
+ * value off the median is an outlier. */
 static size_t count_outliers(const double *values, size_t count, double centre, double mad)
 {
     size_t outliers = 0;
@@ -114,8 +114,8 @@ static void sort(double *v, size_t count)
     }
 }
 
-/* Median of a resample of sorted[n], of which drawn[i] says how often value i is in it; with `mirror`
- * value n - 1 - i. */
+/* Median of a resample of sorted[n], of which drawn[i] says how often value i is in it; with
+ * `mirror` value n - 1 - i. */
 static double drawn_median(const double *sorted, const double *drawn, size_t n, int mirror)
 {
     const double low_rank = (double)((n - 1) / 2), high_rank = (double)(n / 2);
@@ -126,11 +126,13 @@ static double drawn_median(const double *sorted, const double *drawn, size_t n, 
     size_t high = low;
     while (seen <= high_rank)
         seen += drawn[++high];
-    return mirror ? (sorted[n - 1 - low] + sorted[n - 1 - high]) / 2 : (sorted[low] + sorted[high]) / 2;
+    return mirror ? (sorted[n - 1 - low] + sorted[n - 1 - high]) / 2
+                  : (sorted[low] + sorted[high]) / 2;
 }
 
-/* Fills medians[HRN_RESAMPLES]. Resamples come in pairs, a draw and its mirror image, so that swapping A and
- * B mirrors the whole set and the interval of B against A is exactly that of A against B inverted. */
+/* Fills medians[HRN_RESAMPLES]. Resamples come in pairs, a draw and its mirror image, so that
+ * swapping A and B mirrors the whole set and the interval of B against A is exactly that of A
+ * against B inverted. */
 static void resample(const double *sorted, size_t n, uint64_t seed, double *drawn, double *medians)
 {
     uint64_t state = seed;
@@ -159,7 +161,8 @@ void hrn_compare(const double *a, const double *b, size_t count, double band, ui
     const size_t low_rank = HRN_RESAMPLES / 40 - 1, high_rank = HRN_RESAMPLES - HRN_RESAMPLES / 40;
     double *medians = scratch, *ratios = scratch + HRN_RESAMPLES, *drawn = ratios + count;
 
-    *out = (struct hrn_comparison){.verdict = HRN_UNDECIDED, .ratio = NAN, .low = NAN, .high = NAN};
+    *out =
+        (struct hrn_comparison) { .verdict = HRN_UNDECIDED, .ratio = NAN, .low = NAN, .high = NAN };
     out->pairs = log_ratios(a, b, count, ratios);
     if (out->pairs == 0)
         return;

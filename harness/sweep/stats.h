@@ -1,5 +1,5 @@
-/* Statistics of samples and verdicts on pairs of variants. Pure: no state, no I/O, no allocation beyond
- * the caller's buffers. */
+/* Statistics of samples and verdicts on pairs of variants. Pure: no state, no I/O, no allocation
+ * beyond the caller's buffers. */
 #ifndef QUERN_HARNESS_STATS_H
 #define QUERN_HARNESS_STATS_H
 
@@ -18,20 +18,20 @@ enum hrn_verdict { HRN_FASTER, HRN_SLOWER, HRN_TIE, HRN_UNDECIDED, HRN_VERDICT_C
 extern const char *const hrn_verdict_names[HRN_VERDICT_COUNT];
 
 struct hrn_comparison {
-    enum hrn_verdict verdict;  /* of A against B: faster = A takes less time */
-    double ratio;              /* time of A / time of B, the median of the rounds */
-    double low, high;          /* 95 % bootstrap interval of it */
+    enum hrn_verdict verdict; /* of A against B: faster = A takes less time */
+    double ratio;             /* time of A / time of B, the median of the rounds */
+    double low, high;         /* 95 % bootstrap interval of it */
     size_t pairs;
 };
 #define HRN_RESAMPLES 10000
 #define HRN_PAIRS_MIN 3
 
-/* Paired by round: a[i] and b[i] are times of one round, > 0; a round in which one of them is NAN (or not
- * a time) is left out. Seeded bootstrap of the median log ratio against the noise band `band` (0.01 =
- * 1 %): faster iff the interval is wholly below -band, slower iff wholly above, tie iff wholly inside,
- * else undecided. Fewer than HRN_PAIRS_MIN pairs: undecided, low and high NAN; no pair: ratio NAN too.
- * The order of the rounds does not matter, and B against A is exactly A against B inverted.
- * `scratch` holds HRN_RESAMPLES + 2 * count doubles. */
+/* Paired by round: a[i] and b[i] are times of one round, > 0; a round in which one of them is
+ * NAN (or not a time) is left out. Seeded bootstrap of the median log ratio against the noise
+ * band `band` (0.01 = 1 %): faster iff the interval is wholly below -band, slower iff wholly
+ * above, tie iff wholly inside, else undecided. Fewer than HRN_PAIRS_MIN pairs: undecided, low
+ * and high NAN; no pair: ratio NAN too. The order of the rounds does not matter, and B against A
+ * is exactly A against B inverted. `scratch` holds HRN_RESAMPLES + 2 * count doubles. */
 void hrn_compare(const double *a, const double *b, size_t count, double band, uint64_t seed,
                  double *scratch, struct hrn_comparison *out);
 

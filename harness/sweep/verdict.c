@@ -77,7 +77,7 @@ static double compare_finalists(struct hrn_candidate *candidates, size_t finalis
                                 uint64_t seed, double *scratch)
 {
     size_t best = 0, next = 0;
-    int was_best[HRN_FINALISTS] = {0};
+    int was_best[HRN_FINALISTS] = { 0 };
     do {
         best = next;
         was_best[best] = 1;
@@ -95,7 +95,7 @@ static double compare_finalists(struct hrn_candidate *candidates, size_t finalis
 static void compare_by_median(struct hrn_candidate *c, double best_median, double band)
 {
     double ratio = c->summary.count > 0 ? c->summary.median / best_median : NAN;
-    c->against_best = (struct hrn_comparison){
+    c->against_best = (struct hrn_comparison) {
         .verdict = ratio > 1 + band ? HRN_SLOWER : HRN_UNDECIDED,
         .ratio = ratio,
         .low = NAN,
@@ -103,9 +103,10 @@ static void compare_by_median(struct hrn_candidate *c, double best_median, doubl
     };
 }
 
-/* Moves those of candidates[begin..count) that are not slower than the best, and whose median ratio is at
- * most max_ratio (NAN: no limit), to its front, by name. Returns the end of them. */
-static size_t move_ties(struct hrn_candidate *candidates, size_t begin, size_t count, double max_ratio)
+/* Moves those of candidates[begin..count) that are not slower than the best, and whose median
+ * ratio is at most max_ratio (NAN: no limit), to its front, by name. Returns the end of them. */
+static size_t move_ties(struct hrn_candidate *candidates, size_t begin, size_t count,
+                        double max_ratio)
 {
     size_t end = begin;
     for (size_t i = begin; i < count; i++) {
