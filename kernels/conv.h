@@ -58,9 +58,9 @@ struct krn_conv {
 };
 
 /* Fills `conv` for this problem on this micro-kernel. The algorithm follows from the kernel's
- * family and the problem. 0; or -ENOTSUP where the kernel cannot compute the problem (a DW kernel on a
- * dense one, fewer channels than its block, ...), or -EINVAL where problem, quant or driver are out
- * of their ranges; reason in err. */
+ * family and the problem. 0; or -ENOTSUP where the kernel cannot compute the problem (a DW kernel
+ * on a dense one, fewer channels than its block, ...), or -EINVAL where problem, quant or driver
+ * are out of their ranges; reason in err. */
 int krn_conv_plan(struct krn_conv *conv, const struct krn_problem *problem,
                   const struct krn_quant *quant, const struct krn_kernel *kernel,
                   struct krn_driver driver, char *err, size_t err_bytes);

@@ -6,14 +6,12 @@
 void krn_pointwise_run(const struct krn_job *job)
 {
     const struct krn_conv *conv = job->conv;
-    int64_t ic = conv->problem.ic, rows_per_tile = conv->kernel->mr;
+    int64_t ic = conv->problem.ic, row_bytes = conv->kernel->mr * ic;
     struct krn_gemm_args args = { .a_stride = ic, .out = krn_out_of(&conv->quant) };
     struct krn_walk walk;
-    krn_walk_seek(conv, job->begin, &walk);
-    for (int64_t unit = job->begin; unit < job->end; unit++) {
-        args.a = job->in + walk.row * rows_per_tile * ic + walk.group * conv->depth;
-        krn_tile_call(job, &walk, &args);
-        krn_walk_next(conv, &walk);
+    for (krn_walk_begin(job, &walk); walk.left > 0; krn_walk_next(conv, &walk)) {
+        args.a = job->in + walk.row * row_bytes + walk.group * conv->depth;
+        krn_line_run(job, &walk, &args, row_bytes);
     }
 }
 
@@ -55,18 +53,31 @@ static void gather_pixel(const struct krn_conv *conv, const int8_t *in, int64_t 
     }
 }
 
-static void gather_tile(const struct krn_job *job, const struct krn_walk *walk, int8_t *to)
+/* Gathers row tiles [row, row + count) of a block, each into its slot. */
+static void gather_tiles(const struct krn_job *job, const struct krn_walk *walk, int64_t count,
+                         int8_t *slots)
 {
     const struct krn_conv *conv = job->conv;
-    int64_t first = walk->row * conv->kernel->mr, rows = krn_tile_rows(conv, walk->row);
-    for (int64_t i = 0; i < rows; i++)
-        gather_pixel(conv, job->in, walk->group, first + i, to + i * conv->depth);
+    int64_t mr = conv->kernel->mr;
+    for (int64_t tile = 0; tile < count; tile++) {
+        int64_t row = walk->row + tile, rows = krn_tile_rows(conv, row);
+        int8_t *slot = slots + (row - walk->block) * mr * conv->depth;
+        for (int64_t i = 0; i < rows; i++)
+            gather_pixel(conv, job->in, walk->group, row * mr + i, slot + i * conv->depth);
+    }
 }
 
-/* Each row tile of a block has a slot in scratch, filled when the block first comes to it. A walk
- * that begins in the middle of a block still visits its rows in a cycle, so with panels outside the
- * first block_rows units of a block are those that gather; with rows outside, those of the first
- * panel. */
+/* How many tiles at the beginning of the line are not in their slots yet. `seen` counts the units
+ * of the block that this job has done. With rows inside, its walk visits the rows of the block in a
+ * cycle, wherever it began: the first block_rows units are those that gather. */
+static int64_t fresh_tiles(const struct krn_conv *conv, const struct krn_walk *walk, int64_t seen)
+{
+    if (conv->driver.loop_order == 1)
+        return 1; /* a line is a row tile */
+    int64_t fresh = walk->block_rows - seen;
+    return fresh < 0 ? 0 : fresh < walk->count ? fresh : walk->count;
+}
+
 void krn_im2col_run(const struct krn_job *job)
 {
     const struct krn_conv *conv = job->conv;
@@ -74,18 +85,16 @@ void krn_im2col_run(const struct krn_job *job)
     int64_t slot_bytes = conv->kernel->mr * conv->depth;
     struct krn_gemm_args args = { .a_stride = conv->depth, .out = krn_out_of(&conv->quant) };
     struct krn_walk walk;
-    int64_t steps = 0; /* since this run came to the block */
-    krn_walk_seek(conv, job->begin, &walk);
-    for (int64_t unit = job->begin; unit < job->end; unit++) {
-        int8_t *slot = slots + (walk.row - walk.block) * slot_bytes;
-        int fresh =
-            conv->driver.loop_order == 0 ? steps < walk.block_rows : steps == 0 || walk.panel == 0;
-        if (fresh)
-            gather_tile(job, &walk, slot);
-        args.a = slot;
-        krn_tile_call(job, &walk, &args);
+    int64_t seen = 0;
+    krn_walk_begin(job, &walk);
+    while (walk.left > 0) {
+        gather_tiles(job, &walk, fresh_tiles(conv, &walk, seen), slots);
+        args.a = slots + (walk.row - walk.block) * slot_bytes;
+        krn_line_run(job, &walk, &args, slot_bytes);
         int64_t block = walk.block, group = walk.group;
+        seen += walk.count;
         krn_walk_next(conv, &walk);
-        steps = walk.block == block && walk.group == group ? steps + 1 : 0;
+        if (walk.block != block || walk.group != group)
+            seen = 0;
     }
 }

@@ -40,11 +40,9 @@ void krn_indirect_run(const struct krn_job *job)
     int64_t tile_pointers = conv->taps * conv->kernel->mr;
     struct krn_gemm_args args = { .out = krn_out_of(&conv->quant) };
     struct krn_walk walk;
-    krn_walk_seek(conv, job->begin, &walk);
-    for (int64_t unit = job->begin; unit < job->end; unit++) {
+    for (krn_walk_begin(job, &walk); walk.left > 0; krn_walk_next(conv, &walk)) {
         args.a = table + walk.row * tile_pointers;
         args.a_stride = walk.group * conv->depth;
-        krn_tile_call(job, &walk, &args);
-        krn_walk_next(conv, &walk);
+        krn_line_run(job, &walk, &args, tile_pointers * (int64_t)sizeof *table);
     }
 }

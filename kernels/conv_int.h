@@ -41,23 +41,29 @@ int64_t krn_padding_bytes(const struct krn_problem *p);
 void krn_padding_fill(const struct krn_conv *conv, void *workspace);
 
 /* ---- GEMM and IGEMM: a unit is one row tile times one panel of one group. Units are numbered in
- * the order of execution: group, block of row tiles, then as loop_order says. */
+ * the order of execution: group, block of row tiles, then as loop_order says. What the inner loop
+ * of that order passes over, within a block, is a line. */
 struct krn_walk {
     int64_t group, panel, row; /* the unit; row counts row tiles of the whole output */
     int64_t block, block_rows; /* first row tile of the block, and how many it has */
+    int64_t count;             /* units from here to the end of the line, or of the job */
+    int64_t left;              /* units from here to the end of the job */
 };
-void krn_walk_seek(const struct krn_conv *conv, int64_t unit, struct krn_walk *walk);
+
+/* The first line of the job, which may begin in its middle. */
+void krn_walk_begin(const struct krn_job *job, struct krn_walk *walk);
+/* The line after it; left == 0 behind the last one. */
 void krn_walk_next(const struct krn_conv *conv, struct krn_walk *walk);
 
 /* Rows of tile `row`: mr, or fewer in the last one. */
 int64_t krn_tile_rows(const struct krn_conv *conv, int64_t row);
 
-/* Bytes at the beginning of scratch that krn_tile_call() needs for the column tail. */
+/* Bytes at the beginning of scratch that krn_line_run() needs for the column tail. */
 int64_t krn_tile_scratch_bytes(const struct krn_conv *conv);
 
-/* Calls the micro-kernel for the unit at `walk`: a and a_stride are set by the driver, all else
- * here. */
-void krn_tile_call(const struct krn_job *job, const struct krn_walk *walk,
-                   struct krn_gemm_args *args);
+/* Calls the micro-kernel for the units of the line. args has a of the first unit, a_stride and out;
+ * the rest is set here. row_bytes: from a of one row tile to a of the next. */
+void krn_line_run(const struct krn_job *job, const struct krn_walk *walk,
+                  struct krn_gemm_args *args, int64_t row_bytes);
 
 #endif

@@ -1,5 +1,5 @@
-/* The walk over tiles that the GEMM drivers share. Steps, not divisions, lead from a unit to the
- * next: a tile of a 1x1 layer lasts a hundred cycles. */
+/* The walk over tiles that the GEMM drivers share. A tile of a 1x1 layer may last twenty cycles, so
+ * between two whole tiles of a line there are three additions and nothing else. */
 #include "kernels/conv_int.h"
 
 #include <string.h>
@@ -9,13 +9,21 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-void krn_walk_seek(const struct krn_conv *conv, int64_t unit, struct krn_walk *walk)
+static void set_count(const struct krn_conv *conv, struct krn_walk *walk)
 {
-    int64_t per_group = conv->row_tiles * conv->panels;
-    walk->group = unit / per_group;
-    unit %= per_group;
+    int64_t rest = conv->driver.loop_order == 0 ? walk->block + walk->block_rows - walk->row
+                                                : conv->panels - walk->panel;
+    walk->count = smaller(rest, walk->left);
+}
+
+void krn_walk_begin(const struct krn_job *job, struct krn_walk *walk)
+{
+    const struct krn_conv *conv = job->conv;
+    int64_t per_group = conv->row_tiles * conv->panels, unit = job->begin % per_group;
+    walk->group = job->begin / per_group;
     walk->block = unit / (conv->block_tiles * conv->panels) * conv->block_tiles;
     walk->block_rows = smaller(conv->block_tiles, conv->row_tiles - walk->block);
+    walk->left = job->end - job->begin;
     unit -= walk->block * conv->panels;
     if (conv->driver.loop_order == 0) {
         walk->panel = unit / walk->block_rows;
@@ -24,6 +32,7 @@ void krn_walk_seek(const struct krn_conv *conv, int64_t unit, struct krn_walk *w
         walk->row = walk->block + unit / conv->panels;
         walk->panel = unit % conv->panels;
     }
+    set_count(conv, walk);
 }
 
 static void next_block(const struct krn_conv *conv, struct krn_walk *walk)
@@ -40,21 +49,18 @@ static void next_block(const struct krn_conv *conv, struct krn_walk *walk)
 
 void krn_walk_next(const struct krn_conv *conv, struct krn_walk *walk)
 {
-    int64_t row_end = walk->block + walk->block_rows;
+    int block_done;
     if (conv->driver.loop_order == 0) {
-        if (++walk->row < row_end)
-            return;
         walk->row = walk->block;
-        if (++walk->panel < conv->panels)
-            return;
+        block_done = ++walk->panel == conv->panels;
     } else {
-        if (++walk->panel < conv->panels)
-            return;
         walk->panel = 0;
-        if (++walk->row < row_end)
-            return;
+        block_done = ++walk->row == walk->block + walk->block_rows;
     }
-    next_block(conv, walk);
+    walk->left -= walk->count;
+    if (block_done)
+        next_block(conv, walk);
+    set_count(conv, walk);
 }
 
 int64_t krn_tile_rows(const struct krn_conv *conv, int64_t row)
@@ -71,29 +77,94 @@ int64_t krn_tile_scratch_bytes(const struct krn_conv *conv)
     return columns % conv->kernel->nr == 0 ? 0 : krn_round_up(tile, KRN_ALIGN);
 }
 
-void krn_tile_call(const struct krn_job *job, const struct krn_walk *walk,
-                   struct krn_gemm_args *args)
+/* A tile of fewer columns than the kernel writes: by way of scratch. */
+static void run_narrow(const struct krn_job *job, struct krn_gemm_args *args, int8_t *c,
+                       int64_t columns)
 {
-    const struct krn_conv *conv = job->conv;
-    const struct krn_kernel *kernel = conv->kernel;
-    int64_t oc = conv->problem.oc, group_oc = oc / conv->problem.groups;
-    int64_t first = walk->panel * kernel->nr;
-    int8_t *c = job->out + walk->row * kernel->mr * oc + walk->group * group_oc + first;
-    int64_t columns = smaller(kernel->nr, group_oc - first);
+    int64_t nr = job->conv->kernel->nr, oc = job->conv->problem.oc;
+    args->c = (int8_t *)job->scratch;
+    args->c_stride = nr;
+    job->conv->kernel->fn(args);
+    args->c_stride = oc;
+    for (int64_t i = 0; i < args->m; i++)
+        memcpy(c + i * oc, job->scratch + i * nr, (size_t)columns);
+}
 
-    args->w = job->packed + (walk->group * conv->panels + walk->panel) * conv->panel_bytes;
-    args->m = krn_tile_rows(conv, walk->row);
-    args->k = conv->depth;
-    args->taps = conv->taps;
-    if (columns == kernel->nr) {
-        args->c = c;
-        args->c_stride = oc;
-        kernel->fn(args);
+/* Where a line goes: addresses of its first unit, and the way to the next. */
+struct course {
+    const char *a, *w;
+    int8_t *c;
+    int64_t a_step, w_step, c_step; /* bytes */
+};
+
+static void run_whole(krn_fn *fn, struct krn_gemm_args *args, struct course *at, int64_t count)
+{
+    for (; count > 0; count--) {
+        args->a = at->a;
+        args->w = at->w;
+        args->c = at->c;
+        fn(args);
+        at->a += at->a_step;
+        at->w += at->w_step;
+        at->c += at->c_step;
+    }
+}
+
+static void run_tail(const struct krn_job *job, struct krn_gemm_args *args, struct course *at,
+                     int64_t columns)
+{
+    if (columns == job->conv->kernel->nr) {
+        run_whole(job->conv->kernel->fn, args, at, 1);
         return;
     }
-    args->c = (int8_t *)job->scratch;
-    args->c_stride = kernel->nr;
-    kernel->fn(args);
-    for (int64_t i = 0; i < args->m; i++)
-        memcpy(c + i * oc, job->scratch + i * kernel->nr, (size_t)columns);
+    args->a = at->a;
+    args->w = at->w;
+    run_narrow(job, args, at->c, columns);
+    at->a += at->a_step;
+    at->c += at->c_step;
+}
+
+/* One panel, row tiles downwards. The last one may have fewer rows. */
+static void run_rows(const struct krn_job *job, const struct krn_walk *walk,
+                     struct krn_gemm_args *args, struct course *at, int64_t columns)
+{
+    int64_t mr = job->conv->kernel->mr, whole = columns == job->conv->kernel->nr ? walk->count : 0;
+    int64_t last = walk->row + walk->count - 1;
+    if (whole > 0 && krn_tile_rows(job->conv, last) < mr)
+        whole--;
+    args->m = mr;
+    run_whole(job->conv->kernel->fn, args, at, whole);
+    for (int64_t row = walk->row + whole; row <= last; row++) {
+        args->m = krn_tile_rows(job->conv, row);
+        run_tail(job, args, at, columns);
+    }
+}
+
+void krn_line_run(const struct krn_job *job, const struct krn_walk *walk,
+                  struct krn_gemm_args *args, int64_t row_bytes)
+{
+    const struct krn_conv *conv = job->conv;
+    int64_t nr = conv->kernel->nr, mr = conv->kernel->mr;
+    int64_t oc = conv->problem.oc, group_oc = oc / conv->problem.groups;
+    int64_t panel = walk->group * conv->panels + walk->panel;
+    struct course at = {
+        .a = args->a,
+        .w = job->packed + panel * conv->panel_bytes,
+        .c = job->out + walk->row * mr * oc + walk->group * group_oc + walk->panel * nr,
+    };
+    args->k = conv->depth;
+    args->taps = conv->taps;
+    args->c_stride = oc;
+    if (conv->driver.loop_order == 0) {
+        at.a_step = row_bytes;
+        at.c_step = mr * oc;
+        run_rows(job, walk, args, &at, smaller(nr, group_oc - walk->panel * nr));
+        return;
+    }
+    int64_t rest = group_oc - (walk->panel + walk->count - 1) * nr; /* columns of the last panel */
+    args->m = krn_tile_rows(conv, walk->row);
+    at.w_step = conv->panel_bytes;
+    at.c_step = nr;
+    run_whole(conv->kernel->fn, args, &at, walk->count - 1);
+    run_tail(job, args, &at, smaller(nr, rest));
 }

@@ -88,7 +88,7 @@ struct krn_kernel {
     krn_fn *fn;
     enum krn_isa isa;
     enum krn_family family;
-    uint16_t mr, nr, kr;    /* tile rows; columns (DW: channels of a block); depth (DW: tap) group */
+    uint16_t mr, nr, kr;    /* tile rows; columns (DW: channels per block); depth (DW: tap) group */
     uint8_t w_bytes;        /* bytes of a packed weight: 1, or 2 where packing widens it */
     uint8_t a_bias;         /* 128 if the kernel adds 128 to each a, to make it unsigned; or 0 */
     uint16_t taps;          /* DW: the only tap count it takes, 0 = any */
