@@ -67,7 +67,8 @@ void cli_catch_interrupt(void);
  * elsewhere. */
 struct cli_progress {
     const char *label;
-    double begin_s, last_s;
+    double begin_s, last_s, first_s; /* first_s: of the first step, with first_done */
+    size_t first_done;
 };
 void cli_progress_begin(struct cli_progress *p, const char *label);
 void cli_progress_step(struct cli_progress *p, size_t done, size_t total, const char *note);

@@ -34,23 +34,35 @@ void cli_progress_begin(struct cli_progress *p, const char *label)
     *p = (struct cli_progress) { .label = label, .begin_s = now_s() };
 }
 
+/* What is left at the pace since the first step: what went before that (a build) says nothing. */
+static void estimate(const struct cli_progress *p, double now, size_t done, size_t total, char *out)
+{
+    enum { SURE = 50 }; /* of the total, one part: before it the pace is not known */
+    size_t steps = done - p->first_done;
+    snprintf(out, 16, "?");
+    if (done <= total && steps > 0 && steps >= total / SURE)
+        clock_text((now - p->first_s) / (double)steps * (double)(total - done), out);
+}
+
 void cli_progress_step(struct cli_progress *p, size_t done, size_t total, const char *note)
 {
     int terminal = isatty(STDERR_FILENO);
     double now = now_s(), pause_s = terminal ? 0.1 : 10;
+    if (p->first_s == 0) {
+        p->first_s = now;
+        p->first_done = done;
+    }
     int due = p->last_s > 0 ? now - p->last_s >= pause_s : terminal || now - p->begin_s >= pause_s;
     if (!due && !(terminal && done == total))
         return;
-    char left[16] = "?";
-    if (done > 0 && total >= done)
-        clock_text((now - p->begin_s) / (double)done * (double)(total - done), left);
-    char line[256];
-    int length = snprintf(line, sizeof(line), "%s: %zu of %zu (%.0f %%), %s left%s%s", p->label,
-                          done, total, total ? 100.0 * (double)done / (double)total : 0.0, left,
-                          note && *note ? ", " : "", note ? note : "");
+    char left[16], line[256];
+    estimate(p, now, done, total, left);
+    snprintf(line, sizeof(line), "%s: %zu of %zu (%.0f %%), %s left%s%s", p->label, done, total,
+             total ? 100.0 * (double)done / (double)total : 0.0, left, note && *note ? ", " : "",
+             note ? note : "");
     if (terminal) /* one line, cut to the width, so that the next one covers it */
         fprintf(stderr, "\r%.*s\033[K", cli_width(stderr) - 1, line);
-    else if (length > 0)
+    else
         fprintf(stderr, "%s\n", line);
     fflush(stderr);
     p->last_s = now;
