@@ -293,6 +293,26 @@ static void test_ceil_mode(int max)
     }
 }
 
+/* Before operator set 10 exporters write a ceil_mode of 1 as a larger padding at the end; and a padding by nothing. */
+static void test_end_padding(void)
+{
+    static struct tensor in, want;
+    struct t_model m;
+    struct window w = { { 3, 3 }, { 2, 2 }, { 1, 1 }, { 1, 1, 3, 3 } };
+
+    random_tensor(&in, 2, 12, 12);
+    begin(&m, &in);
+    t_model_ints(&m, "none", (int64_t[]){ 0, 0, 0, 0, 0, 0, 0, 0 }, 8);
+    t_model_op(&m, "Pad", "x none", "p");
+    struct t_bytes node = t_node("MaxPool", "p", "y");
+    attr_window(&node, &w, 0);
+    t_model_node(&m, &node);
+    want.c = 2;
+    want.h = want.w = 7;
+    ref_pool(&in, &w, 1, &want);
+    check_model(&m, &in, &want);
+}
+
 /* ---- Linear layers and shapes */
 
 /* How a tensor becomes a vector, and which operator multiplies it. */
@@ -584,6 +604,7 @@ int main(int argc, char **argv)
         test_pool(i % 2);
     test_ceil_mode(0);
     test_ceil_mode(1);
+    test_end_padding();
     for (int i = 0; i < 2; i++) {
         test_linear(flattens[i], "Gemm", 0);
         test_linear(flattens[i], "Gemm", 1);

@@ -188,6 +188,20 @@ static void pads_beyond_filter(struct t_model *m)
     window_of(m, "MaxPool", "pads", 2, 4);
 }
 
+static void pads_of_end(struct t_model *m)
+{
+    struct t_bytes node = t_node("MaxPool", "x", "y");
+    t_attr_ints(&node, "kernel_shape", (int64_t[]){ 2, 2 }, 2);
+    t_attr_ints(&node, "pads", (int64_t[]){ 0, 0, 2, 2 }, 4);
+    t_model_node(m, &node);
+}
+
+static void pad_node(struct t_model *m)
+{
+    t_model_ints(m, "p", (int64_t[]){ 0, 0, 1, 1, 0, 0, 1, 1 }, 8);
+    t_model_op(m, "Pad", "x p", "y");
+}
+
 static void dilation_too_large(struct t_model *m)
 {
     window_of(m, "MaxPool", "dilations", 60000, 2);
@@ -358,6 +372,8 @@ static const struct wrong {
     { strides_three, "attribute 'strides' has 3 values" },
     { pads_negative, "attribute 'pads': -1 is not between 0" },
     { pads_beyond_filter, "does not fit h = 4" },
+    { pads_of_end, "does not fit h = 4" },
+    { pad_node, "node 'Pad_y' (Pad): only a padding of 0 is supported" },
     { dilation_too_large, "does not fit h = 4" },
     { kernel_shape_differs, "kernel_shape 3x3 differs from the weight's 1x1" },
     { pool_without_window, "attribute 'kernel_shape' is missing" },

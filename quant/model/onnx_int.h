@@ -62,6 +62,7 @@ int onnx_import_gemm(struct onnx *o);
 int onnx_import_global(struct onnx *o);
 int onnx_import_log_softmax(struct onnx *o);
 int onnx_import_matmul(struct onnx *o);
+int onnx_import_pad(struct onnx *o);
 int onnx_import_pool(struct onnx *o);
 int onnx_import_reduce_mean(struct onnx *o);
 int onnx_import_reshape(struct onnx *o);

@@ -51,11 +51,12 @@ static int place_axis(struct window *w, int axis, enum auto_pad mode)
         if (slack < 0)
             return -EINVAL;
         out = (w->ceil_mode ? slack + stride - 1 : slack) / stride + 1;
-        if ((out - 1) * stride >= in + w->pads[axis])
+        if (w->ceil_mode && (out - 1) * stride >= in + w->pads[axis])
             out--; /* the last window would begin behind the image */
     }
     w->out[axis] = (int32_t)out;
-    return w->pads[axis] >= extent || w->pads[2 + axis] >= extent ? -EINVAL : 0;
+    /* the first and the last window must each see the image */
+    return w->pads[axis] >= extent || (out - 1) * stride - w->pads[axis] >= in ? -EINVAL : 0;
 }
 
 /* Reads what convolution and pooling have in common; taps are set, or read here if 0. */

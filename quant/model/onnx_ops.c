@@ -90,6 +90,7 @@ static const struct onnx_op ops[] = {
     { "MatMul", onnx_import_matmul, 2, 2, QNT_OP_LINEAR, 0, 0, { NULL } },
     { "MaxPool", onnx_import_pool, 1, 1, QNT_OP_MAXPOOL, 0, 0,
       { "auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides" } },
+    { "Pad", onnx_import_pad, 1, 4, QNT_OP_COUNT, 0, 0, { "mode", "pads", "value" } },
     { "ReduceMean", onnx_import_reduce_mean, 1, 2, QNT_OP_GLOBAL_AVGPOOL, 0, 0,
       { "axes", "keepdims", "noop_with_empty_axes" } },
     { "Relu", onnx_import_clip, 1, 1, QNT_OP_CLIP, 0, INFINITY, { NULL } },

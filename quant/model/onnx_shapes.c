@@ -154,6 +154,25 @@ int onnx_import_reshape(struct onnx *o)
     return emit_flat(o, x);
 }
 
+/* Some exporters put a padding by nothing before every pool. */
+int onnx_import_pad(struct onnx *o)
+{
+    const Onnx__AttributeProto *a = onnx_attr(o, "pads");
+    const struct onnx_const *c = NULL;
+    const struct onnx_value *x;
+    int rc = onnx_input(o, 0, &x);
+
+    if (rc == 0 && onnx_has_input(o, 1))
+        rc = onnx_input_const(o, 1, INT64, &c);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < (c ? c->count : a ? a->n_ints : 0); i++)
+        if (c ? onnx_int_at(c, i) : a->ints[i])
+            return onnx_fail(o, -ENOTSUP, "only a padding of 0 is supported; convolutions and pools have"
+                             " their own");
+    return onnx_alias(o, x, x->rank);
+}
+
 int onnx_import_softmax(struct onnx *o)
 {
     const struct onnx_value *x;
