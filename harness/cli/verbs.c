@@ -11,6 +11,8 @@ const struct cli_verb cli_verbs[] = {
     { "devices", "what variants can run on", cmd_devices },
     { "list", "the variants that there are", cmd_list },
     { "show", "the generated code of one variant", cmd_show },
+    { "calibrate", "thresholds of a float model, from images", cmd_calibrate },
+    { "quantize", "a float model and its thresholds to an int8 network", cmd_quantize },
     { "help", "explain a verb", cmd_help },
 };
 const size_t cli_verb_count = sizeof(cli_verbs) / sizeof(cli_verbs[0]);

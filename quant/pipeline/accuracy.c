@@ -51,8 +51,13 @@ static int is_among(const float *scores, size_t classes, int label, size_t n)
     return before < n;
 }
 
-static void compare(const float *want, const float *got, size_t classes, int label,
-                    struct qnt_accuracy *out)
+static void count_hits(const float *scores, size_t classes, int label, size_t *top1, size_t *top5)
+{
+    *top1 += (size_t)is_among(scores, classes, label, 1);
+    *top5 += (size_t)is_among(scores, classes, label, 5);
+}
+
+static void compare(const float *want, const float *got, size_t classes, struct qnt_accuracy *out)
 {
     double signal = 0, noise = 0, dot = 0, power = 0;
 
@@ -66,30 +71,36 @@ static void compare(const float *want, const float *got, size_t classes, int lab
     double db = noise > 0 ? 10 * log10(signal / noise) : SQNR_MAX_DB;
     out->sqnr_db += fmin(SQNR_MAX_DB, fmax(-SQNR_MAX_DB, db));
     out->cosine += signal > 0 && power > 0 ? dot / sqrt(signal * power) : signal == power;
-    out->float_top1 += (size_t)is_among(want, classes, label, 1);
-    out->float_top5 += (size_t)is_among(want, classes, label, 5);
-    out->int8_top1 += (size_t)is_among(got, classes, label, 1);
-    out->int8_top5 += (size_t)is_among(got, classes, label, 5);
     out->agree += best(want, classes) == best(got, classes);
-    out->images++;
 }
 
 static int one_image(struct job *job, size_t index)
 {
+    const int label = qnt_dataset_label(job->set, index);
+    const float *want = NULL;
+    double float_ms = 0, begin;
     int result = qnt_dataset_image(job->set, index, job->image, job->error);
 
     if (result != 0)
         return result;
-    double begin = now_ms();
-    qnt_float_run(job->exec, job->image);
-    double float_ms = now_ms() - begin;
-    const float *want = qnt_float_tensor(job->exec, job->graph->output);
+    if (job->graph) {
+        begin = now_ms();
+        qnt_float_run(job->exec, job->image);
+        float_ms = now_ms() - begin;
+        want = qnt_float_tensor(job->exec, job->graph->output);
+    }
     for (size_t i = 0; i < job->exec_count; i++) {
+        struct qnt_accuracy *out = &job->out[i];
         begin = now_ms();
         qnt_exec_run(job->execs[i], job->image, job->scores);
-        job->out[i].int8_ms += now_ms() - begin;
-        job->out[i].float_ms += float_ms;
-        compare(want, job->scores, job->classes, qnt_dataset_label(job->set, index), &job->out[i]);
+        out->int8_ms += now_ms() - begin;
+        out->float_ms += float_ms;
+        out->images++;
+        count_hits(job->scores, job->classes, label, &out->int8_top1, &out->int8_top5);
+        if (!want)
+            continue;
+        count_hits(want, job->classes, label, &out->float_top1, &out->float_top5);
+        compare(want, job->scores, job->classes, out);
     }
     return 0;
 }
@@ -104,36 +115,60 @@ static void finish(struct qnt_accuracy *a)
     a->int8_ms /= images;
 }
 
-static size_t elements(const struct qnt_node *n)
+/* All that run take the same images and give the same classes. */
+static int check_models(struct job *job)
 {
-    return (size_t)n->h * (size_t)n->w * (size_t)n->c;
+    const struct qnt_network *first = qnt_exec_network(job->execs[0]);
+    size_t input = qnt_layer_elements(&first->layers[0]);
+    int differ = 0;
+
+    job->classes = qnt_network_classes(first);
+    for (size_t i = 1; i < job->exec_count; i++) {
+        const struct qnt_network *other = qnt_exec_network(job->execs[i]);
+        differ |= qnt_network_classes(other) != job->classes ||
+                  qnt_layer_elements(&other->layers[0]) != input;
+    }
+    if (job->graph) {
+        const struct qnt_node *in = &job->graph->nodes[0];
+        const struct qnt_node *out = &job->graph->nodes[job->graph->output];
+        differ |= (size_t)in->h * (size_t)in->w * (size_t)in->c != input ||
+                  (size_t)out->h * (size_t)out->w * (size_t)out->c != job->classes;
+    }
+    if (differ)
+        return qnt_error_set(job->error, -EINVAL,
+                             "the int8 network and the float graph are of different models");
+    return 0;
+}
+
+static int check_images(const struct job *job, size_t count)
+{
+    int32_t want[3], have[3];
+
+    qnt_network_input(qnt_exec_network(job->execs[0]), &want[0], &want[1], &want[2]);
+    qnt_dataset_shape(job->set, &have[0], &have[1], &have[2]);
+    if (have[0] != want[0] || have[1] != want[1] || have[2] != want[2])
+        return qnt_error_set(job->error, -EINVAL, "images of %dx%dx%d, the model takes %dx%dx%d",
+                             have[0], have[1], have[2], want[0], want[1], want[2]);
+    if (count == 0 || count > qnt_dataset_count(job->set))
+        return qnt_error_set(job->error, -EINVAL, "%zu images asked for, the set has %zu", count,
+                             qnt_dataset_count(job->set));
+    return 0;
 }
 
 static int prepare(struct job *job, size_t count)
 {
-    const struct qnt_node *in = &job->graph->nodes[0];
-    int32_t h, w, c;
+    int result = check_models(job);
 
-    qnt_dataset_shape(job->set, &h, &w, &c);
-    if (h != in->h || w != in->w || c != in->c)
-        return qnt_error_set(job->error, -EINVAL, "images of %dx%dx%d, the model takes %dx%dx%d", h,
-                             w, c, in->h, in->w, in->c);
-    if (count == 0 || count > qnt_dataset_count(job->set))
-        return qnt_error_set(job->error, -EINVAL, "%zu images asked for, the set has %zu", count,
-                             qnt_dataset_count(job->set));
-    job->classes = elements(&job->graph->nodes[job->graph->output]);
-    for (size_t i = 0; i < job->exec_count; i++) {
-        const struct qnt_network *network = qnt_exec_network(job->execs[i]);
-        if (qnt_network_classes(network) != job->classes ||
-            qnt_layer_elements(&network->layers[0]) != elements(in))
-            return qnt_error_set(job->error, -EINVAL,
-                                 "the int8 network and the float graph are of different models");
-    }
-    job->image = malloc(elements(in) * sizeof(float));
+    if (result == 0)
+        result = check_images(job, count);
+    if (result != 0)
+        return result;
+    job->image =
+        malloc(qnt_layer_elements(&qnt_exec_network(job->execs[0])->layers[0]) * sizeof(float));
     job->scores = malloc(job->classes * sizeof(float));
     if (!job->image || !job->scores)
         return qnt_error_set(job->error, -ENOMEM, "out of memory");
-    return qnt_float_open(job->graph, &job->exec, job->error);
+    return job->graph ? qnt_float_open(job->graph, &job->exec, job->error) : 0;
 }
 
 int qnt_accuracy(const struct qnt_graph *graph, struct qnt_exec *const *execs, size_t exec_count,

@@ -31,7 +31,7 @@ static int write_quern(const struct qnt_graph *graph, const struct qnt_calibrati
     fprintf(file,
             "quern calibration 1\n# of %s: threshold method absmax clipped divergence mse best-mse "
             "suspicious name\nimages %zu\n",
-            graph->name, c->images);
+            qnt_short_name(graph), c->images);
     for (int32_t i = 0; i < graph->count; i++) {
         const struct qnt_threshold *t = &c->tensors[i];
         if (strpbrk(graph->nodes[i].name, "\n\r"))
@@ -91,7 +91,7 @@ static int write_json(const struct qnt_graph *graph, const struct qnt_calibratio
     FILE *file = to;
 
     fprintf(file, "{\n  \"model\": ");
-    write_json_string(file, graph->name);
+    write_json_string(file, qnt_short_name(graph));
     fprintf(file, ",\n  \"images\": %zu,\n  \"tensors\": [", c->images);
     for (int32_t i = 0; i < graph->count; i++) {
         const struct qnt_threshold *t = &c->tensors[i];

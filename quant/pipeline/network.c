@@ -28,6 +28,12 @@ void qnt_network_free(struct qnt_network *network)
     free(network);
 }
 
+const char *qnt_short_name(const struct qnt_graph *graph)
+{
+    const char *slash = graph->name ? strrchr(graph->name, '/') : NULL;
+    return slash ? slash + 1 : graph->name ? graph->name : "";
+}
+
 const char *qnt_network_name(const struct qnt_network *network)
 {
     return network->text + network->header->name;

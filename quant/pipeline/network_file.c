@@ -120,6 +120,18 @@ fail:
     return NULL;
 }
 
+int qnt_network_probe(const char *path)
+{
+    char magic[sizeof(QNT_FILE_MAGIC) - 1];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fits = fd >= 0 && read_all(fd, (uint8_t *)magic, sizeof(magic)) == 0 &&
+               memcmp(magic, QNT_FILE_MAGIC, sizeof(magic)) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return fits;
+}
+
 static int section_fits(const struct qnt_file_header *h, enum qnt_section s)
 {
     uint64_t offset = h->section[s].offset;

@@ -47,6 +47,9 @@ int qnt_calibrate(const struct qnt_graph *graph, const struct qnt_dataset *set, 
 int qnt_calibration_with(const struct qnt_calibration *from, enum qnt_method method,
                          struct qnt_calibration *out, struct qnt_error *error);
 void qnt_calibration_clear(struct qnt_calibration *calibration);
+/* used[graph->count]: 1 for a node whose own threshold makes the scale of some tensor of the int8
+ * network, its own or one that follows it. 0 or -ENOMEM. */
+int qnt_thresholds_used(const struct qnt_graph *graph, uint8_t *used);
 
 /* Text files. Adding a format is adding a row. */
 struct qnt_calibration_format {
@@ -68,6 +71,7 @@ int qnt_quantise(const struct qnt_graph *graph, const struct qnt_calibration *ca
 /* Quern's own file: magic, version, checksum. A damaged or foreign file is an error. */
 int qnt_network_save(const struct qnt_network *network, const char *path, struct qnt_error *error);
 int qnt_network_load(const char *path, struct qnt_network **out, struct qnt_error *error);
+int qnt_network_probe(const char *path); /* 1 if the file begins as one of Quern's does */
 void qnt_network_free(struct qnt_network *network);
 const char *qnt_network_name(const struct qnt_network *network);
 /* What the images are, as struct qnt_graph says it. */
@@ -126,7 +130,7 @@ struct qnt_accuracy {
     double float_ms, int8_ms; /* per image, one thread, wall; of this machine */
 };
 /* Images [0, count) through the float graph once and through each of `execs`, whose figures come
- * out side by side in out[exec_count]. */
+ * out side by side in out[exec_count]. Without a graph (NULL) what compares with it is 0. */
 int qnt_accuracy(const struct qnt_graph *graph, struct qnt_exec *const *execs, size_t exec_count,
                  const struct qnt_dataset *set, size_t count, qnt_progress *progress, void *user,
                  struct qnt_accuracy *out, struct qnt_error *error);

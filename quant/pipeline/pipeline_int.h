@@ -93,6 +93,9 @@ uint64_t qnt_file_checksum(const void *block, size_t bytes);
  * -EINVAL with the layer. */
 int qnt_network_check(const struct qnt_network *network, struct qnt_error *error);
 
+/* The model's file without its folders: what a file of ours may remember of a machine. */
+const char *qnt_short_name(const struct qnt_graph *graph);
+
 /* ---- Scales (scales.c) */
 /* Whose threshold a node's bytes use: owner[node], for all nodes. `live` as of qnt_live_nodes(). */
 void qnt_scale_owners(const struct qnt_graph *graph, const uint8_t *live, int32_t *owner);

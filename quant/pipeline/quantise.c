@@ -88,7 +88,7 @@ static int check_graph(struct job *job)
 static int allocate(struct job *job)
 {
     const char *dataset = job->graph->dataset ? job->graph->dataset : "";
-    uint64_t layers = 0, text = strlen(job->graph->name) + strlen(dataset) + 2, data = 0, offset;
+    uint64_t layers = 0, text = strlen(qnt_short_name(job->graph)) + strlen(dataset) + 2, data = 0, offset;
 
     for (int32_t i = 0; i < job->graph->count; i++) {
         const struct qnt_node *n = &job->graph->nodes[i];
@@ -255,7 +255,7 @@ static int build(struct job *job)
             result = set_layer(job, i);
     if (result != 0)
         return result;
-    job->header->name = put_text(job, job->graph->name);
+    job->header->name = put_text(job, qnt_short_name(job->graph));
     job->header->dataset = put_text(job, job->graph->dataset ? job->graph->dataset : "");
     job->header->mean = job->graph->mean;
     job->header->norm = job->graph->norm;

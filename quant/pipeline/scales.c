@@ -1,7 +1,9 @@
 /* Which scale each tensor has, and how ratios of scales become integers. */
 #include "quant/pipeline/pipeline_int.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 int32_t qnt_live_nodes(const struct qnt_graph *graph, uint8_t *live)
@@ -60,6 +62,26 @@ void qnt_scale_owners(const struct qnt_graph *graph, const uint8_t *live, int32_
     for (int32_t i = 0; i < graph->count; i++)
         if (live[i] && keeps_scale(graph->nodes[i].op))
             owner[i] = owner[graph->nodes[i].inputs[0]];
+}
+
+int qnt_thresholds_used(const struct qnt_graph *graph, uint8_t *used)
+{
+    const size_t count = (size_t)graph->count;
+    uint8_t *live = calloc(count, 1);
+    int32_t *owner = calloc(count, sizeof(*owner));
+    int result = live && owner ? 0 : -ENOMEM;
+
+    memset(used, 0, count);
+    if (result == 0) {
+        int32_t output = qnt_live_nodes(graph, live);
+        qnt_scale_owners(graph, live, owner);
+        for (int32_t i = 0; i < graph->count; i++)
+            if (live[i] && i != output) /* the scores have no scale */
+                used[owner[i]] = 1;
+    }
+    free(live);
+    free(owner);
+    return result;
 }
 
 float qnt_absmax(const float *weights, size_t count)

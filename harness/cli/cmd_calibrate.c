@@ -1,0 +1,174 @@
+/* quern calibrate: thresholds of every tensor of a float model, from images. */
+#include "harness/cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/cli/model.h"
+
+struct calibrate_options {
+    const char *images, *method, *format, *output;
+    long long count;
+    int json;
+};
+
+static void print_row(struct cli_table *table, const struct qnt_node *node,
+                      const struct qnt_threshold *t, double absmax, int is_used)
+{
+    cli_table_cell(table, "%s", node->name);
+    cli_table_cell(table, "%s", qnt_op_names[node->op]);
+    cli_table_cell(table, "%.4g", absmax);
+    cli_table_cell(table, "%.4g", (double)t->threshold);
+    cli_table_cell(table, "%.3f", absmax > 0 ? (double)t->threshold / absmax : 1);
+    cli_table_cell(table, "%s", qnt_methods[t->used].name);
+    cli_table_cell(table, "%.4f", 100 * t->clipped);
+    cli_table_cell(table, "%.4f", t->divergence);
+    cli_table_cell(table, "%.2e", t->mse);
+    cli_table_cell(table, "%.2f", t->best_mse > 0 ? t->mse / t->best_mse : 1);
+    cli_table_cell(table, "%s",
+                   !is_used          ? "(not used)"
+                   : !t->suspicious  ? ""
+                   : qnt_is_sound(t) ? "overruled"
+                                     : "SUSPICIOUS");
+}
+
+static int print_table(const struct qnt_graph *graph, const struct qnt_calibration *c)
+{
+    static const char *const headings[] = { "tensor",    "operator", "absmax",    "threshold",
+                                            "of absmax", "method",   "clipped %", "KL",
+                                            "MSE",       "of least", "" };
+    uint8_t *used = calloc((size_t)graph->count, 1);
+    struct cli_table *table = cli_table_new(headings, sizeof(headings) / sizeof(headings[0]));
+
+    if (!used || qnt_thresholds_used(graph, used) != 0) {
+        free(used);
+        return cli_fail(CLI_FAILED, "out of memory");
+    }
+    for (int32_t i = 0; i < graph->count; i++)
+        print_row(table, &graph->nodes[i], &c->tensors[i], (double)c->histograms[i].absmax,
+                  used[i]);
+    cli_table_print(table, stdout);
+    printf("\nfrom %zu images; a tensor that is (not used) has the scale of the one that reads it, "
+           "or gives the scores\n",
+           c->images);
+    free(used);
+    return CLI_OK;
+}
+
+static int print_json(const struct qnt_graph *graph, const struct qnt_calibration *c)
+{
+    for (size_t i = 0; i < qnt_calibration_format_count; i++)
+        if (strcmp(qnt_calibration_formats[i].name, "json") == 0)
+            return qnt_calibration_formats[i].write(graph, c, stdout) == 0 ? CLI_OK : CLI_FAILED;
+    return cli_fail(CLI_FAILED, "no format is called json");
+}
+
+static int check_format(const char *format)
+{
+    for (size_t i = 0; i < qnt_calibration_format_count; i++)
+        if (strcmp(qnt_calibration_formats[i].name, format) == 0)
+            return CLI_OK;
+    return cli_fail(CLI_USAGE, "no format is called '%s'; 'quern calibrate --help' names them",
+                    format);
+}
+
+static int finish(const struct calibrate_options *o, const struct qnt_graph *graph,
+                  const struct qnt_calibration *c)
+{
+    struct qnt_error error = { "" };
+    int result = 0;
+
+    int code = o->json ? print_json(graph, c) : print_table(graph, c);
+    cli_warn_thresholds(graph, c, o->method);
+    if (code == CLI_OK && o->output)
+        result = qnt_calibration_save(graph, c, o->format, o->output, &error);
+    if (result != 0)
+        return cli_quant_fail(result, &error);
+    if (code == CLI_OK && o->output && !o->json)
+        printf("wrote %s (%s)\n", o->output, o->format);
+    return code;
+}
+
+static int run(const struct calibrate_options *o, const char *model)
+{
+    struct qnt_graph graph = { 0 };
+    struct qnt_calibration calibration = { 0 };
+    int method = cli_method(o->method);
+
+    if (method < 0)
+        return CLI_USAGE;
+    int code = check_format(o->format);
+    if (code == CLI_OK && o->count < 1)
+        code = cli_fail(CLI_USAGE, "--count=%lld: at least one image is needed, 200 are usual",
+                        o->count);
+    if (code == CLI_OK)
+        code = cli_model_open(model, &graph);
+    if (code == CLI_OK) {
+        cli_catch_interrupt();
+        code =
+            cli_model_calibrate(&graph, o->images, o->count, (enum qnt_method)method, &calibration);
+    }
+    if (code == CLI_OK)
+        code = finish(o, &graph, &calibration);
+    qnt_calibration_clear(&calibration);
+    qnt_graph_free(&graph);
+    return code;
+}
+
+static const char description[] =
+    "Runs images through the float model twice, collects a histogram of the magnitudes of every "
+    "tensor (zeros left out: they quantise without error), and chooses the magnitude that the "
+    "largest byte will stand for. Memory does not depend on the number of images.\n\n"
+    "Methods: auto, the default, takes whichever of the others has the least squared error; max "
+    "clips nothing; percentile and percentile-99.999 clip 0.01 and 0.001 % of the values; mse has "
+    "the least squared error over the histogram; kl is the method that NVIDIA describes; kl-ncnn "
+    "is that of ncnn2table, threshold for threshold.\n\n"
+    "KL looks at the shape of a distribution alone. On one with a spike, such as images with a "
+    "uniform background, it puts the threshold on the spike and clips everything brighter. So kl "
+    "only chooses among sound thresholds, which clip at most 1 % of the values and make at most "
+    "4 times the least squared error; where that overrules it, the table says so. kl-ncnn is kept "
+    "as it "
+    "is, and marked SUSPICIOUS where it is unsound.\n\n"
+    "Without MODEL, the model that comes with Quern.";
+
+int cmd_calibrate(int argc, char **argv)
+{
+    struct calibrate_options o = { .method = "auto", .format = "quern", .count = 200 };
+    const struct cli_option options[] = {
+        { 'i', "images", CLI_STRING, "SPEC",
+          "Images: fashion-mnist:train, fashion-mnist:test (with ':FOLDER' if they are not where "
+          "Debian's package puts them), or idx:IMAGES[:LABELS]. The default is the training part "
+          "of what the model says it is about.",
+          &o.images },
+        { 'n', "count", CLI_INT, "N",
+          "How many images, spread evenly over the set. The default is 200.", &o.count },
+        { 'm', "method", CLI_STRING, "METHOD", "See above; the default is auto.", &o.method },
+        { 'o', "output", CLI_STRING, "FILE", "Writes the thresholds to a file.", &o.output },
+        { 'f', "format", CLI_STRING, "FORMAT",
+          "Of that file: quern (the default), which 'quern quantize' reads; ncnn, a .table for "
+          "ncnn2int8; or json.",
+          &o.format },
+        { 0, "json", CLI_FLAG, NULL, "Prints JSON instead of a table.", &o.json },
+    };
+    const struct cli_command command = {
+        .name = "calibrate",
+        .synopsis = "quern calibrate [MODEL] [--images=SPEC] [--count=N] [--method=METHOD] "
+                    "[--output=FILE [--format=FORMAT]] [--json]",
+        .description = description,
+        .options = options,
+        .option_count = sizeof(options) / sizeof(options[0]),
+        .examples = "quern calibrate\n"
+                    "quern calibrate --method=kl-ncnn --format=ncnn -o fashion.table\n"
+                    "quern calibrate model.onnx --images=idx:images.gz --count=50 -o model.cal",
+    };
+    struct cli_list operands = { 0 };
+    int code = cli_parse(&command, argc, argv, &operands);
+    if (code)
+        return code - 1;
+    if (operands.count > 1)
+        code = cli_fail(CLI_USAGE, "one model at a time, not '%s' too", operands.items[1]);
+    else
+        code = run(&o, operands.count ? operands.items[0] : NULL);
+    cli_list_clear(&operands);
+    return code;
+}

@@ -1,0 +1,133 @@
+#include "harness/cli/model.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/cli/cli.h"
+#include "harness/cli/cli_int.h"
+
+int cli_quant_fail(int result, const struct qnt_error *error)
+{
+    return cli_fail(result == -EINTR ? CLI_INTERRUPTED : CLI_FAILED, "%s", error->text);
+}
+
+int cli_quant_progress(size_t done, size_t total, void *user)
+{
+    cli_progress_step(user, done, total, NULL);
+    return cli_stop;
+}
+
+int cli_model_open(const char *path, struct qnt_graph *graph)
+{
+    struct qnt_error error = { "" };
+    char own[4096];
+
+    if (!path) {
+        snprintf(own, sizeof(own), "%s/quant/model/fashion.onnx", cli_source_root());
+        path = own;
+    }
+    int result = qnt_model_load(path, graph, &error);
+    if (result == 0)
+        result = qnt_fold(graph, &error);
+    if (result == 0)
+        return CLI_OK;
+    qnt_graph_free(graph);
+    *graph = (struct qnt_graph) { 0 };
+    return cli_quant_fail(result, &error);
+}
+
+int cli_images_open(const char *spec, const char *dataset, const char *part, float mean, float norm,
+                    struct qnt_dataset **out)
+{
+    struct qnt_error error = { "" };
+    char own[256];
+
+    *out = NULL;
+    if (!spec) {
+        if (!dataset || !*dataset)
+            return cli_fail(CLI_USAGE,
+                            "the model does not say which images it is about: name them with an "
+                            "option such as --images=idx:IMAGES:LABELS");
+        snprintf(own, sizeof(own), "%s:%s", dataset, part);
+        spec = own;
+    }
+    int result = qnt_dataset_open(spec, mean, norm, out, &error);
+    return result == 0 ? CLI_OK : cli_quant_fail(result, &error);
+}
+
+int cli_model_calibrate(const struct qnt_graph *graph, const char *spec, long long count,
+                        enum qnt_method method, struct qnt_calibration *out)
+{
+    struct cli_progress progress;
+    struct qnt_error error = { "" };
+    struct qnt_dataset *set;
+
+    *out = (struct qnt_calibration) { 0 };
+    int code = cli_images_open(spec, graph->dataset, "train", graph->mean, graph->norm, &set);
+    if (code)
+        return code;
+    size_t images = qnt_dataset_count(set), wanted = count > 0 ? (size_t)count : 0;
+    size_t stride = wanted > 0 && images > wanted ? images / wanted : 1;
+    cli_progress_begin(&progress, "calibrate");
+    int result = qnt_calibrate(graph, set, wanted, stride, method, cli_quant_progress, &progress,
+                               out, &error);
+    cli_progress_end(&progress);
+    qnt_dataset_close(set);
+    if (result != 0)
+        return cli_quant_fail(result, &error);
+    if (wanted < 5)
+        fprintf(stderr,
+                "quern: warning: %zu calibration images are too few to see the range of a tensor; "
+                "20 to 200 are usual\n",
+                wanted);
+    return CLI_OK;
+}
+
+size_t cli_warn_thresholds(const struct qnt_graph *graph, const struct qnt_calibration *calibration,
+                           const char *method)
+{
+    uint8_t *used = calloc((size_t)graph->count, 1);
+    size_t count = 0;
+
+    if (!used || qnt_thresholds_used(graph, used) != 0) {
+        free(used);
+        return 0;
+    }
+    for (int32_t i = 0; i < graph->count; i++) {
+        const struct qnt_threshold *t = &calibration->tensors[i];
+        if (!used[i] || !t->suspicious)
+            continue;
+        count++;
+        if (qnt_is_sound(t))
+            fprintf(stderr,
+                    "quern: note: %s: %s: its own choice would have clipped too much; took the "
+                    "best sound threshold, %.4g\n",
+                    method, graph->nodes[i].name, (double)t->threshold);
+        else
+            fprintf(stderr,
+                    "quern: warning: %s: %s: the threshold %.4g clips %.3g %% of the values and "
+                    "makes %.3g times the least possible error; use --method=auto\n",
+                    method, graph->nodes[i].name, (double)t->threshold, 100 * t->clipped,
+                    t->best_mse > 0 ? t->mse / t->best_mse : 1);
+    }
+    free(used);
+    return count;
+}
+
+int cli_method(const char *name)
+{
+    const char *names[QNT_METHOD_COUNT];
+    char known[256] = "";
+
+    for (int m = 0; m < QNT_METHOD_COUNT; m++) {
+        if (strcmp(qnt_methods[m].name, name) == 0)
+            return m;
+        names[m] = qnt_methods[m].name;
+        snprintf(known + strlen(known), sizeof(known) - strlen(known), " %s", names[m]);
+    }
+    const char *near = cli_nearest(name, names, QNT_METHOD_COUNT);
+    cli_fail(CLI_USAGE, "no method is called '%s'%s%s%s; there are:%s", name,
+             near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "", known);
+    return -1;
+}
