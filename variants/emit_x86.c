@@ -272,6 +272,7 @@ static void peak_build(struct ir *ir, const struct var_variant *v)
     int chains = v->knob[VAR_KNOB_UNROLL], acc[32], a, b, loop = ir_label(ir, "loop");
     int args = gemm_argument(ir), left = ir_vreg(ir, IR_GPR, "iterations left");
     IR(ir, IR_LOAD64, left, args, 0);
+    IR(ir, IR_ADD_IMM, left, -1);
     a = ir_vreg(ir, IR_VEC, "operands");
     b = ir_vreg(ir, IR_VEC, "operands");
     IR(ir, X86_ZERO, a);

@@ -88,6 +88,8 @@ static int write_all(const char *dir, const char *array, const struct list *list
         if (rc)
             fprintf(stderr, "quern-gen: %s\n", err);
     }
+    /* of its own, in case there is no kernel that brings it along */
+    var_text_printf(&text[VAR_LANGUAGE_ASM], ".section .note.GNU-stack, \"\", %%progbits\n");
     if (rc == 0)
         rc = var_generate_registry(list->v, list->count, array, &registry);
     for (int i = 0; i < 2 && rc == 0; i++)
