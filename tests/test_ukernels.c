@@ -1,0 +1,310 @@
+/* Every micro-kernel against plain loops, on this machine and, through the cross compiler and
+ * qemu-user, on AArch64: see ukernels/check.h for what is checked. The check first proves itself on
+ * kernels broken on purpose. By default a seeded sample of the space and all plain choices; --all
+ * proves every variant, --isa NAME only one level. */
+#include "tests/t.h"
+#include "tests/t_run.h"
+#include "variants/variant_int.h"
+
+enum { SAMPLE = 40 }; /* of each family of a level */
+
+struct machine {
+    const char *arch;
+    enum krn_isa isa;
+    const char *cpu;     /* of the emulator */
+    const char *without; /* a CPU that has not the level, or NULL */
+};
+static const struct machine machines[] = {
+    { "any", KRN_ISA_C, "cortex-a53", NULL },
+    { "aarch64", KRN_ISA_NEON, "cortex-a53", NULL },
+    { "aarch64", KRN_ISA_DOTPROD, "cortex-a76", "cortex-a53" },
+    { "aarch64", KRN_ISA_I8MM, "max,sve=off", "cortex-a76" },
+    { "x86_64", KRN_ISA_AVX2, NULL, NULL },
+    { "x86_64", KRN_ISA_AVXVNNI, NULL, NULL },
+    { "x86_64", KRN_ISA_AVX512VNNI, NULL, NULL },
+};
+
+#if defined(__aarch64__)
+static const char host[] = "aarch64";
+#else
+static const char host[] = "x86_64";
+#endif
+
+static const char *root;
+static char folder[200], output[8192];
+static int all;
+static uint64_t random_state;
+
+static uint64_t random_next(void)
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return random_state >> 33;
+}
+
+/* ---- The kernels of one program */
+
+struct list {
+    struct var_variant *v;
+    size_t count, capacity;
+};
+
+static void list_add(struct list *list, const struct var_variant *v)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? 2 * list->capacity : 256;
+        list->v = realloc(list->v, list->capacity * sizeof(*v));
+        if (!list->v)
+            abort();
+    }
+    list->v[list->count++] = *v;
+}
+
+/* All kernels of a level, or a sample of each family; driver knobs make no other kernel. */
+static void list_space(struct list *list, enum krn_isa isa)
+{
+    for (int family = 0; family < KRN_FAMILY_PEAK; family++) {
+        struct var_space space;
+        struct var_variant v;
+        size_t begin = list->count;
+        var_space_init(&space, 1u << isa, NULL);
+        while (var_space_next(&space, &v))
+            if (v.family == (enum krn_family)family && v.knob[VAR_KNOB_ORDER] == 0)
+                list_add(list, &v);
+        size_t found = list->count - begin;
+        for (size_t i = 0; i < SAMPLE && i < found && !all; i++) {
+            size_t k = i + random_next() % (found - i);
+            struct var_variant swap = list->v[begin + i];
+            list->v[begin + i] = list->v[begin + k];
+            list->v[begin + k] = swap;
+        }
+        if (!all && found > SAMPLE)
+            list->count = begin + SAMPLE;
+    }
+}
+
+static int listed(const struct list *list, const struct var_variant *v)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (memcmp(&list->v[i], v, sizeof(*v)) == 0)
+            return 1;
+    return 0;
+}
+
+static void list_defaults(struct list *list, enum krn_isa isa)
+{
+    for (size_t i = 0; i < var_default_count; i++) {
+        struct var_variant v;
+        var_default_variant(&var_defaults[i], &v);
+        if (v.isa == isa && !listed(list, &v))
+            list_add(list, &v);
+    }
+}
+
+/* ---- Sources, compiler, run */
+
+static void write_source(const char *name, const struct var_text *text)
+{
+    char path[300];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *f = fopen(path, "w");
+    if (!f || text->failed || fwrite(text->data, 1, text->length, f) != text->length || fclose(f)) {
+        perror(path);
+        exit(1);
+    }
+}
+
+/* Writes kernels.S, kernels.c and registry.c; `text` gets the assembly on the way. */
+static void write_sources(const struct list *list, void (*edit)(struct var_text *text))
+{
+    struct var_text text[2] = { { 0 } }, registry = { 0 };
+    char err[300];
+    var_text_printf(&text[VAR_LANGUAGE_C], "#include \"kernels/kernel.h\"\n");
+    for (size_t i = 0; i < list->count; i++)
+        T_CHECK(var_generate(&list->v[i], &text[var_language(list->v[i].isa)], err, sizeof(err)) ==
+                0);
+    if (edit)
+        edit(&text[VAR_LANGUAGE_ASM]);
+    var_text_printf(&text[VAR_LANGUAGE_ASM], ".section .note.GNU-stack, \"\", %%progbits\n");
+    T_CHECK(var_generate_registry(list->v, list->count, "check_kernels", &registry) == 0);
+    write_source("kernels.S", &text[VAR_LANGUAGE_ASM]);
+    write_source("kernels.c", &text[VAR_LANGUAGE_C]);
+    write_source("registry.c", &registry);
+    for (int i = 0; i < 2; i++)
+        var_text_clear(&text[i]);
+    var_text_clear(&registry);
+}
+
+/* Compiles the sources and the check with `cc`; 1 if it worked. */
+static int compile(const char *cc)
+{
+    static const char *const of_root[] = { "tests/ukernels/check.c", "tests/ukernels/call.c",
+                                           "tests/ukernels/gemm.c", "tests/ukernels/dw.c",
+                                           "kernels/cpu.c" };
+    static const char *const of_folder[] = { "kernels.S", "kernels.c", "registry.c" };
+    char path[8][300], include[300], program[300];
+    const char *argv[20] = { cc, "-O1", "-static", "-w", "-D_GNU_SOURCE", include, "-o", program };
+    int count = 8;
+    snprintf(include, sizeof(include), "-I%s", root);
+    snprintf(program, sizeof(program), "%s/check", folder);
+    for (int i = 0; i < 5; i++, count++) {
+        snprintf(path[i], sizeof(path[i]), "%s/%s", root, of_root[i]);
+        argv[count] = path[i];
+    }
+    for (int i = 0; i < 3; i++, count++) {
+        snprintf(path[5 + i], sizeof(path[0]), "%s/%s", folder, of_folder[i]);
+        argv[count] = path[5 + i];
+    }
+    argv[count] = "-lm";
+    int status = t_run(NULL, output, sizeof(output), argv);
+    if (!T_CHECK(status == 0))
+        printf("%.2000s\n", output);
+    return status == 0;
+}
+
+/* Runs the program on the CPU model; returns its exit status, the words are in `output`. */
+static int run(int native, const char *cpu)
+{
+    char program[300], seed[32];
+    snprintf(program, sizeof(program), "%s/check", folder);
+    snprintf(seed, sizeof(seed), "%" PRIu64, t_seed);
+    if (native)
+        return T_RUN(NULL, output, program, seed);
+    return T_RUN(NULL, output, "qemu-aarch64", "-cpu", cpu, program, seed);
+}
+
+static const char *compiler(int native)
+{
+    return native ? "cc" : "aarch64-linux-gnu-gcc";
+}
+
+/* ---- Kernels broken on purpose: the check must notice each */
+
+static const struct {
+    const char *arch, *what, *find, *put; /* `put` stands before the first `find` */
+} breaks[] = {
+    { "x86_64", "a clobbered register", "    vzeroupper\n", "    mov r12, 7\n" },
+    { "x86_64", "a skipped tail", "    bt rcx, 1\n", "    and rcx, -2\n" },
+    { "x86_64", "a read beyond a row", "    vzeroupper\n",
+      "    mov rax, [rdi]\n    add rax, [rdi + 48]\n    mov al, [rax]\n" },
+    { "x86_64", "a write before C", "    vzeroupper\n",
+      "    mov rax, [rdi + 24]\n    mov byte ptr [rax - 1], 0\n" },
+    { "x86_64", "an illegal instruction", "    vzeroupper\n", "    ud2\n" },
+    { "aarch64", "a clobbered register", "    ret\n", "    mov x21, #7\n" },
+    { "aarch64", "a clobbered vector", "    ret\n", "    movi v9.16b, #7\n" },
+    { "aarch64", "a read beyond a row", "    ret\n",
+      "    ldr x9, [x0]\n    ldr x10, [x0, #48]\n    ldrb w9, [x9, x10]\n" },
+    { "aarch64", "a write behind C", "    ret\n",
+      "    ldr x9, [x0, #24]\n    strb wzr, [x9, #16]\n" },
+};
+static size_t break_index;
+
+static void break_text(struct var_text *text)
+{
+    struct var_text broken = { 0 };
+    char *at = text->data ? strstr(text->data, breaks[break_index].find) : NULL;
+    if (!T_CHECK(at != NULL))
+        return;
+    var_text_printf(&broken, "%.*s%s%s", (int)(at - text->data), text->data,
+                    breaks[break_index].put, at);
+    var_text_clear(text);
+    *text = broken;
+}
+
+static void check_breaks(const char *arch, int native)
+{
+    const char *name = strcmp(arch, "x86_64") == 0 ? "avx2_gemm_m4n16k2u1a0b0l128s0"
+                                                   : "dotprod_gemm_m4n16k4u1a0b0l128s0";
+    struct list list = { 0 };
+    struct var_variant v;
+    char err[300];
+    if (!T_CHECK(var_name_parse(name, &v, err, sizeof(err)) == 0))
+        return;
+    if (native && !(krn_cpu_isas() & 1u << v.isa))
+        return;
+    list_add(&list, &v);
+    for (break_index = 0; break_index < sizeof(breaks) / sizeof(breaks[0]); break_index++) {
+        if (strcmp(breaks[break_index].arch, arch))
+            continue;
+        write_sources(&list, break_text);
+        if (compile(compiler(native)) && !T_CHECK(run(native, "max,sve=off") != 0))
+            printf("not noticed: %s\n", breaks[break_index].what);
+    }
+    free(list.v);
+}
+
+/* ---- Levels */
+
+static void check_level(const struct machine *m, int native)
+{
+    struct list list = { 0 };
+    int proved = -1, without = -1;
+    list_space(&list, m->isa);
+    list_defaults(&list, m->isa);
+    write_sources(&list, NULL);
+    if (compile(compiler(native))) {
+        int status = run(native, m->cpu);
+        const char *last = output + strlen(output);
+        while (last > output && (last[-1] != '\n' || last[0] == '\0' || last[0] == '\n'))
+            last--;
+        printf("%-10s %-8s %s", krn_isas[m->isa].name, native ? "native" : m->cpu,
+               status ? output : last);
+        T_CHECK(status == 0);
+        T_CHECK(sscanf(last, "%d proved, %d without", &proved, &without) == 2);
+        T_CHECK(proved == (int)list.count && without == 0);
+        if (!native && m->without) {
+            T_CHECK(run(native, m->without) == 0);
+            T_CHECK(strncmp(output, "0 proved", 8) == 0);
+        }
+    }
+    fflush(stdout);
+    free(list.v);
+}
+
+int main(int argc, char **argv)
+{
+    int only = -1, levels = 0;
+    int cross = t_has_program("aarch64-linux-gnu-gcc") && t_has_program("qemu-aarch64");
+    t_begin(argc, argv);
+    for (int i = 1; i < argc; i++) {
+        all |= strcmp(argv[i], "--all") == 0;
+        if (strcmp(argv[i], "--isa") == 0 && i + 1 < argc)
+            only = krn_isa_find(argv[i + 1]);
+    }
+    if (argc < 2) {
+        printf("usage: %s SOURCE_ROOT [--all] [--isa NAME] [--seed N]\n", argv[0]);
+        return 2;
+    }
+    root = argv[1];
+    random_state = t_seed;
+    if (!t_has_program("cc")) {
+        printf("skipped: no C compiler named cc\n");
+        return 77;
+    }
+    t_folder(folder, sizeof(folder));
+    if (only < 0) {
+        check_breaks(host, 1);
+        if (cross && strcmp(host, "aarch64"))
+            check_breaks("aarch64", 0);
+    }
+    for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
+        const struct machine *m = &machines[i];
+        int native = (krn_cpu_isas() & 1u << m->isa) != 0;
+        int emulated = cross && m->cpu && strcmp(host, "aarch64");
+        if (only >= 0 && only != (int)m->isa)
+            continue;
+        if (native)
+            check_level(m, 1);
+        if (emulated)
+            check_level(m, 0);
+        if (!native && !emulated)
+            printf("%-10s skipped: neither this CPU nor an emulator at hand has it\n",
+                   krn_isas[m->isa].name);
+        levels += native || emulated;
+    }
+    t_remove(folder);
+    if (levels == 0) {
+        printf("skipped: no level can run here\n");
+        return 77;
+    }
+    return t_end();
+}
