@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/build/cache_int.h"
@@ -28,8 +30,10 @@ struct build {
     const struct hrn_toolchain *toolchain;
     const struct hrn_build_paths *paths;
     char flag_text[256];
-    const char *flags[ARGUMENTS_MAX]; /* into flag_text; ends with NULL */
-    struct var_variant *kernels;      /* distinct micro-kernels, by name */
+    const char *flags[ARGUMENTS_MAX];   /* into flag_text; ends with NULL */
+    const struct var_variant *variants; /* all, as the caller gave them */
+    size_t variant_count;
+    struct var_variant *kernels; /* distinct micro-kernels, by name */
     size_t kernel_count;
     unsigned char *bad; /* [kernel_count]: refused */
     struct object *objects;
@@ -67,6 +71,19 @@ static int add_object(struct build *b, const char *path)
     return 0;
 }
 
+/* A cache that cannot be written still serves what it holds; this is asked before anything is
+ * added. */
+static int check_writable(struct build *b)
+{
+    char why[PATH_MAX + 64];
+    if (access(b->paths->cache_dir, W_OK) == 0)
+        return 0;
+    int rc = -errno;
+    snprintf(why, sizeof why, "%s: %s; name another with $QUERN_CACHE", b->paths->cache_dir,
+             strerror(-rc));
+    return fail(b, rc, "cannot write to the build cache", why);
+}
+
 /* ---- compiling */
 
 struct compile {
@@ -93,7 +110,7 @@ static void compile_arguments(const struct build *b, struct compile *c)
 
 /* Compiles those whose object is not in the cache. commands[i].status tells of each; 0 = it is
  * there. */
-static int compile_all(const struct build *b, struct compile *list, size_t count,
+static int compile_all(struct build *b, struct compile *list, size_t count,
                        struct hrn_command *commands)
 {
     struct hrn_command *todo = calloc(count + 1, sizeof *todo);
@@ -112,8 +129,10 @@ static int compile_all(const struct build *b, struct compile *list, size_t count
         snprintf(todo[n].errors_path, sizeof todo[n].errors_path, "%.500s.err", list[i].temporary);
         from[n++] = i;
     }
-    hrn_run_commands(todo, n, hrn_cpu_count());
-    for (size_t i = 0; i < n; i++) {
+    int rc = n ? check_writable(b) : 0;
+    if (!rc)
+        hrn_run_commands(todo, n, hrn_cpu_count());
+    for (size_t i = 0; !rc && i < n; i++) {
         commands[from[i]] = todo[i];
         if (todo[i].status == 0 && rename(list[from[i]].temporary, list[from[i]].object))
             commands[from[i]].status = -1;
@@ -122,12 +141,13 @@ static int compile_all(const struct build *b, struct compile *list, size_t count
     }
     free(todo);
     free(from);
-    return 0;
+    return rc;
 }
 
 static void begin_key(const struct build *b, struct hrn_fingerprint *key)
 {
     hrn_fingerprint_begin(key);
+    hrn_fingerprint_text(key, b->toolchain->arch);
     hrn_fingerprint_text(key, b->toolchain->cc);
     hrn_fingerprint_text(key, b->toolchain->version);
     hrn_fingerprint_text(key, b->toolchain->flags);
@@ -136,7 +156,8 @@ static void begin_key(const struct build *b, struct hrn_fingerprint *key)
 /* ---- the runner's own sources */
 
 /* Folders whose headers the sources may include: all of them are part of the key. */
-static const char *const header_folders[] = { "harness", "harness/runner", "kernels" };
+static const char *const header_folders[] = { "harness", "harness/runner", "harness/sweep",
+                                              "kernels" };
 
 static int has_suffix(const char *name, const char *suffix)
 {
@@ -274,14 +295,15 @@ static int by_kernel_name(const void *x, const void *y)
     return strcmp(a, b);
 }
 
-static int gather_kernels(struct build *b, const struct var_variant *variants, size_t count)
+static int gather_kernels(struct build *b)
 {
+    size_t count = b->variant_count;
     b->kernels = malloc((count + 1) * sizeof *b->kernels);
     b->bad = calloc(count + 1, 1);
     if (!b->kernels || !b->bad)
         return fail(b, -ENOMEM, "out of memory", "");
     if (count)
-        memcpy(b->kernels, variants, count * sizeof *variants);
+        memcpy(b->kernels, b->variants, count * sizeof *b->variants);
     qsort(b->kernels, count, sizeof *b->kernels, by_kernel_name);
     for (size_t i = 0; i < count; i++)
         if (!b->kernel_count || by_kernel_name(&b->kernels[b->kernel_count - 1], &b->kernels[i]))
@@ -293,8 +315,21 @@ static int gather_kernels(struct build *b, const struct var_variant *variants, s
 static void refuse(struct build *b, size_t i, const char *why)
 {
     b->bad[i] = 1;
-    if (b->refused)
-        b->refused(&b->kernels[i], why, b->user);
+    for (size_t v = 0; b->refused && v < b->variant_count; v++)
+        if (by_kernel_name(&b->variants[v], &b->kernels[i]) == 0)
+            b->refused(&b->variants[v], why, b->user);
+}
+
+/* Puts generated text where its compile job finds it, unless its object is there already. */
+static int write_source(struct build *b, const struct compile *c, const struct var_text *text)
+{
+    if (hrn_cache_has(c->object))
+        return 0;
+    int rc = check_writable(b);
+    if (rc)
+        return rc;
+    rc = hrn_cache_write(c->source, text->data ? text->data : "", text->length);
+    return rc ? fail(b, rc, "cannot write generated code", strerror(-rc)) : 0;
 }
 
 /* Writes the source of kernels [begin, end), which are of one language. */
@@ -318,10 +353,12 @@ static int write_chunk(struct build *b, size_t begin, size_t end, struct compile
     hrn_cache_path(b->paths->cache_dir, "kernels", &key, is_c ? ".c" : ".S", c->source,
                    sizeof c->source);
     hrn_cache_path(b->paths->cache_dir, "kernels", &key, ".o", c->object, sizeof c->object);
-    if (rc >= 0 && !hrn_cache_has(c->object))
-        rc = hrn_cache_write(c->source, text.data ? text.data : "", text.length);
+    if (rc >= 0)
+        rc = write_source(b, c, &text);
+    else
+        fail(b, rc, "cannot generate the micro-kernels", why[0] ? why : strerror(-rc));
     var_text_clear(&text);
-    return rc < 0 ? fail(b, rc, "cannot write generated code", strerror(-rc)) : 0;
+    return rc;
 }
 
 static int build_range(struct build *b, size_t begin, size_t end);
@@ -338,13 +375,20 @@ static int bisect(struct build *b, const struct compile *c, const char *errors)
     return rc ? rc : build_range(b, middle, c->end);
 }
 
+/* Not the code's fault: the compiler was not there or was killed, or the disk is full. */
+static int is_accident(const struct hrn_command *c)
+{
+    return c->status == -1 || (c->status && !WIFEXITED(c->status)) ||
+           strstr(c->errors, strerror(ENOSPC)) != NULL;
+}
+
 static int build_chunks(struct build *b, struct compile *list, size_t count)
 {
     struct hrn_command *commands = calloc(count + 1, sizeof *commands);
     int rc = commands ? compile_all(b, list, count, commands) : -ENOMEM;
     for (size_t i = 0; !rc && i < count; i++) {
-        if (commands[i].status == -1)
-            rc = fail(b, -EINVAL, "the compiler did not run", commands[i].errors);
+        if (is_accident(&commands[i]))
+            rc = fail(b, -EINVAL, "the compiler did not finish", commands[i].errors);
         else
             rc = commands[i].status ? bisect(b, &list[i], commands[i].errors)
                                     : add_object(b, list[i].object);
@@ -407,7 +451,7 @@ static int build_registry(struct build *b)
         hrn_cache_path(b->paths->cache_dir, "registry", &key, ".o", c->object, sizeof c->object);
     }
     if (!rc)
-        rc = hrn_cache_write(c->source, text.data, text.length);
+        rc = write_source(b, c, &text);
     if (!rc)
         rc = compile_sources(b, c, 1);
     var_text_clear(&text);
@@ -442,6 +486,18 @@ static int link_objects(struct build *b, const char *mode, const char *output)
     return rename(temporary, output) ? fail(b, -errno, "cannot write the program", output) : 0;
 }
 
+/* Static, so that it runs on any kernel of the architecture; but this machine's own programs may do
+ * without, where its C library comes without an archive. */
+static const char *runner_mode(const struct build *b)
+{
+    const char *const argv[] = { b->toolchain->cc, "-print-file-name=libc.a", NULL };
+    struct utsname host;
+    char path[PATH_MAX];
+    int is_host = uname(&host) == 0 && strcmp(host.machine, b->toolchain->arch) == 0;
+    int found = hrn_first_line(argv, path, sizeof path) == 0 && path[0] == '/';
+    return is_host && !found ? "-pie" : "-static";
+}
+
 static int link_program(struct build *b, enum hrn_build_kind kind, char *out_path,
                         size_t out_path_bytes)
 {
@@ -452,8 +508,10 @@ static int link_program(struct build *b, enum hrn_build_kind kind, char *out_pat
         hrn_fingerprint_text(&key, strrchr(b->objects[i].path, '/'));
     hrn_cache_path(b->paths->cache_dir, is_runner ? "quern-runner" : "quern-kernels", &key,
                    is_runner ? "" : ".so", out_path, out_path_bytes);
-    return hrn_cache_has(out_path) ? 0
-                                   : link_objects(b, is_runner ? "-static" : "-shared", out_path);
+    if (hrn_cache_has(out_path))
+        return 0;
+    int rc = check_writable(b);
+    return rc ? rc : link_objects(b, is_runner ? runner_mode(b) : "-shared", out_path);
 }
 
 int hrn_build(const struct hrn_toolchain *toolchain, const struct hrn_build_paths *paths,
@@ -463,6 +521,8 @@ int hrn_build(const struct hrn_toolchain *toolchain, const struct hrn_build_path
 {
     struct build b = { .toolchain = toolchain,
                        .paths = paths,
+                       .variants = variants,
+                       .variant_count = count,
                        .refused = refused,
                        .user = user,
                        .err = err,
@@ -471,11 +531,12 @@ int hrn_build(const struct hrn_toolchain *toolchain, const struct hrn_build_path
     snprintf(err, err_bytes, "out of memory");
     out_path[0] = '\0';
     if (rc)
-        snprintf(err, err_bytes, "the build cache %s cannot be written: %s; set $QUERN_CACHE",
+        snprintf(err, err_bytes,
+                 "cannot make the build cache %s: %s; name another with $QUERN_CACHE",
                  paths->cache_dir, strerror(-rc));
     split_flags(&b);
     if (!rc)
-        rc = gather_kernels(&b, variants, count);
+        rc = gather_kernels(&b);
     if (!rc && kind == HRN_BUILD_RUNNER)
         rc = build_runner_sources(&b);
     if (!rc)

@@ -63,12 +63,12 @@ int hrn_cache_make(const char *dir)
         return -ENAMETOOLONG;
     for (char *slash = path + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
         *slash = '\0';
-        if (mkdir(path, 0777) && errno != EEXIST)
-            return -errno;
+        if (mkdir(path, 0777) && errno != EEXIST && errno != EROFS && errno != EACCES)
+            return -errno; /* one that is there and not ours is found by the last access() */
     }
-    if (mkdir(path, 0777) && errno != EEXIST)
+    if (mkdir(path, 0777) && errno != EEXIST && access(path, F_OK))
         return -errno;
-    return access(path, W_OK) ? -errno : 0;
+    return access(path, R_OK | X_OK) ? -errno : 0;
 }
 
 int hrn_cache_write(const char *path, const char *data, size_t bytes)

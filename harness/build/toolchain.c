@@ -43,8 +43,7 @@ int hrn_toolchain_find(const char *arch, const char *override_cc, struct hrn_too
     }
     const char *const argv[] = { cc, "--version", NULL };
     *out = (struct hrn_toolchain) { 0 };
-    snprintf(out->flags, sizeof out->flags, "%s",
-             strcmp(arch, "aarch64") ? FLAGS : FLAGS_AARCH64);
+    snprintf(out->flags, sizeof out->flags, "%s", strcmp(arch, "aarch64") ? FLAGS : FLAGS_AARCH64);
     snprintf(out->arch, sizeof out->arch, "%s", arch);
     snprintf(out->cc, sizeof out->cc, "%s", cc);
     if (hrn_first_line(argv, out->version, sizeof out->version)) {
