@@ -28,4 +28,13 @@ int hrn_local_open(const char *argument, struct hrn_device **out, char *err, siz
 void hrn_qemu_list(void (*found)(const char *key, const char *note, void *user), void *user);
 int hrn_qemu_open(const char *argument, struct hrn_device **out, char *err, size_t err_bytes);
 
+/* What an emulated CPU says of itself. */
+struct hrn_qemu_cpu {
+    uint64_t hwcap, hwcap2;
+    uint32_t midr;
+};
+/* Runs a tiny program on it. 0; -ENOENT (no such emulator); -EINVAL with the emulator's complaint. */
+int hrn_qemu_probe(const char *emulator, const char *cpu, struct hrn_qemu_cpu *out, char *complaint,
+                   size_t complaint_bytes);
+
 #endif

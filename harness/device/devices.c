@@ -97,9 +97,10 @@ int hrn_device_push(struct hrn_device *device, const char *host_path, char *devi
 {
     char real[PATH_MAX];
     if (!realpath(host_path, real) || access(real, X_OK)) {
+        int rc = -errno;
         snprintf(device->error, sizeof device->error, "%s: cannot use %s: %s", device->info.key,
-                 host_path, strerror(errno));
-        return -errno;
+                 host_path, strerror(-rc));
+        return rc;
     }
     if ((size_t)snprintf(device_path, device_path_bytes, "%s", real) >= device_path_bytes) {
         snprintf(device->error, sizeof device->error, "%s: the path %s is too long",
@@ -143,7 +144,9 @@ int hrn_device_start(struct hrn_device *device, const char *const argv[], struct
 {
     int to[2] = { -1, -1 }, from[2] = { -1, -1 };
     const char **full = full_arguments(device, argv);
-    int rc = !full || pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC) ? -ENOMEM : 0;
+    int rc = full ? 0 : -ENOMEM;
+    if (!rc && (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC)))
+        rc = -errno;
     if (!rc)
         rc = spawn(full, to[0], from[1], &out->pid);
     if (to[0] >= 0)

@@ -1,99 +1,113 @@
 /* qemu:CPU: user-mode emulation of an AArch64 CPU. Proves; has no times. */
+#include "harness/device/device_int.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "harness/device/device_int.h"
 #include "kernels/cpu.h"
 
-#define V8 (1u << KRN_ISA_C | 1u << KRN_ISA_NEON)
-
-/* CPU models of QEMU's aarch64 user mode, what they can, and their MIDR. A model that is not here
- * is taken with every level: the emulated CPU itself says then which it has. */
+/* Worth showing in a list; any CPU that the emulator takes can be opened, properties and all
+ * ("max,sve=off"). */
 static const struct {
-    const char *model;
-    uint32_t isas;
-    uint32_t midr;
-} models[] = {
-    { "cortex-a35", V8, 0x410fd042 },
-    { "cortex-a53", V8, 0x410fd034 },
-    { "cortex-a57", V8, 0x411fd070 },
-    { "cortex-a72", V8, 0x410fd083 },
-    { "a64fx", V8, 0x461f0010 },
-    { "cortex-a76", V8 | 1u << KRN_ISA_DOTPROD, 0x414fd0b1 },
-    { "neoverse-n1", V8 | 1u << KRN_ISA_DOTPROD, 0x414fd0c1 },
-    { "max", V8 | 1u << KRN_ISA_DOTPROD | 1u << KRN_ISA_I8MM, 0 },
+    const char *cpu, *note;
+} shown[] = {
+    { "cortex-a53", "emulated; Armv8.0, in order" },
+    { "cortex-a72", "emulated; Armv8.0" },
+    { "cortex-a76", "emulated; dot product" },
+    { "neoverse-n1", "emulated; dot product" },
+    { "max,sve=off", "emulated; dot product and i8mm, without SVE" },
+    { "max", "emulated; all that QEMU has" },
 };
 
-static const char *const programs[] = { "qemu-aarch64", "qemu-aarch64-static" };
+static const char *const emulators[] = { "qemu-aarch64", "qemu-aarch64-static" };
 
-static int in_path(const char *program, char *found, size_t found_bytes)
+/* Bits of the Linux ABI (arch/arm64 hwcap.h). */
+static const struct {
+    enum krn_isa isa;
+    int word, bit; /* word 0: AT_HWCAP, 1: AT_HWCAP2 */
+} levels[] = {
+    { KRN_ISA_NEON, 0, 1 },     /* ASIMD */
+    { KRN_ISA_DOTPROD, 0, 20 }, /* ASIMDDP */
+    { KRN_ISA_I8MM, 1, 13 },    /* I8MM */
+};
+
+/* The first emulator that is installed, and what it makes of the CPU. */
+static int probe(const char *cpu, const char **emulator, struct hrn_qemu_cpu *out, char *complaint,
+                 size_t complaint_bytes)
 {
-    const char *path = getenv("PATH"); /* as posix_spawnp() would */
-    while (path && *path) {
-        size_t length = strcspn(path, ":");
-        snprintf(found, found_bytes, "%.*s/%s", (int)length, path, program);
-        if (!access(found, X_OK))
-            return 1;
-        path += length + (path[length] == ':');
+    int error = -ENOENT;
+    for (size_t i = 0; i < sizeof emulators / sizeof *emulators && error == -ENOENT; i++) {
+        *emulator = emulators[i];
+        error = hrn_qemu_probe(emulators[i], cpu, out, complaint, complaint_bytes);
     }
-    return 0;
+    return error;
 }
 
-static int find_program(char *found, size_t found_bytes)
+static void explain(int error, const char *cpu, const char *emulator, const char *complaint,
+                    char *err, size_t err_bytes)
 {
-    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
-        if (in_path(programs[i], found, found_bytes))
-            return 0;
-    return -ENOENT;
+    if (error == -ENOENT)
+        snprintf(err, err_bytes,
+                 "qemu:%s: qemu-aarch64 is not installed; apt-get install qemu-user", cpu);
+    else
+        snprintf(err, err_bytes, "qemu:%s: %s; `%s -cpu help` lists the CPUs that it can emulate",
+                 cpu, *complaint ? complaint : "the emulator gave no answer", emulator);
+}
+
+static uint32_t isas_of(const struct hrn_qemu_cpu *cpu)
+{
+    const uint64_t words[] = { cpu->hwcap, cpu->hwcap2 };
+    uint32_t isas = 1u << KRN_ISA_C;
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+        isas |= (uint32_t)(words[levels[i].word] >> levels[i].bit & 1) << levels[i].isa;
+    return isas;
 }
 
 int hrn_qemu_open(const char *argument, struct hrn_device **out, char *err, size_t err_bytes)
 {
-    struct hrn_device *device = hrn_device_new("qemu", argument);
-    if (!device || find_program(device->prefix[0], sizeof device->prefix[0])) {
-        snprintf(err, err_bytes,
-                 device ? "qemu:%s: qemu-aarch64 is not installed; apt-get install "
-                          "qemu-user"
-                        : "out of memory%s",
-                 device ? argument : "");
-        free(device);
-        return -ENOENT;
+    struct hrn_device *device = NULL;
+    struct hrn_qemu_cpu cpu;
+    const char *emulator;
+    char complaint[200];
+    int error = probe(argument, &emulator, &cpu, complaint, sizeof complaint);
+    *out = NULL;
+    if (error < 0) {
+        explain(error, argument, emulator, complaint, err, err_bytes);
+        return error;
     }
+    device = hrn_device_new("qemu", argument);
+    if (!device) {
+        snprintf(err, err_bytes, "out of memory");
+        return -ENOMEM;
+    }
+    const char *const prefix[] = { emulator, "-cpu", argument };
     struct hrn_device_info *info = &device->info;
-    snprintf(device->prefix[1], sizeof device->prefix[1], "-cpu");
-    snprintf(device->prefix[2], sizeof device->prefix[2], "%s", argument);
-    device->prefix_count = 3;
-    snprintf(info->arch, sizeof info->arch, "aarch64");
-    snprintf(info->cpu, sizeof info->cpu, "%s (emulated)", argument);
+    for (; device->prefix_count < 3; device->prefix_count++)
+        snprintf(device->prefix[device->prefix_count], sizeof device->prefix[0], "%s",
+                 prefix[device->prefix_count]);
     hrn_device_host_info(info);
+    snprintf(info->arch, sizeof info->arch, "aarch64");
+    snprintf(info->midr, sizeof info->midr, "0x%08x", cpu.midr);
+    const char *name = hrn_core_name(cpu.midr);
+    snprintf(info->cpu, sizeof info->cpu, "%.80s (emulated)", *name ? name : argument);
+    info->isas = isas_of(&cpu);
     info->cpu_index = -1;
     info->evidence = HRN_EMULATED;
-    info->isas = models[sizeof models / sizeof *models - 1].isas;
-    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        if (strncmp(argument, models[i].model, strcspn(argument, ",")) ||
-            strlen(models[i].model) != strcspn(argument, ","))
-            continue;
-        info->isas = models[i].isas;
-        if (models[i].midr) {
-            snprintf(info->midr, sizeof info->midr, "0x%08x", models[i].midr);
-            snprintf(info->cpu, sizeof info->cpu, "%s (emulated)", hrn_core_name(models[i].midr));
-        }
-    }
     *out = device;
     return 0;
 }
 
 void hrn_qemu_list(void (*found)(const char *key, const char *note, void *user), void *user)
 {
-    char program[160], key[64], note[96];
-    if (find_program(program, sizeof program))
-        return;
-    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        snprintf(key, sizeof key, "qemu:%s", models[i].model);
-        snprintf(note, sizeof note, "%s, emulated", hrn_core_name(models[i].midr));
-        found(key, models[i].midr ? note : "every level, emulated", user);
+    struct hrn_qemu_cpu cpu;
+    const char *emulator;
+    char complaint[200], key[64];
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        if (probe(shown[i].cpu, &emulator, &cpu, complaint, sizeof complaint) < 0)
+            continue;
+        snprintf(key, sizeof key, "qemu:%s", shown[i].cpu);
+        found(key, shown[i].note, user);
     }
 }
