@@ -59,9 +59,8 @@ static int open_event(uint64_t config)
 static long long count_work(int fd)
 {
     uint64_t value = 0;
-    volatile unsigned sum = 0;
-    for (unsigned i = 0; i < 100000; i++)
-        sum += i;
+    for (volatile unsigned i = 0; i < 100000;)
+        i = i + 1;
     return read(fd, &value, sizeof(value)) == (ssize_t)sizeof(value) ? (long long)value : -1;
 }
 
