@@ -152,8 +152,8 @@ int cmd_calibrate(int argc, char **argv)
     };
     const struct cli_command command = {
         .name = "calibrate",
-        .synopsis = "quern calibrate [MODEL] [--images=SPEC] [--count=N] [--method=METHOD] "
-                    "[--output=FILE [--format=FORMAT]] [--json]",
+        .synopsis =
+            "quern calibrate [MODEL] [--images=SPEC] [--count=N] [--method=METHOD] [OPTION]...",
         .description = description,
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),

@@ -67,7 +67,8 @@ int cmd_quantize(int argc, char **argv)
     const struct cli_option options[] = {
         { 'c', "calibration", CLI_STRING, "FILE",
           "Thresholds, as 'quern calibrate -o FILE' writes them.", &o.calibration },
-        { 'o', "output", CLI_STRING, "FILE", "The int8 network, by convention NAME.qrn.", &o.output },
+        { 'o', "output", CLI_STRING, "FILE", "The int8 network, by convention NAME.qrn.",
+          &o.output },
     };
     const struct cli_command command = {
         .name = "quantize",

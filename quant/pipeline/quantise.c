@@ -88,7 +88,8 @@ static int check_graph(struct job *job)
 static int allocate(struct job *job)
 {
     const char *dataset = job->graph->dataset ? job->graph->dataset : "";
-    uint64_t layers = 0, text = strlen(qnt_short_name(job->graph)) + strlen(dataset) + 2, data = 0, offset;
+    uint64_t text = strlen(qnt_short_name(job->graph)) + strlen(dataset) + 2;
+    uint64_t layers = 0, data = 0, offset;
 
     for (int32_t i = 0; i < job->graph->count; i++) {
         const struct qnt_node *n = &job->graph->nodes[i];
