@@ -3,17 +3,19 @@
 """Trains Quern's embedded default model on Fashion-MNIST and writes it as ONNX.
 
     apt-get install python3-torch python3-onnx dataset-fashion-mnist
-    scripts/train_fashion.py --out quant/model/fashion.onnx --fixture tests/fixtures/fashion_scores.txt
+    scripts/train_fashion.py --out quant/model/fashion.onnx \\
+        --fixture tests/fixtures/fashion_scores.txt
 
-Nothing else in Quern needs torch: the ONNX file is committed. The network holds one of each thing that an int8
-pipeline has to get right: a stem on one channel, strided and dense 3x3 layers, two depthwise separable blocks with
-residual adds, ReLU6 beside ReLU, a max pool, an expanding 1x1, global average pooling and a classifier. Batch
-normalisation is exported as its own operator, so that folding is exercised on the default model.
+Nothing else in Quern needs torch: the ONNX file is committed. The network holds one of each thing
+that an int8 pipeline has to get right: a stem on one channel, strided and dense 3x3 layers, two
+depthwise separable blocks with residual adds, ReLU6 beside ReLU, a max pool, an expanding 1x1,
+global average pooling and a classifier. Batch normalisation is exported as its own operator, so
+that folding is exercised on the default model.
 
-Training: SGD with Nesterov momentum, one warm-up epoch and a cosine to zero, random horizontal flips and shifts of up to
-two pixels. The weights of the last epoch are taken: the test set chooses nothing. The seed, the number of threads and the
-version of torch determine the result on one kind of CPU; another CPU may round differently and end a tenth of a
-point away.
+Training: SGD with Nesterov momentum, one warm-up epoch and a cosine to zero, random horizontal
+flips and shifts of up to two pixels. The weights of the last epoch are taken: the test set chooses
+nothing. The seed, the number of threads and the version of torch determine the result on one kind
+of CPU; another CPU may round differently and end a tenth of a point away.
 """
 import argparse
 import gzip
@@ -28,7 +30,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-MEAN, NORM = 72.94, 0.011109  # of the training images: (pixel - MEAN) * NORM has mean 0 and deviation 1
+# Of the training images: (pixel - MEAN) * NORM has mean 0 and deviation 1.
+MEAN, NORM = 72.94, 0.011109
 CLASSES = 10
 SIDE = 28
 
@@ -90,14 +93,15 @@ def load(folder, part):
 
 
 def augment(x, rng):
-    """Each image flipped with probability 1/2 and shifted by -2..2 pixels, the border filled with background."""
+    """Flips each image with probability 1/2 and shifts it by -2..2 pixels; background moves in."""
     n = x.shape[0]
     flip = torch.rand(n, generator=rng) < 0.5
     x = torch.where(flip.view(n, 1, 1, 1), x.flip(3), x)
     padded = F.pad(x, (2, 2, 2, 2), value=-MEAN * NORM)
     dy, dx = torch.randint(0, 5, (2, n, 1, 1), generator=rng)
     line = torch.arange(SIDE)
-    return padded[torch.arange(n).view(n, 1, 1), 0, dy + line.view(1, -1, 1), dx + line].unsqueeze(1)
+    image = torch.arange(n).view(n, 1, 1)
+    return padded[image, 0, dy + line.view(1, -1, 1), dx + line].unsqueeze(1)
 
 
 def learning_rate(step, steps, warm, peak):
@@ -113,7 +117,8 @@ def scores(net, x):
 
 
 def train(net, x, y, args, rng):
-    optimiser = torch.optim.SGD(net.parameters(), lr=args.lr, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    optimiser = torch.optim.SGD(net.parameters(), lr=args.lr, momentum=0.9, nesterov=True,
+                                weight_decay=5e-4)
     per_epoch = len(x) // args.batch
     steps, begin = args.epochs * per_epoch, time.time()
     for epoch in range(args.epochs):
@@ -129,20 +134,20 @@ def train(net, x, y, args, rng):
             loss.backward()
             optimiser.step()
             total += loss.item()
-        print(f"epoch {epoch + 1}/{args.epochs}  loss {total / per_epoch:.4f}  {time.time() - begin:.0f} s",
-              file=sys.stderr, flush=True)
+        print(f"epoch {epoch + 1}/{args.epochs}  loss {total / per_epoch:.4f}  "
+              f"{time.time() - begin:.0f} s", file=sys.stderr, flush=True)
 
 
 def export(net, path):
-    """Batch normalisation stays an operator of its own, in its inference form; the normalisation of the pixels goes into
-    the file's metadata, where Quern reads it."""
+    """Batch normalisation stays an operator of its own, in its inference form; the normalisation of
+    the pixels goes into the file's metadata, where Quern reads it."""
     net = net.to(memory_format=torch.contiguous_format).eval()
-    torch.onnx.export(net, torch.zeros(1, 1, SIDE, SIDE), path, opset_version=13, input_names=["image"],
-                      output_names=["scores"], do_constant_folding=False,
+    torch.onnx.export(net, torch.zeros(1, 1, SIDE, SIDE), path, opset_version=13,
+                      input_names=["image"], output_names=["scores"], do_constant_folding=False,
                       training=torch.onnx.TrainingMode.PRESERVE)
     model = onnx.load(path)
     for node in model.graph.node:
-        # The exporter writes its own source positions into this field: of no use, and not reproducible.
+        # The exporter writes its own source positions into it: of no use, and not reproducible.
         node.doc_string = ""
     onnx.helper.set_model_props(model, {"quern.mean": repr(MEAN), "quern.norm": repr(NORM),
                                         "quern.dataset": "fashion-mnist"})
@@ -153,8 +158,8 @@ def export(net, path):
 def write_fixture(path, values, accuracy):
     """Scores of the first test images, and the accuracy on all of them, for tests/test_fashion.c."""
     with open(path, "w", encoding="ascii") as f:
-        f.write("# scripts/train_fashion.py: top-1 on the 10,000 test images in percent, then torch's scores of the\n"
-                "# first test images, one image a line\n")
+        f.write("# scripts/train_fashion.py: top-1 on the 10,000 test images in percent, "
+                "then torch's scores of the\n# first test images, one image a line\n")
         f.write(f"top1 {accuracy:.2f}\n")
         for row in values.tolist():
             f.write(" ".join(f"{v:.6f}" for v in row) + "\n")
@@ -162,7 +167,8 @@ def write_fixture(path, values, accuracy):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--data", default="/usr/share/datasets/fashion-mnist", help="folder of the idx.gz files")
+    parser.add_argument("--data", default="/usr/share/datasets/fashion-mnist",
+                        help="folder of the idx.gz files")
     parser.add_argument("--out", required=True, help="ONNX file to write")
     parser.add_argument("--fixture", help="text file for torch's scores of 16 test images")
     parser.add_argument("--epochs", type=int, default=15)

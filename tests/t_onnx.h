@@ -1,5 +1,5 @@
-/* Writes ONNX files in memory, without protobuf and without the importer's own code, so that the tests can say anything, also
- * what no exporter would.
+/* Writes ONNX files in memory, without protobuf and without the importer's own code, so that the
+ * tests can say anything, also what no exporter would.
  *
  *     struct t_model m;
  *     t_model_begin(&m, 13);
@@ -38,8 +38,8 @@ static inline void t_put(struct t_bytes *b, const void *data, size_t size)
 static inline void t_put_varint(struct t_bytes *b, uint64_t v)
 {
     for (; v > 127; v >>= 7)
-        t_put(b, &(uint8_t){ (uint8_t)(v | 128) }, 1);
-    t_put(b, &(uint8_t){ (uint8_t)v }, 1);
+        t_put(b, &(uint8_t) { (uint8_t)(v | 128) }, 1);
+    t_put(b, &(uint8_t) { (uint8_t)v }, 1);
 }
 
 static inline void t_put_int(struct t_bytes *b, int field, int64_t v)
@@ -71,7 +71,7 @@ static inline void t_put_part(struct t_bytes *b, int field, struct t_bytes *part
 {
     t_put_bytes(b, field, part->data, part->size);
     free(part->data);
-    *part = (struct t_bytes){ NULL, 0, 0 };
+    *part = (struct t_bytes) { NULL, 0, 0 };
 }
 
 struct t_model {
@@ -145,17 +145,18 @@ static inline size_t t_count(const int64_t *dims, size_t rank)
 }
 
 /* Names of even length are stored as raw_data, the others as float_data: both are read. */
-static inline void t_model_floats(struct t_model *m, const char *name, const int64_t *dims, size_t rank,
-                                  const float *values)
+static inline void t_model_floats(struct t_model *m, const char *name, const int64_t *dims,
+                                  size_t rank, const float *values)
 {
     struct t_bytes t = t_tensor(name, T_FLOAT, dims, rank);
     t_put_bytes(&t, strlen(name) % 2 ? 4 : 9, values, t_count(dims, rank) * sizeof(*values));
     t_put_part(&m->graph, 5, &t);
 }
 
-static inline void t_model_ints(struct t_model *m, const char *name, const int64_t *values, size_t count)
+static inline void t_model_ints(struct t_model *m, const char *name, const int64_t *values,
+                                size_t count)
 {
-    struct t_bytes t = t_tensor(name, T_INT64, (int64_t[]){ (int64_t)count }, 1);
+    struct t_bytes t = t_tensor(name, T_INT64, (int64_t[]) { (int64_t)count }, 1);
     struct t_bytes packed = { NULL, 0, 0 };
     if (strlen(name) % 2) {
         for (size_t i = 0; i < count; i++)
@@ -167,7 +168,8 @@ static inline void t_model_ints(struct t_model *m, const char *name, const int64
     t_put_part(&m->graph, 5, &t);
 }
 
-/* `inputs`: names with one space between them; "-" is an input left out. The node is named OP_OUTPUT. */
+/* `inputs`: names with one space between them; "-" is an input left out. The node is named
+ * OP_OUTPUT. */
 static inline struct t_bytes t_node(const char *op, const char *inputs, const char *output)
 {
     struct t_bytes node = { NULL, 0, 0 };
@@ -192,7 +194,8 @@ static inline void t_model_node(struct t_model *m, struct t_bytes *node)
 }
 
 /* A node without attributes. */
-static inline void t_model_op(struct t_model *m, const char *op, const char *inputs, const char *output)
+static inline void t_model_op(struct t_model *m, const char *op, const char *inputs,
+                              const char *output)
 {
     struct t_bytes node = t_node(op, inputs, output);
     t_model_node(m, &node);
@@ -227,7 +230,8 @@ static inline void t_attr_text(struct t_bytes *node, const char *name, const cha
     t_put_part(node, 5, &a);
 }
 
-static inline void t_attr_ints(struct t_bytes *node, const char *name, const int64_t *values, size_t count)
+static inline void t_attr_ints(struct t_bytes *node, const char *name, const int64_t *values,
+                               size_t count)
 {
     struct t_bytes a = t_attr(name, 7);
     for (size_t i = 0; i < count; i++)

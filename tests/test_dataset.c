@@ -8,7 +8,8 @@
 
 static char folder[] = "/tmp/quern-dataset-XXXXXX";
 
-static const uint8_t images[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 0, 10, 20, 30, 40, 255 };
+static const uint8_t images[] = { 0, 0, 8, 3, 0, 0, 0,  2,  0,  0,  0,
+                                  1, 0, 0, 0, 3, 0, 10, 20, 30, 40, 255 };
 static const uint8_t labels[] = { 0, 0, 8, 1, 0, 0, 0, 2, 7, 9 };
 
 static void path_of(char out[200], const char *name)

@@ -8,7 +8,8 @@
 
 enum { CLASSES = 10, IMAGES = 16 };
 
-/* Under a sanitizer every tenth image has to do; its figure then has a standard error of 0.8 points. */
+/* Under a sanitizer every tenth image has to do; its figure then has a standard error of 0.8
+ * points. */
 #if defined(__SANITIZE_ADDRESS__)
 enum { STEP = 10 };
 #elif defined(__has_feature)

@@ -1,5 +1,5 @@
-/* Every operator: imported from a small ONNX file and run in float, against plain loops over NCHW that share
- * nothing with it; and folding, which must not change what a graph computes. */
+/* Every operator: imported from a small ONNX file and run in float, against plain loops over NCHW
+ * that share nothing with it; and folding, which must not change what a graph computes. */
 #include "quant/model/graph.h"
 #include "tests/t_onnx.h"
 
@@ -61,7 +61,8 @@ static int load(struct t_model *m, struct qnt_graph *graph)
 }
 
 /* Runs the graph and compares what it gives with `want`; returns whether all went well. */
-static int check_run(const struct qnt_graph *graph, const struct tensor *in, const struct tensor *want)
+static int check_run(const struct qnt_graph *graph, const struct tensor *in,
+                     const struct tensor *want)
 {
     static float image[CELLS], expected[CELLS];
     const struct qnt_node *out = &graph->nodes[graph->output];
@@ -113,7 +114,7 @@ static int check_model(struct t_model *m, const struct tensor *in, const struct 
 static void begin(struct t_model *m, const struct tensor *in)
 {
     t_model_begin(m, 13);
-    t_model_io(m, T_INPUT, "x", (int64_t[]){ 0, in->c, in->h, in->w }, 4);
+    t_model_io(m, T_INPUT, "x", (int64_t[]) { 0, in->c, in->h, in->w }, 4);
     t_model_io(m, T_OUTPUT, "y", NULL, 0);
 }
 
@@ -134,7 +135,9 @@ static void attr_window(struct t_bytes *node, const struct window *w, int dilate
 
 static int64_t out_size(const struct window *w, int axis, int64_t in)
 {
-    return (in + w->pads[axis] + w->pads[axis + 2] - ((w->k[axis] - 1) * w->d[axis] + 1)) / w->s[axis] + 1;
+    return (in + w->pads[axis] + w->pads[axis + 2] - ((w->k[axis] - 1) * w->d[axis] + 1)) /
+               w->s[axis] +
+           1;
 }
 
 static float value_or(const struct tensor *in, int64_t c, int64_t y, int64_t x, float outside)
@@ -219,9 +222,11 @@ static void test_auto_pad(const char *mode)
     random_tensor(&in, 2, 8, 7);
     const int64_t dims[] = { 3, 2, 3, 2 };
     fill(weight, t_count(dims, 4));
-    if (strncmp(mode, "SAME", 4) == 0) { /* h: 4 outputs need 9 rows, one more; w: 4 need 8, one more */
+    if (strncmp(mode, "SAME", 4) ==
+        0) { /* h: 4 outputs need 9 rows, one more; w: 4 need 8, one more */
         int upper = strcmp(mode, "SAME_UPPER") == 0;
-        memcpy(w.pads, upper ? (int64_t[]){ 0, 0, 1, 1 } : (int64_t[]){ 1, 1, 0, 0 }, sizeof(w.pads));
+        memcpy(w.pads, upper ? (int64_t[]) { 0, 0, 1, 1 } : (int64_t[]) { 1, 1, 0, 0 },
+               sizeof(w.pads));
     }
     begin(&m, &in);
     t_model_floats(&m, "w", dims, 4, weight);
@@ -272,8 +277,8 @@ static void test_pool(int max)
     check_model(&m, &in, &want);
 }
 
-/* 7 -> 4 with a window of 2 at stride 2: the last one is cut off by the border. With a padding of one, a window
- * that would begin behind the image is left out. */
+/* 7 -> 4 with a window of 2 at stride 2: the last one is cut off by the border. With a padding of
+ * one, a window that would begin behind the image is left out. */
 static void test_ceil_mode(int max)
 {
     static struct tensor in, want;
@@ -293,7 +298,8 @@ static void test_ceil_mode(int max)
     }
 }
 
-/* Before operator set 10 exporters write a ceil_mode of 1 as a larger padding at the end; and a padding by nothing. */
+/* Before operator set 10 exporters write a ceil_mode of 1 as a larger padding at the end; and a
+ * padding by nothing. */
 static void test_end_padding(void)
 {
     static struct tensor in, want;
@@ -302,7 +308,7 @@ static void test_end_padding(void)
 
     random_tensor(&in, 2, 12, 12);
     begin(&m, &in);
-    t_model_ints(&m, "none", (int64_t[]){ 0, 0, 0, 0, 0, 0, 0, 0 }, 8);
+    t_model_ints(&m, "none", (int64_t[]) { 0, 0, 0, 0, 0, 0, 0, 0 }, 8);
     t_model_op(&m, "Pad", "x none", "p");
     struct t_bytes node = t_node("MaxPool", "p", "y");
     attr_window(&node, &w, 0);
@@ -328,9 +334,9 @@ static void test_linear(const char *flatten, const char *multiply, int transpose
     fill(weight, 7 * 60);
     fill(bias, 7);
     begin(&m, &in);
-    t_model_floats(&m, "w", transposed ? (int64_t[]){ 7, 60 } : (int64_t[]){ 60, 7 }, 2, weight);
-    t_model_floats(&m, "bb", (int64_t[]){ 7 }, 1, bias);
-    t_model_ints(&m, "shape", (int64_t[]){ 1, -1 }, 2);
+    t_model_floats(&m, "w", transposed ? (int64_t[]) { 7, 60 } : (int64_t[]) { 60, 7 }, 2, weight);
+    t_model_floats(&m, "bb", (int64_t[]) { 7 }, 1, bias);
+    t_model_ints(&m, "shape", (int64_t[]) { 1, -1 }, 2);
     t_model_op(&m, flatten, strcmp(flatten, "Reshape") == 0 ? "x shape" : "x", "flat");
     struct t_bytes node = t_node(multiply, gemm ? "flat w bb" : "flat w", gemm ? "y" : "product");
     if (transposed)
@@ -358,7 +364,8 @@ static void test_means(void)
         struct t_model m;
         random_tensor(&in, 5, 6, 3);
         begin(&m, &in);
-        struct t_bytes node = t_node(kind ? "ReduceMean" : "GlobalAveragePool", kind == 3 ? "x axes" : "x", "y");
+        struct t_bytes node =
+            t_node(kind ? "ReduceMean" : "GlobalAveragePool", kind == 3 ? "x axes" : "x", "y");
         if (kind == 3)
             t_model_ints(&m, "axes", axes[0], 2);
         else if (kind)
@@ -390,7 +397,10 @@ static void test_clips(void)
         random_tensor(&in, 3, 4, 4);
         begin(&m, &in);
         const float lo = kind ? -0.25f : 0, hi = kind == 0 ? INFINITY : 0.5f;
-        struct t_bytes node = t_node(kind ? "Clip" : "Relu", kind == 1 ? "x lo hi" : kind == 2 ? "x lo" : "x",
+        struct t_bytes node = t_node(kind ? "Clip" : "Relu",
+                                     kind == 1   ? "x lo hi"
+                                     : kind == 2 ? "x lo"
+                                                 : "x",
                                      "y");
         if (kind == 1) {
             t_model_floats(&m, "lo", NULL, 0, &lo);
@@ -433,7 +443,8 @@ static float norm_of(float x, float p[4][16], int64_t c)
     return (x - p[2][c]) / sqrtf(p[3][c] + 1e-5f) * p[0][c] + p[1][c];
 }
 
-/* x -> norm -> relu -> y, and y is also read by another: nothing may be folded that has two readers. */
+/* x -> norm -> relu -> y, and y is also read by another: nothing may be folded that has two
+ * readers. */
 static void test_shared_tensors(void)
 {
     static struct tensor in, want;
@@ -444,7 +455,7 @@ static void test_shared_tensors(void)
     fill(weight, 16);
     begin(&m, &in);
     norm_constants(&m, "n", 4, p);
-    t_model_floats(&m, "w", (int64_t[]){ 4, 4, 1, 1 }, 4, weight);
+    t_model_floats(&m, "w", (int64_t[]) { 4, 4, 1, 1 }, 4, weight);
     t_model_op(&m, "Conv", "x w", "c");
     t_model_op(&m, "BatchNormalization", "c n0 n1 n2 n3", "b");
     t_model_op(&m, "Relu", "c", "r"); /* c has two readers */
@@ -472,7 +483,8 @@ static void test_shared_tensors(void)
     check_model(&m, &in, &want);
 }
 
-/* conv -> norm -> clip -> clip and a residual with its own clip end as three nodes: input, conv, add. */
+/* conv -> norm -> clip -> clip and a residual with its own clip end as three nodes: input, conv,
+ * add. */
 static void test_fold_counts(void)
 {
     static struct tensor in;
@@ -486,9 +498,9 @@ static void test_fold_counts(void)
     fill(weight, 16);
     begin(&m, &in);
     norm_constants(&m, "n", 4, p);
-    t_model_floats(&m, "w", (int64_t[]){ 4, 4, 1, 1 }, 4, weight);
-    t_model_floats(&m, "lo", NULL, 0, &(float){ -1 });
-    t_model_floats(&m, "hi", NULL, 0, &(float){ 2 });
+    t_model_floats(&m, "w", (int64_t[]) { 4, 4, 1, 1 }, 4, weight);
+    t_model_floats(&m, "lo", NULL, 0, &(float) { -1 });
+    t_model_floats(&m, "hi", NULL, 0, &(float) { 2 });
     t_model_op(&m, "Conv", "x w", "c");
     t_model_op(&m, "BatchNormalization", "c n0 n1 n2 n3", "b");
     t_model_op(&m, "Clip", "b lo hi", "d");
@@ -539,7 +551,8 @@ static void test_softmax(void)
     }
 }
 
-/* A stack of random convolutions, norms, clips and residual adds: the same before and after folding. */
+/* A stack of random convolutions, norms, clips and residual adds: the same before and after
+ * folding. */
 static void test_fold_random(void)
 {
     static struct tensor in, out;
@@ -561,7 +574,7 @@ static void test_fold_random(void)
         snprintf(prefix, sizeof(prefix), "c%d_", i);
         if (op == 0) {
             fill(weight, 64);
-            t_model_floats(&m, prefix, (int64_t[]){ 8, 8, 1, 1 }, 4, weight);
+            t_model_floats(&m, prefix, (int64_t[]) { 8, 8, 1, 1 }, 4, weight);
             snprintf(text, sizeof(text), "%s c%d_", from, i);
         } else if (op == 1) {
             norm_constants(&m, prefix, 8, p);

@@ -1,5 +1,5 @@
-/* The importer on files that are wrong: each ends in a sentence that names file, node and operator, and never in a crash.
- *     test_onnx FASHION.ONNX */
+/* The importer on files that are wrong: each ends in a sentence that names file, node and operator,
+ * and never in a crash. test_onnx FASHION.ONNX */
 #include "quant/model/graph.h"
 #include "tests/t_onnx.h"
 
@@ -11,13 +11,13 @@ static const float ones[256] = { 1, 1, 1, 1 };
 static void begin(struct t_model *m)
 {
     t_model_begin(m, 13);
-    t_model_io(m, T_INPUT, "x", (int64_t[]){ 1, 2, 4, 4 }, 4);
+    t_model_io(m, T_INPUT, "x", (int64_t[]) { 1, 2, 4, 4 }, 4);
     t_model_io(m, T_OUTPUT, "y", NULL, 0);
 }
 
 static void conv_weight(struct t_model *m)
 {
-    t_model_floats(m, "w", (int64_t[]){ 2, 2, 1, 1 }, 4, ones);
+    t_model_floats(m, "w", (int64_t[]) { 2, 2, 1, 1 }, 4, ones);
 }
 
 /* ---- One wrong thing each, on a graph that is right otherwise. */
@@ -92,7 +92,7 @@ static void no_output(struct t_model *m)
 
 static void constant_output(struct t_model *m)
 {
-    t_model_floats(m, "y", (int64_t[]){ 1 }, 1, ones);
+    t_model_floats(m, "y", (int64_t[]) { 1 }, 1, ones);
 }
 
 static void two_outputs(struct t_model *m)
@@ -103,7 +103,7 @@ static void two_outputs(struct t_model *m)
 
 static void two_inputs(struct t_model *m)
 {
-    t_model_io(m, T_INPUT, "second", (int64_t[]){ 1, 2, 4, 4 }, 4);
+    t_model_io(m, T_INPUT, "second", (int64_t[]) { 1, 2, 4, 4 }, 4);
 }
 
 static void too_few_inputs(struct t_model *m)
@@ -119,14 +119,14 @@ static void left_out_input(struct t_model *m)
 
 static void channels_differ(struct t_model *m)
 {
-    t_model_floats(m, "w", (int64_t[]){ 2, 3, 1, 1 }, 4, ones);
+    t_model_floats(m, "w", (int64_t[]) { 2, 3, 1, 1 }, 4, ones);
     t_model_op(m, "Conv", "x w", "y");
 }
 
 static void groups_do_not_divide(struct t_model *m)
 {
     struct t_bytes node = t_node("Conv", "x w", "y");
-    t_model_floats(m, "w", (int64_t[]){ 3, 1, 1, 1 }, 4, ones);
+    t_model_floats(m, "w", (int64_t[]) { 3, 1, 1, 1 }, 4, ones);
     t_attr_int(&node, "group", 2);
     t_model_node(m, &node);
 }
@@ -142,23 +142,24 @@ static void no_groups(struct t_model *m)
 static void bias_differs(struct t_model *m)
 {
     conv_weight(m);
-    t_model_floats(m, "b", (int64_t[]){ 3 }, 1, ones);
+    t_model_floats(m, "b", (int64_t[]) { 3 }, 1, ones);
     t_model_op(m, "Conv", "x w b", "y");
 }
 
 static void filter_too_large(struct t_model *m)
 {
-    t_model_floats(m, "w", (int64_t[]){ 2, 2, 5, 5 }, 4, ones);
+    t_model_floats(m, "w", (int64_t[]) { 2, 2, 5, 5 }, 4, ones);
     t_model_op(m, "Conv", "x w", "y");
 }
 
-static void window_of(struct t_model *m, const char *op, const char *name, int64_t value, size_t count)
+static void window_of(struct t_model *m, const char *op, const char *name, int64_t value,
+                      size_t count)
 {
     const int64_t values[] = { value, value, value, value };
     struct t_bytes node = t_node(op, *op == 'C' ? "x w" : "x", "y");
     conv_weight(m);
     if (*op != 'C' && strcmp(name, "kernel_shape") != 0)
-        t_attr_ints(&node, "kernel_shape", (int64_t[]){ 2, 2 }, 2);
+        t_attr_ints(&node, "kernel_shape", (int64_t[]) { 2, 2 }, 2);
     t_attr_ints(&node, name, values, count);
     t_model_node(m, &node);
 }
@@ -191,14 +192,14 @@ static void pads_beyond_filter(struct t_model *m)
 static void pads_of_end(struct t_model *m)
 {
     struct t_bytes node = t_node("MaxPool", "x", "y");
-    t_attr_ints(&node, "kernel_shape", (int64_t[]){ 2, 2 }, 2);
-    t_attr_ints(&node, "pads", (int64_t[]){ 0, 0, 2, 2 }, 4);
+    t_attr_ints(&node, "kernel_shape", (int64_t[]) { 2, 2 }, 2);
+    t_attr_ints(&node, "pads", (int64_t[]) { 0, 0, 2, 2 }, 4);
     t_model_node(m, &node);
 }
 
 static void pad_node(struct t_model *m)
 {
-    t_model_ints(m, "p", (int64_t[]){ 0, 0, 1, 1, 0, 0, 1, 1 }, 8);
+    t_model_ints(m, "p", (int64_t[]) { 0, 0, 1, 1, 0, 0, 1, 1 }, 8);
     t_model_op(m, "Pad", "x p", "y");
 }
 
@@ -219,13 +220,13 @@ static void pool_without_window(struct t_model *m)
 
 static void gemm_of_image(struct t_model *m)
 {
-    t_model_floats(m, "w", (int64_t[]){ 4, 2 }, 2, ones);
+    t_model_floats(m, "w", (int64_t[]) { 4, 2 }, 2, ones);
     t_model_op(m, "Gemm", "x w", "y");
 }
 
 static void gemm_size_differs(struct t_model *m)
 {
-    t_model_floats(m, "w", (int64_t[]){ 31, 2 }, 2, ones);
+    t_model_floats(m, "w", (int64_t[]) { 31, 2 }, 2, ones);
     t_model_op(m, "Flatten", "x", "f");
     t_model_op(m, "Gemm", "f w", "y");
 }
@@ -238,7 +239,7 @@ static void add_shapes_differ(struct t_model *m)
 
 static void add_full_constant(struct t_model *m)
 {
-    t_model_floats(m, "w", (int64_t[]){ 4, 4 }, 2, ones);
+    t_model_floats(m, "w", (int64_t[]) { 4, 4 }, 2, ones);
     t_model_op(m, "Add", "x w", "y");
 }
 
@@ -251,13 +252,13 @@ static void concat_axis(struct t_model *m)
 
 static void reshape_four(struct t_model *m)
 {
-    t_model_ints(m, "s", (int64_t[]){ 1, 4, 4, 2 }, 4);
+    t_model_ints(m, "s", (int64_t[]) { 1, 4, 4, 2 }, 4);
     t_model_op(m, "Reshape", "x s", "y");
 }
 
 static void reshape_by_floats(struct t_model *m)
 {
-    t_model_floats(m, "s", (int64_t[]){ 2 }, 1, ones);
+    t_model_floats(m, "s", (int64_t[]) { 2 }, 1, ones);
     t_model_op(m, "Reshape", "x s", "y");
 }
 
@@ -272,15 +273,15 @@ static void clip_empty(struct t_model *m)
 static void norm_variance(struct t_model *m)
 {
     const float minus[2] = { -1, 1 };
-    t_model_floats(m, "w", (int64_t[]){ 2 }, 1, ones);
-    t_model_floats(m, "v", (int64_t[]){ 2 }, 1, minus);
+    t_model_floats(m, "w", (int64_t[]) { 2 }, 1, ones);
+    t_model_floats(m, "v", (int64_t[]) { 2 }, 1, minus);
     t_model_op(m, "BatchNormalization", "x w w w v", "y");
 }
 
 static void weight_nan(struct t_model *m)
 {
     const float bad[4] = { 1, NAN, 1, 1 };
-    t_model_floats(m, "w", (int64_t[]){ 2, 2, 1, 1 }, 4, bad);
+    t_model_floats(m, "w", (int64_t[]) { 2, 2, 1, 1 }, 4, bad);
     t_model_op(m, "Conv", "x w", "y");
 }
 
@@ -295,37 +296,37 @@ static void raw_weight(struct t_model *m, int type, const int64_t *dims, size_t 
 
 static void data_short(struct t_model *m)
 {
-    raw_weight(m, T_FLOAT, (int64_t[]){ 2, 2, 1, 1 }, 4, 15);
+    raw_weight(m, T_FLOAT, (int64_t[]) { 2, 2, 1, 1 }, 4, 15);
 }
 
 static void data_overflows(struct t_model *m)
 {
-    raw_weight(m, T_FLOAT, (int64_t[]){ 65536, 65536, 65536, 65536 }, 4, 16);
+    raw_weight(m, T_FLOAT, (int64_t[]) { 65536, 65536, 65536, 65536 }, 4, 16);
 }
 
 static void data_negative(struct t_model *m)
 {
-    raw_weight(m, T_FLOAT, (int64_t[]){ -2, -2, 1, 1 }, 4, 16);
+    raw_weight(m, T_FLOAT, (int64_t[]) { -2, -2, 1, 1 }, 4, 16);
 }
 
 static void data_half(struct t_model *m)
 {
-    raw_weight(m, 10, (int64_t[]){ 2, 2, 1, 1 }, 4, 8);
+    raw_weight(m, 10, (int64_t[]) { 2, 2, 1, 1 }, 4, 8);
 }
 
 static void data_empty(struct t_model *m)
 {
-    raw_weight(m, T_FLOAT, (int64_t[]){ 2, 2, 0, 0 }, 4, 0);
+    raw_weight(m, T_FLOAT, (int64_t[]) { 2, 2, 0, 0 }, 4, 0);
 }
 
 static void rank_nine(struct t_model *m)
 {
-    raw_weight(m, T_FLOAT, (int64_t[]){ 1, 1, 1, 1, 1, 1, 1, 1, 1 }, 9, 4);
+    raw_weight(m, T_FLOAT, (int64_t[]) { 1, 1, 1, 1, 1, 1, 1, 1, 1 }, 9, 4);
 }
 
 static void external_data(struct t_model *m)
 {
-    struct t_bytes t = t_tensor("w", T_FLOAT, (int64_t[]){ 2, 2, 1, 1 }, 4);
+    struct t_bytes t = t_tensor("w", T_FLOAT, (int64_t[]) { 2, 2, 1, 1 }, 4);
     t_put_int(&t, 14, 1);
     t_put_part(&m->graph, 5, &t);
 }
@@ -347,7 +348,8 @@ static const struct wrong {
     const char *sentence; /* a part of it */
 } wrongs[] = {
     { unknown_operator, "node 'GridSample_y' (GridSample): the operator is not supported" },
-    { unknown_domain, "node 'Relu_y' (Relu): the operator is not supported; its domain is com.example" },
+    { unknown_domain,
+      "node 'Relu_y' (Relu): the operator is not supported; its domain is com.example" },
     { unknown_attribute, "node 'Relu_y' (Relu): attribute 'slope' is not supported" },
     { attribute_type, "(Conv): attribute 'group' has the wrong type" },
     { missing_weight, "reads 'nowhere', which no earlier node" },
@@ -564,14 +566,15 @@ static void test_truncated(const uint8_t *data, size_t size)
         struct qnt_graph graph;
         struct qnt_error error = { "" };
         /* the file ends with small fields after the graph: without them it may still be a model */
-        if (cut < size - 200 && !T_CHECK(qnt_onnx_read(mutant, cut, "cut.onnx", &graph, &error) < 0))
+        if (cut < size - 200 &&
+            !T_CHECK(qnt_onnx_read(mutant, cut, "cut.onnx", &graph, &error) < 0))
             qnt_graph_free(&graph);
         check_damaged(mutant, cut);
     }
 }
 
-/* The weights are most of the file, and any bits are weights: most flips go to where the structure is, which is
- * wherever a byte is followed by text. */
+/* The weights are most of the file, and any bits are weights: most flips go to where the structure
+ * is, which is wherever a byte is followed by text. */
 static void test_flipped(const uint8_t *data, size_t size)
 {
     uint64_t rng = t_seed;
@@ -581,8 +584,8 @@ static void test_flipped(const uint8_t *data, size_t size)
         for (int flips = t_between(&rng, 1, 4); flips > 0; flips--) {
             size_t i = t_random(&rng) % size;
             for (int tries = 0; tries < 200 && round % 4; tries++) {
-                if (i + 4 < size && data[i + 2] >= 'a' && data[i + 2] <= 'z' && data[i + 3] >= 'a' &&
-                    data[i + 3] <= 'z')
+                if (i + 4 < size && data[i + 2] >= 'a' && data[i + 2] <= 'z' &&
+                    data[i + 3] >= 'a' && data[i + 3] <= 'z')
                     break;
                 i = t_random(&rng) % size;
             }

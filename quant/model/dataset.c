@@ -8,8 +8,8 @@
 #include <zlib.h>
 
 #define FASHION_FOLDER "/usr/share/datasets/fashion-mnist"
-#define FASHION_REMEDY                                                                           \
-    "; install Debian's package dataset-fashion-mnist, or name a folder that holds its files: "  \
+#define FASHION_REMEDY                                                                             \
+    "; install Debian's package dataset-fashion-mnist, or name a folder that holds its files: "    \
     "fashion-mnist:test:FOLDER"
 #define IDX_BYTES_MAX ((uint64_t)1 << 31)
 #define IDX_RANK_MAX 4
@@ -54,7 +54,8 @@ static int read_header(gzFile file, struct idx *out, uint64_t *bytes)
     for (int i = 0; i < out->rank; i++) {
         if (read_exactly(file, size, sizeof(size)))
             return -EINVAL;
-        out->dims[i] = (uint32_t)size[0] << 24 | (uint32_t)size[1] << 16 | (uint32_t)size[2] << 8 | size[3];
+        out->dims[i] =
+            (uint32_t)size[0] << 24 | (uint32_t)size[1] << 16 | (uint32_t)size[2] << 8 | size[3];
         if (out->dims[i] == 0 || *bytes > IDX_BYTES_MAX / out->dims[i])
             return -EINVAL;
         *bytes *= out->dims[i];
@@ -84,8 +85,10 @@ static int idx_load(const char *path, const char *remedy, struct idx *out, struc
         goto fail;
     }
     if (read_exactly(file, out->data, bytes) || gzread(file, &more, 1) != 0) {
-        qnt_error_set(error, rc, "%s: does not hold the %llu bytes that its header announces; is it damaged"
-                      " or cut short?", path, (unsigned long long)bytes);
+        qnt_error_set(error, rc,
+                      "%s: does not hold the %llu bytes that its header announces; is it damaged"
+                      " or cut short?",
+                      path, (unsigned long long)bytes);
         goto fail;
     }
     rc = 0;
@@ -114,8 +117,10 @@ static int fashion_paths(const char *rest, struct paths *out)
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (strlen(parts[i].name) != length || memcmp(parts[i].name, rest, length) != 0)
             continue;
-        int a = snprintf(out->images, PATH_MAX, "%s/%s-images-idx3-ubyte.gz", folder, parts[i].file);
-        int b = snprintf(out->labels, PATH_MAX, "%s/%s-labels-idx1-ubyte.gz", folder, parts[i].file);
+        int a =
+            snprintf(out->images, PATH_MAX, "%s/%s-images-idx3-ubyte.gz", folder, parts[i].file);
+        int b =
+            snprintf(out->labels, PATH_MAX, "%s/%s-labels-idx1-ubyte.gz", folder, parts[i].file);
         return a >= PATH_MAX || b >= PATH_MAX ? -ENAMETOOLONG : 0;
     }
     return -EINVAL;
@@ -176,8 +181,10 @@ static int open_set(const char *spec, struct qnt_dataset *set, struct qnt_error 
     if (rc == -ENAMETOOLONG)
         return qnt_error_set(error, rc, "the path in the data set '%.60s...' is too long", spec);
     if (rc)
-        return qnt_error_set(error, rc, "'%s' names no data set; there are fashion-mnist:train,"
-                             " fashion-mnist:test (each with :FOLDER) and idx:IMAGES[:LABELS]", spec);
+        return qnt_error_set(error, rc,
+                             "'%s' names no data set; there are fashion-mnist:train,"
+                             " fashion-mnist:test (each with :FOLDER) and idx:IMAGES[:LABELS]",
+                             spec);
     rc = idx_load(p.images, p.remedy, &set->images, error);
     if (rc == 0 && p.labels[0])
         rc = idx_load(p.labels, p.remedy, &set->labels, error);
@@ -229,7 +236,8 @@ int qnt_dataset_label(const struct qnt_dataset *set, size_t index)
     return set->labels.data && index < set->labels.dims[0] ? set->labels.data[index] : -1;
 }
 
-int qnt_dataset_image(const struct qnt_dataset *set, size_t index, float *out, struct qnt_error *error)
+int qnt_dataset_image(const struct qnt_dataset *set, size_t index, float *out,
+                      struct qnt_error *error)
 {
     const size_t pixels = (size_t)set->h * (size_t)set->w * (size_t)set->c;
 

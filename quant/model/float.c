@@ -98,7 +98,8 @@ int qnt_float_open(const struct qnt_graph *graph, struct qnt_float **out, struct
     if (!exec)
         goto fail;
     exec->graph = graph;
-    /* The threads of the caller are the parallelism: a product of this size is over before a second thread wakes. */
+    /* The threads of the caller are the parallelism: a product of this size is over before a second
+     * thread wakes. */
     openblas_set_num_threads(1);
     if (open_buffers(exec))
         goto fail;

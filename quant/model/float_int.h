@@ -4,12 +4,13 @@
 
 #include "quant/model/graph_int.h"
 
-/* Dense layers are a matrix product over patches; OpenBLAS does those. Everything else is plain loops, written to be read. */
+/* Dense layers are a matrix product over patches; OpenBLAS does those. Everything else is plain
+ * loops, written to be read. */
 struct qnt_float {
     const struct qnt_graph *graph;
-    float **tensors;   /* [graph->count], float [h][w][c] each */
-    float **taps;      /* [graph->count], depthwise weights as [kh][kw][c]; NULL for other nodes */
-    float *patches;    /* [oh * ow][kh * kw * ic / groups] of the largest layer that needs it */
+    float **tensors; /* [graph->count], float [h][w][c] each */
+    float **taps;    /* [graph->count], depthwise weights as [kh][kw][c]; NULL for other nodes */
+    float *patches;  /* [oh * ow][kh * kw * ic / groups] of the largest layer that needs it */
 };
 
 /* Writes the output tensor of node `index`, before its clamp. */

@@ -16,7 +16,8 @@ static const float *input_tensor(const struct qnt_float *exec, int32_t index, in
 
 /* ---- Convolution */
 
-/* Rows of the patch matrix of one group: [oh * ow][kh][kw][ic / groups], zeros outside the image. */
+/* Rows of the patch matrix of one group: [oh * ow][kh][kw][ic / groups], zeros outside the image.
+ */
 static void fill_patches(const struct krn_problem *p, const float *x, int32_t group, float *patches)
 {
     const size_t ic = (size_t)(p->ic / p->groups), pixel = (size_t)p->ic;
@@ -241,4 +242,3 @@ qnt_run_op *const qnt_run_ops[QNT_OP_COUNT] = {
     [QNT_OP_FLATTEN] = run_flatten,
     [QNT_OP_SOFTMAX] = run_softmax,
 };
-

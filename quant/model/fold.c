@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* While nodes are folded away, `same` says which node holds the tensor of each node now; the rest is removed at the end. */
+/* While nodes are folded away, `same` says which node holds the tensor of each node now; the rest
+ * is removed at the end. */
 struct fold {
     struct qnt_graph *graph;
-    int32_t *same;    /* [count], always the final holder */
-    int32_t *readers; /* [count], how many inputs name it; the output of the graph counts as one more */
+    int32_t *same; /* [count], always the final holder */
+    int32_t
+        *readers; /* [count], how many inputs name it; the output of the graph counts as one more */
 };
 
 static void count_readers(struct fold *f)

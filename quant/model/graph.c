@@ -22,7 +22,7 @@ const char *const qnt_op_names[QNT_OP_COUNT] = {
 
 struct qnt_node qnt_node_blank(enum qnt_op op)
 {
-    return (struct qnt_node){ .op = op, .lo = -INFINITY, .hi = INFINITY };
+    return (struct qnt_node) { .op = op, .lo = -INFINITY, .hi = INFINITY };
 }
 
 void qnt_node_clear(struct qnt_node *node)
@@ -72,7 +72,7 @@ void qnt_graph_free(struct qnt_graph *graph)
     free(graph->nodes);
     free(graph->name);
     free(graph->dataset);
-    *graph = (struct qnt_graph){ .norm = 1 };
+    *graph = (struct qnt_graph) { .norm = 1 };
 }
 
 int32_t qnt_graph_find(const struct qnt_graph *graph, const char *name)
@@ -90,8 +90,14 @@ size_t qnt_node_elements(const struct qnt_node *node)
 
 struct krn_problem qnt_problem_1x1(int32_t h, int32_t w, int32_t ic, int32_t oc, int32_t groups)
 {
-    return (struct krn_problem){ .n = 1, .groups = groups, .ic = ic, .ih = h, .iw = w, .oc = oc,
-                                 .oh = h, .ow = w, .kh = 1, .kw = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1 };
+    struct krn_problem p = { .n = 1, .kh = 1, .kw = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1 };
+
+    p.groups = groups;
+    p.ic = ic;
+    p.oc = oc;
+    p.ih = p.oh = h;
+    p.iw = p.ow = w;
+    return p;
 }
 
 size_t qnt_graph_problems(const struct qnt_graph *graph, struct krn_problem *out, size_t capacity)

@@ -1,8 +1,9 @@
-/* A network as a graph of operators, float, as imported: what importers write, and what folding, float execution, calibration
- * and quantisation read. Activations are NHWC inside Quern; importers transpose weights and attributes on the way in.
+/* A network as a graph of operators, float, as imported: what importers write, and what folding,
+ * float execution, calibration and quantisation read. Activations are NHWC inside Quern; importers
+ * transpose weights and attributes on the way in.
  *
- *     qnt_onnx_load() -> qnt_fold() -> qnt_float_run() / qnt_calibrate() / qnt_quantise() -> qnt_graph_free()
- */
+ *     qnt_model_load() -> qnt_fold() -> qnt_float_run() / qnt_calibrate() / qnt_quantise()
+ *     -> qnt_graph_free() */
 #ifndef QUERN_QUANT_GRAPH_H
 #define QUERN_QUANT_GRAPH_H
 
@@ -20,16 +21,17 @@ int qnt_error_set(struct qnt_error *error, int code, const char *format, ...)
 
 enum qnt_op {
     QNT_OP_INPUT,
-    QNT_OP_CONV,        /* dense, grouped, depthwise; weight float [oc][kh][kw][ic / groups], bias [oc] */
-    QNT_OP_LINEAR,      /* weight float [oc][ic], bias [oc]; the input flattened in the model's own order */
-    QNT_OP_BATCHNORM,   /* x * weight[c] + bias[c]; folded away by qnt_fold() */
-    QNT_OP_CLIP,        /* only its lo and hi; ReLU: 0, +inf; ReLU6: 0, 6; folded into the producer where it can be */
-    QNT_OP_ADD,         /* two inputs of one shape */
-    QNT_OP_MAXPOOL, QNT_OP_AVGPOOL, /* windows in `window`; average excludes padding */
+    QNT_OP_CONV,      /* any groups; weight float [oc][kh][kw][ic / groups], bias [oc] */
+    QNT_OP_LINEAR,    /* on a vector [ic]; weight float [oc][ic], bias [oc] */
+    QNT_OP_BATCHNORM, /* x * weight[c] + bias[c]; folded away by qnt_fold() */
+    QNT_OP_CLIP,      /* only its lo and hi; ReLU: 0 and +inf; ReLU6: 0 and 6 */
+    QNT_OP_ADD,       /* two inputs of one shape */
+    QNT_OP_MAXPOOL,   /* window in `window` */
+    QNT_OP_AVGPOOL,   /* likewise; the average excludes padding */
     QNT_OP_GLOBAL_AVGPOOL,
-    QNT_OP_CONCAT,      /* along channels */
-    QNT_OP_FLATTEN,     /* [n][h][w][c] -> [n][c * h * w] in the order c, h, w, as NCHW models mean it */
-    QNT_OP_SOFTMAX,
+    QNT_OP_CONCAT,    /* along channels */
+    QNT_OP_FLATTEN,   /* [h][w][c] -> a vector in the order c, h, w, as NCHW models mean it */
+    QNT_OP_SOFTMAX,   /* over channels */
     QNT_OP_COUNT
 };
 extern const char *const qnt_op_names[QNT_OP_COUNT];
@@ -43,59 +45,61 @@ struct qnt_window { /* for pools; a convolution has its problem */
 struct qnt_node {
     char *name; /* owned; unique */
     enum qnt_op op;
-    int32_t inputs[QNT_INPUTS_MAX]; /* indices of nodes: a node has one output, so it is its tensor */
+    int32_t inputs[QNT_INPUTS_MAX]; /* indices of nodes: a node has one output, its tensor */
     int32_t input_count;
-    int32_t h, w, c; /* shape of the output of one image; vectors are h = w = 1 */
+    int32_t h, w, c;            /* shape of the output of one image; vectors are h = w = 1 */
     struct krn_problem problem; /* CONV and LINEAR (as a 1x1): n = 1 */
     struct qnt_window window;
-    float *weight, *bias;       /* owned; NULL where the operator has none */
+    float *weight, *bias; /* owned; NULL where the operator has none */
     size_t weight_count, bias_count;
-    float lo, hi;               /* clamp of the output, of any operator; -inf and +inf if none */
+    float lo, hi; /* clamp of the output, of any operator; -inf and +inf if none */
 };
 
 struct qnt_graph {
-    char *name;           /* of the file, owned */
+    char *name;             /* of the file, owned */
     struct qnt_node *nodes; /* in an order in which inputs come first; nodes[0] is the INPUT */
     int32_t count, capacity;
-    int32_t output;       /* index of the node whose tensor is the result (before a final softmax) */
-    float mean, norm;     /* an input value is (pixel - mean) * norm, pixels 0..255; 0 and 1 where the file says nothing */
-    char *dataset;        /* owned; what the file says it was trained on ("fashion-mnist"), or NULL */
+    int32_t output;   /* index of the node whose tensor is the result (before a final softmax) */
+    float mean, norm; /* an input value is (pixel - mean) * norm, of pixels 0..255; else 0 and 1 */
+    char *dataset;    /* owned; what the file says it was trained on ("fashion-mnist"), or NULL */
 };
 
-void qnt_graph_free(struct qnt_graph *graph); /* accepts NULL members */
+void qnt_graph_free(struct qnt_graph *graph);                            /* accepts NULL members */
 int32_t qnt_graph_find(const struct qnt_graph *graph, const char *name); /* -1 if none */
 
 /* Importers fill *out from a file; on failure it is empty and error says where. */
 int qnt_onnx_load(const char *path, struct qnt_graph *out, struct qnt_error *error);
-/* The same from memory, which it does not keep; `path` only names the source. The normalisation is read from the file's
- * metadata_props quern.mean, quern.norm and quern.dataset. */
+/* The same from memory, which it does not keep; `path` only names the source. The normalisation is
+ * read from the file's metadata_props quern.mean, quern.norm and quern.dataset. */
 int qnt_onnx_read(const uint8_t *data, size_t bytes, const char *path, struct qnt_graph *out,
                   struct qnt_error *error);
 /* By the file's name or first bytes: the table of importers. */
 int qnt_model_load(const char *path, struct qnt_graph *out, struct qnt_error *error);
 
-/* Folds BATCHNORM into CONV/LINEAR, and CLIP into a CONV, LINEAR or ADD, where that is its only reader; a BATCHNORM that is left
- * becomes a depthwise 1x1 CONV; drops a final SOFTMAX and what does not lead to the output. Afterwards there is no
- * BATCHNORM. Exact up to float rounding. On failure (-ENOMEM) the graph can only be freed. */
+/* Folds BATCHNORM into CONV/LINEAR, and CLIP into a CONV, LINEAR or ADD, where that is its only
+ * reader; a BATCHNORM that is left becomes a depthwise 1x1 CONV; drops a final SOFTMAX and what
+ * does not lead to the output. Afterwards there is no BATCHNORM. Exact up to float rounding. On
+ * failure (-ENOMEM) the graph can only be freed. */
 int qnt_fold(struct qnt_graph *graph, struct qnt_error *error);
 
-/* The convolution problems of a graph (CONV, not LINEAR), in order. Writes at most `capacity`, returns how many
- * there are. */
+/* The convolution problems of a graph (CONV, not LINEAR), in order. Writes at most `capacity`,
+ * returns how many there are. */
 size_t qnt_graph_problems(const struct qnt_graph *graph, struct krn_problem *out, size_t capacity);
 
 /* ---- Float execution, the reference of every accuracy figure. */
 struct qnt_float; /* buffers of one execution; one per thread */
 int qnt_float_open(const struct qnt_graph *graph, struct qnt_float **out, struct qnt_error *error);
 void qnt_float_close(struct qnt_float *exec);
-/* Runs one image, float [h][w][c], normalised, on the calling thread. All tensors stay readable until the next run. */
+/* Runs one image, float [h][w][c], normalised, on the calling thread. All tensors stay readable
+ * until the next run. */
 void qnt_float_run(struct qnt_float *exec, const float *image);
 const float *qnt_float_tensor(const struct qnt_float *exec, int32_t node); /* [h][w][c] */
 
 /* ---- Data sets */
 struct qnt_dataset; /* labelled images of one shape, decoded as asked for */
-/* `spec` is "fashion-mnist:train", "fashion-mnist:test" (the idx.gz files of Debian's package, or of
- * the folder in a second part: "fashion-mnist:test:/folder"), or "idx:IMAGES[:LABELS]" (gzip or not). Pixels come out as
- * (pixel - mean) * norm: hand in the mean and norm of the graph. */
+/* `spec` is "fashion-mnist:train", "fashion-mnist:test" (the idx.gz files of Debian's package, or
+ * of the folder in a second part: "fashion-mnist:test:/folder"), or "idx:IMAGES[:LABELS]" (gzip or
+ * not). Pixels come out as (pixel - mean) * norm: hand in the mean and norm of the graph. */
 int qnt_dataset_open(const char *spec, float mean, float norm, struct qnt_dataset **out,
                      struct qnt_error *error);
 void qnt_dataset_close(struct qnt_dataset *set);
@@ -103,6 +107,7 @@ size_t qnt_dataset_count(const struct qnt_dataset *set);
 void qnt_dataset_shape(const struct qnt_dataset *set, int32_t *h, int32_t *w, int32_t *c);
 int qnt_dataset_label(const struct qnt_dataset *set, size_t index); /* -1 = unknown */
 /* Writes image `index` as float [h][w][c], normalised. */
-int qnt_dataset_image(const struct qnt_dataset *set, size_t index, float *out, struct qnt_error *error);
+int qnt_dataset_image(const struct qnt_dataset *set, size_t index, float *out,
+                      struct qnt_error *error);
 
 #endif

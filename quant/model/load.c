@@ -60,7 +60,7 @@ int qnt_onnx_load(const char *path, struct qnt_graph *out, struct qnt_error *err
     uint8_t *data;
     size_t bytes;
 
-    *out = (struct qnt_graph){ .norm = 1 };
+    *out = (struct qnt_graph) { .norm = 1 };
     int rc = read_file(path, &data, &bytes, error);
     if (rc)
         return rc;
@@ -80,12 +80,12 @@ int qnt_model_load(const char *path, struct qnt_graph *out, struct qnt_error *er
 {
     const size_t length = strlen(path);
 
-    *out = (struct qnt_graph){ .norm = 1 };
+    *out = (struct qnt_graph) { .norm = 1 };
     for (size_t i = 0; i < sizeof(importers) / sizeof(importers[0]); i++) {
         size_t suffix = strlen(importers[i].suffix);
         if (length > suffix && strcmp(path + length - suffix, importers[i].suffix) == 0)
             return importers[i].load(path, out, error);
     }
-    return qnt_error_set(error, -ENOTSUP, "%s: no importer for this kind of file; models end in .onnx",
-                         path);
+    return qnt_error_set(error, -ENOTSUP,
+                         "%s: no importer for this kind of file; models end in .onnx", path);
 }

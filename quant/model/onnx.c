@@ -26,8 +26,8 @@ int onnx_fail(const struct onnx *o, int code, const char *format, ...)
                          o->node->op_type ? o->node->op_type : "no operator", sentence);
 }
 
-/* ---- The wire format, before protobuf-c allocates anything: it follows nested messages on the stack, without a limit,
- * and makes 200 bytes of memory of a two-byte message. */
+/* ---- The wire format, before protobuf-c allocates anything: it follows nested messages on the
+ * stack, without a limit, and makes 200 bytes of memory of a two-byte message. */
 
 static const uint8_t *read_varint(const uint8_t *p, const uint8_t *end, uint64_t *out)
 {
@@ -153,9 +153,13 @@ static int read_shape(struct onnx *o, const Onnx__ValueInfoProto *info, int32_t 
         if (i == 0 && (!given || dim->dim_value <= 1))
             continue;
         if (i == 0 || !given || dim->dim_value < 1 || dim->dim_value > INT32_MAX)
-            return onnx_fail(o, -ENOTSUP, "input '%s': dimension %d is %s; export the model for one"
-                             " image of a fixed size", info->name, i,
-                             !given ? "open" : i == 0 ? "a batch" : "out of range");
+            return onnx_fail(o, -ENOTSUP,
+                             "input '%s': dimension %d is %s; export the model for one"
+                             " image of a fixed size",
+                             info->name, i,
+                             !given   ? "open"
+                             : i == 0 ? "a batch"
+                                      : "out of range");
         chw[i - 1] = (int32_t)dim->dim_value;
     }
     return 0;
@@ -255,7 +259,8 @@ static int open_values(struct onnx *o)
     const Onnx__GraphProto *graph = o->model->graph;
 
     if (graph->n_node > NODES_MAX || graph->n_initializer > 8 * NODES_MAX)
-        return onnx_fail(o, -E2BIG, "has %zu nodes and %zu initializers; at most %d and %d are supported",
+        return onnx_fail(o, -E2BIG,
+                         "has %zu nodes and %zu initializers; at most %d and %d are supported",
                          graph->n_node, graph->n_initializer, NODES_MAX, 8 * NODES_MAX);
     o->capacity = 16;
     while (o->capacity < 2 * (graph->n_node + graph->n_initializer + 1))
@@ -290,11 +295,12 @@ int qnt_onnx_read(const uint8_t *data, size_t bytes, const char *path, struct qn
     size_t messages = 0;
     int rc;
 
-    *out = (struct qnt_graph){ .norm = 1 };
+    *out = (struct qnt_graph) { .norm = 1 };
     rc = check_wire(&onnx__model_proto__descriptor, data, data + bytes, 0, &messages);
     if (rc) {
-        onnx_fail(&o, rc, rc == -E2BIG ? "is nested too deeply or in too many parts for a network"
-                                       : "is damaged, cut short or not an ONNX file");
+        onnx_fail(&o, rc,
+                  rc == -E2BIG ? "is nested too deeply or in too many parts for a network"
+                               : "is damaged, cut short or not an ONNX file");
         goto fail;
     }
     model = onnx__model_proto__unpack(NULL, bytes, data);

@@ -39,8 +39,9 @@ int onnx_import_batchnorm(struct onnx *o)
         p[1][i] = (float)((double)p[1][i] - (double)p[2][i] * scale);
         p[0][i] = (float)scale;
         if (!(spread > 0) || !isfinite(p[0][i]) || !isfinite(p[1][i]))
-            rc = onnx_fail(o, -EINVAL, "channel %zu: variance %g plus epsilon %g cannot be divided by",
-                           i, (double)p[3][i], (double)epsilon);
+            rc = onnx_fail(o, -EINVAL,
+                           "channel %zu: variance %g plus epsilon %g cannot be divided by", i,
+                           (double)p[3][i], (double)epsilon);
     }
     node.weight = p[0];
     node.bias = p[1];
@@ -53,8 +54,8 @@ int onnx_import_batchnorm(struct onnx *o)
     return rc;
 }
 
-/* Whether a constant is one value, or one value per channel of a tensor of `rank`: [c][1][1] or [1][c][1][1] beside
- * [n][c][h][w], and [c] or [1][c] beside [n][c]. */
+/* Whether a constant is one value, or one value per channel of a tensor of `rank`: [c][1][1] or
+ * [1][c][1][1] beside [n][c][h][w], and [c] or [1][c] beside [n][c]. */
 static int is_per_channel(const struct onnx_const *c, int rank, int64_t channels)
 {
     if (c->count == 1)
@@ -117,8 +118,10 @@ int onnx_import_add(struct onnx *o)
         return rc;
     const struct qnt_node *a = onnx_node_of(o, x), *b = onnx_node_of(o, y);
     if (a->h != b->h || a->w != b->w || a->c != b->c || x->rank != y->rank)
-        return onnx_fail(o, -ENOTSUP, "adds [%d][%d][%d] and [%d][%d][%d] (h, w, c); only equal shapes"
-                         " are supported", a->h, a->w, a->c, b->h, b->w, b->c);
+        return onnx_fail(o, -ENOTSUP,
+                         "adds [%d][%d][%d] and [%d][%d][%d] (h, w, c); only equal shapes"
+                         " are supported",
+                         a->h, a->w, a->c, b->h, b->w, b->c);
     struct qnt_node node = onnx_node_on(o, QNT_OP_ADD, x);
     node.inputs[1] = y->node;
     node.input_count = 2;

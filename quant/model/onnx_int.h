@@ -1,7 +1,8 @@
-/* The ONNX importer: onnx.c opens the file and walks its nodes; onnx_ops.c has one row per operator; onnx_layers.c (conv,
- * linear, pools), onnx_channels.c (what works on each channel) and onnx_shapes.c have their functions; onnx_read.c reads
- * attributes and constants for them. Whatever the file says is checked before it is used: a size
- * before it multiplies, a name before it is looked up, a count before an array is read. */
+/* The ONNX importer: onnx.c opens the file and walks its nodes; onnx_ops.c has one row per
+ * operator; onnx_layers.c (conv, linear, pools), onnx_channels.c (what works on each channel) and
+ * onnx_shapes.c have their functions; onnx_read.c reads attributes and constants for them. Whatever
+ * the file says is checked before it is used: a size before it multiplies, a name before it is
+ * looked up, a count before an array is read. */
 #ifndef QUERN_QUANT_ONNX_INT_H
 #define QUERN_QUANT_ONNX_INT_H
 

@@ -25,7 +25,8 @@ static int read_auto_pad(const struct onnx *o, enum auto_pad *out)
     if (!a)
         return 0;
     for (int i = 0; i < AUTO_PAD_COUNT; i++)
-        if (a->has_s && a->s.len == strlen(names[i]) && memcmp(a->s.data, names[i], a->s.len) == 0) {
+        if (a->has_s && a->s.len == strlen(names[i]) &&
+            memcmp(a->s.data, names[i], a->s.len) == 0) {
             *out = (enum auto_pad)i;
             return 0;
         }
@@ -89,9 +90,11 @@ static int read_window(const struct onnx *o, const struct onnx_value *x, struct 
     w->in[1] = onnx_node_of(o, x)->w;
     for (int axis = 0; axis < 2; axis++)
         if (place_axis(w, axis, mode))
-            return onnx_fail(o, -EINVAL, "a window of %d (dilation %d) with padding %d and %d does"
-                             " not fit %c = %d", w->taps[axis], w->dilation[axis], w->pads[axis],
-                             w->pads[2 + axis], axes[axis], w->in[axis]);
+            return onnx_fail(o, -EINVAL,
+                             "a window of %d (dilation %d) with padding %d and %d does"
+                             " not fit %c = %d",
+                             w->taps[axis], w->dilation[axis], w->pads[axis], w->pads[2 + axis],
+                             axes[axis], w->in[axis]);
     return 0;
 }
 
@@ -135,11 +138,23 @@ static int make_conv_problem(const struct onnx *o, const struct window *w, int32
 {
     char why[200];
 
-    node->problem = (struct krn_problem){
-        .n = 1, .groups = groups, .ic = ic, .ih = w->in[0], .iw = w->in[1],
-        .oc = node->c, .oh = w->out[0], .ow = w->out[1], .kh = w->taps[0], .kw = w->taps[1],
-        .sh = w->stride[0], .sw = w->stride[1], .ph = w->pads[0], .pw = w->pads[1],
-        .dh = w->dilation[0], .dw = w->dilation[1],
+    node->problem = (struct krn_problem) {
+        .n = 1,
+        .groups = groups,
+        .ic = ic,
+        .ih = w->in[0],
+        .iw = w->in[1],
+        .oc = node->c,
+        .oh = w->out[0],
+        .ow = w->out[1],
+        .kh = w->taps[0],
+        .kw = w->taps[1],
+        .sh = w->stride[0],
+        .sw = w->stride[1],
+        .ph = w->pads[0],
+        .pw = w->pads[1],
+        .dh = w->dilation[0],
+        .dw = w->dilation[1],
     };
     node->h = w->out[0];
     node->w = w->out[1];
@@ -163,14 +178,18 @@ int onnx_import_conv(struct onnx *o)
         return rc;
     const int32_t ic = onnx_node_of(o, x)->c;
     if (weight->rank != 4 || weight->count == 0)
-        return onnx_fail(o, -ENOTSUP, "the weight has %d dimensions and %zu elements; two-dimensional"
-                         " layers have 4 dimensions", weight->rank, weight->count);
+        return onnx_fail(o, -ENOTSUP,
+                         "the weight has %d dimensions and %zu elements; two-dimensional"
+                         " layers have 4 dimensions",
+                         weight->rank, weight->count);
     if (weight->dims[2] > ONNX_EXTENT_MAX || weight->dims[3] > ONNX_EXTENT_MAX)
         return onnx_fail(o, -EINVAL, "a filter of %lldx%lld is too large",
                          (long long)weight->dims[2], (long long)weight->dims[3]);
     if (ic % groups || weight->dims[0] % groups || weight->dims[1] != ic / groups)
-        return onnx_fail(o, -EINVAL, "weight [%lld][%lld] does not fit %d input channels in %lld"
-                         " groups", (long long)weight->dims[0], (long long)weight->dims[1], ic,
+        return onnx_fail(o, -EINVAL,
+                         "weight [%lld][%lld] does not fit %d input channels in %lld"
+                         " groups",
+                         (long long)weight->dims[0], (long long)weight->dims[1], ic,
                          (long long)groups);
     struct window w = { .taps = { (int32_t)weight->dims[2], (int32_t)weight->dims[3] } };
     struct qnt_node node = onnx_node_on(o, QNT_OP_CONV, x);
@@ -284,12 +303,13 @@ int onnx_import_pool(struct onnx *o)
     if (w.dilation[0] != 1 || w.dilation[1] != 1)
         return onnx_fail(o, -ENOTSUP, "attribute 'dilations': pooling with gaps is not supported");
     if (padding_counts && (w.pads[0] || w.pads[1] || w.pads[2] || w.pads[3]))
-        return onnx_fail(o, -ENOTSUP, "attribute 'count_include_pad': averages over padding are not"
+        return onnx_fail(o, -ENOTSUP,
+                         "attribute 'count_include_pad': averages over padding are not"
                          " supported");
     struct qnt_node node = onnx_node_on(o, o->op->op, x);
     node.h = w.out[0];
     node.w = w.out[1];
-    node.window = (struct qnt_window){ w.taps[0], w.taps[1], w.stride[0], w.stride[1], w.pads[0],
-                                       w.pads[1] };
+    node.window = (struct qnt_window) { w.taps[0],   w.taps[1], w.stride[0],
+                                        w.stride[1], w.pads[0], w.pads[1] };
     return onnx_emit(o, &node, 4);
 }

@@ -69,10 +69,12 @@ static int import_constant(struct onnx *o)
     return 0;
 }
 
+/* clang-format off */
 static const struct onnx_op ops[] = {
     { "Add", onnx_import_add, 2, 2, QNT_OP_ADD, 0, 0, { NULL } },
     { "AveragePool", onnx_import_pool, 1, 1, QNT_OP_AVGPOOL, 0, 0,
-      { "auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides" } },
+      { "auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads",
+        "strides" } },
     { "BatchNormalization", onnx_import_batchnorm, 5, 5, QNT_OP_BATCHNORM, 0, 0,
       { "epsilon", "momentum", "spatial", "training_mode" } },
     { "Clip", onnx_import_clip, 1, 3, QNT_OP_CLIP, -INFINITY, INFINITY, { "max", "min" } },
@@ -83,13 +85,15 @@ static const struct onnx_op ops[] = {
       { "auto_pad", "dilations", "group", "kernel_shape", "pads", "strides" } },
     { "Dropout", import_identity, 1, 3, QNT_OP_COUNT, 0, 0, { "ratio", "seed" } },
     { "Flatten", onnx_import_flatten, 1, 1, QNT_OP_FLATTEN, 0, 0, { "axis" } },
-    { "Gemm", onnx_import_gemm, 2, 3, QNT_OP_LINEAR, 0, 0, { "alpha", "beta", "transA", "transB" } },
+    { "Gemm", onnx_import_gemm, 2, 3, QNT_OP_LINEAR, 0, 0,
+      { "alpha", "beta", "transA", "transB" } },
     { "GlobalAveragePool", onnx_import_global, 1, 1, QNT_OP_GLOBAL_AVGPOOL, 0, 0, { NULL } },
     { "Identity", import_identity, 1, 1, QNT_OP_COUNT, 0, 0, { NULL } },
     { "LogSoftmax", onnx_import_log_softmax, 1, 1, QNT_OP_SOFTMAX, 0, 0, { "axis" } },
     { "MatMul", onnx_import_matmul, 2, 2, QNT_OP_LINEAR, 0, 0, { NULL } },
     { "MaxPool", onnx_import_pool, 1, 1, QNT_OP_MAXPOOL, 0, 0,
-      { "auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides" } },
+      { "auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order",
+        "strides" } },
     { "Pad", onnx_import_pad, 1, 4, QNT_OP_COUNT, 0, 0, { "mode", "pads", "value" } },
     { "ReduceMean", onnx_import_reduce_mean, 1, 2, QNT_OP_GLOBAL_AVGPOOL, 0, 0,
       { "axes", "keepdims", "noop_with_empty_axes" } },
@@ -97,6 +101,7 @@ static const struct onnx_op ops[] = {
     { "Reshape", onnx_import_reshape, 2, 2, QNT_OP_FLATTEN, 0, 0, { "allowzero" } },
     { "Softmax", onnx_import_softmax, 1, 1, QNT_OP_SOFTMAX, 0, 0, { "axis" } },
 };
+/* clang-format on */
 
 const struct onnx_op *onnx_op_find(const Onnx__NodeProto *node)
 {

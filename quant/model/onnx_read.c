@@ -9,9 +9,10 @@
 
 const char *onnx_type_name(int32_t type)
 {
-    static const char *const names[] = { "UNDEFINED", "FLOAT", "UINT8", "INT8", "UINT16", "INT16",
-                                         "INT32", "INT64", "STRING", "BOOL", "FLOAT16", "DOUBLE",
-                                         "UINT32", "UINT64", "COMPLEX64", "COMPLEX128", "BFLOAT16" };
+    static const char *const names[] = { "UNDEFINED",  "FLOAT",   "UINT8",  "INT8",   "UINT16",
+                                         "INT16",      "INT32",   "INT64",  "STRING", "BOOL",
+                                         "FLOAT16",    "DOUBLE",  "UINT32", "UINT64", "COMPLEX64",
+                                         "COMPLEX128", "BFLOAT16" };
     size_t count = sizeof(names) / sizeof(names[0]);
     return type >= 0 && (size_t)type < count ? names[type] : "an unknown type";
 }
@@ -59,10 +60,11 @@ int onnx_const_of(const struct onnx *o, const Onnx__TensorProto *t, struct onnx_
     const char *name = t->name ? t->name : "";
     size_t held, bytes;
 
-    *out = (struct onnx_const){ .type = t->data_type };
+    *out = (struct onnx_const) { .type = t->data_type };
     if (t->n_external_data || t->data_location != ONNX__TENSOR_PROTO__DATA_LOCATION__DEFAULT)
         return onnx_fail(o, -ENOTSUP,
-                         "tensor '%s' lies in another file; save the model with its data inside", name);
+                         "tensor '%s' lies in another file; save the model with its data inside",
+                         name);
     if (t->segment)
         return onnx_fail(o, -ENOTSUP, "tensor '%s' is stored in segments", name);
     int rc = read_dims(o, t, out);
@@ -79,14 +81,16 @@ int onnx_const_of(const struct onnx *o, const Onnx__TensorProto *t, struct onnx_
             held = SIZE_MAX;
     }
     if (held != out->count)
-        return onnx_fail(o, -EINVAL, "tensor '%s' has %zu elements by its shape, but its data does not"
-                         " hold exactly that many", name, out->count);
+        return onnx_fail(o, -EINVAL,
+                         "tensor '%s' has %zu elements by its shape, but its data does not"
+                         " hold exactly that many",
+                         name, out->count);
     return 0;
 }
 
 static int take_elements(struct onnx *o, size_t count)
 {
-    o->elements += (int64_t)count; /* at most QNT_ELEMENTS_MAX each, so it cannot wrap before it is refused */
+    o->elements += (int64_t)count; /* count is limited too: refused long before it could wrap */
     if (o->elements > QNT_ELEMENTS_MAX)
         return onnx_fail(o, -EINVAL, "the weights of all nodes together exceed %lld elements",
                          (long long)QNT_ELEMENTS_MAX);
@@ -97,7 +101,8 @@ int onnx_floats(struct onnx *o, const struct onnx_const *c, size_t count, float 
 {
     *out = NULL;
     if (c->count != count || count == 0)
-        return onnx_fail(o, -EINVAL, "a constant holds %zu elements, expected %zu", c->count, count);
+        return onnx_fail(o, -EINVAL, "a constant holds %zu elements, expected %zu", c->count,
+                         count);
     int rc = take_elements(o, count);
     if (rc)
         return rc;
@@ -193,8 +198,9 @@ int onnx_attr_ints(const struct onnx *o, const char *name, size_t count, int32_t
     if (rc)
         return rc;
     if (a && a->n_ints != count)
-        return onnx_fail(o, -ENOTSUP, "attribute '%s' has %zu values; two-dimensional layers have %zu",
-                         name, a->n_ints, count);
+        return onnx_fail(o, -ENOTSUP,
+                         "attribute '%s' has %zu values; two-dimensional layers have %zu", name,
+                         a->n_ints, count);
     for (size_t i = 0; i < count; i++) {
         int64_t value = a ? a->ints[i] : fallback;
         if (value < low || value > ONNX_EXTENT_MAX)

@@ -59,7 +59,8 @@ int onnx_import_reduce_mean(struct onnx *o)
     if (rc == 0)
         rc = reduces_h_and_w(o, &both);
     if (rc == 0 && !both)
-        rc = onnx_fail(o, -ENOTSUP, "only the mean over height and width (axes 2 and 3) is supported");
+        rc = onnx_fail(o, -ENOTSUP,
+                       "only the mean over height and width (axes 2 and 3) is supported");
     return rc ? rc : emit_global(o, x, keep ? 4 : 2);
 }
 
@@ -168,7 +169,8 @@ int onnx_import_pad(struct onnx *o)
         return rc;
     for (size_t i = 0; i < (c ? c->count : a ? a->n_ints : 0); i++)
         if (c ? onnx_int_at(c, i) : a->ints[i])
-            return onnx_fail(o, -ENOTSUP, "only a padding of 0 is supported; convolutions and pools have"
+            return onnx_fail(o, -ENOTSUP,
+                             "only a padding of 0 is supported; convolutions and pools have"
                              " their own");
     return onnx_alias(o, x, x->rank);
 }

@@ -46,8 +46,10 @@ static int find_input(const struct onnx *o, size_t i, const struct onnx_value **
         return onnx_fail(o, -EINVAL, "input %zu is missing", i);
     *out = onnx_find(o, o->node->input[i]);
     if (!*out)
-        return onnx_fail(o, -EINVAL, "reads '%s', which no earlier node, initializer or input"
-                         " defines: it is missing, or the nodes form a cycle", o->node->input[i]);
+        return onnx_fail(o, -EINVAL,
+                         "reads '%s', which no earlier node, initializer or input"
+                         " defines: it is missing, or the nodes form a cycle",
+                         o->node->input[i]);
     return 0;
 }
 
@@ -55,8 +57,10 @@ int onnx_input(const struct onnx *o, size_t i, const struct onnx_value **out)
 {
     int rc = find_input(o, i, out);
     if (rc == 0 && (*out)->kind != ONNX_NODE)
-        return onnx_fail(o, -ENOTSUP, "input '%s' is a constant, expected a tensor that depends on the"
-                         " image", o->node->input[i]);
+        return onnx_fail(o, -ENOTSUP,
+                         "input '%s' is a constant, expected a tensor that depends on the"
+                         " image",
+                         o->node->input[i]);
     return rc;
 }
 
