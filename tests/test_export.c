@@ -5,6 +5,8 @@
  *     test_export SOURCE_ROOT */
 #include "variants/export/export.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "tests/t.h"
@@ -197,6 +199,26 @@ static void test_refusals(const struct var_export *e)
     T_RUN(base, output, "ls", "-A");
     if (!T_CHECK(!strstr(output, ".tmp-")))
         printf("  left behind: %s\n", output);
+}
+
+/* A write that fails half way, as on a full disk: the earlier export stays as it is. */
+static void test_full_disk(const struct var_export *e)
+{
+    int status = 0;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        const struct rlimit limit = { 3000, 3000 }; /* bytes of a file */
+        char err[400] = "";
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &limit);
+        int rc = var_export_write(e, folder("x"), 0, err, sizeof err);
+        _exit(rc == -EFBIG && strstr(err, "cannot write") ? 0 : 1);
+    }
+    T_CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+    T_CHECK(differences(e, folder("x")) == 0);
+    T_RUN(base, output, "ls", "-A");
+    T_CHECK(!strstr(output, ".tmp-"));
 }
 
 static void test_bad_input(void)
@@ -398,6 +420,7 @@ int main(int argc, char **argv)
     test_contents(&e);
     test_folder(&e);
     test_refusals(&e);
+    test_full_disk(&e);
     test_bad_input();
     test_passport();
     test_make_and_tampering();
