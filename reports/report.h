@@ -1,4 +1,10 @@
-/* Reports of a run: reads the database, computes verdicts, writes. It never measures. */
+/* Reports of a run: reads the database, computes verdicts, writes. It never measures.
+ *
+ *     rpt_run_load() -> rpt_text() | rpt_json() | rpt_csv() | rpt_markdown() | rpt_html() ->
+ * rpt_run_clear() Renderers only read the struct, so a run may also be made by hand. They return 0
+ * or a negative errno
+ * (-ENOSPC full disk, -EIO a stream that failed). Nothing of an emulated run is ever shown as a
+ * time. */
 #ifndef QUERN_REPORTS_REPORT_H
 #define QUERN_REPORTS_REPORT_H
 
@@ -6,6 +12,10 @@
 
 #include "harness/sweep/verdict.h"
 #include "perfdb/perfdb.h"
+#include "variants/variant.h"
+
+#define RPT_NOISE_BAND 0.01 /* relative: two times closer than this are never told apart */
+#define RPT_NO_KNOB (-1)    /* the variant has no such knob */
 
 struct rpt_error {
     char text[400];
@@ -17,9 +27,25 @@ struct rpt_candidate {
     enum hrn_outcome outcome;
     enum hrn_stage stage;
     int signal;
-    struct hrn_candidate rank; /* valid where outcome is HRN_OK and it has samples */
-    double gmacs;              /* GMAC/s at the median; 0 without a time */
-    double peak_share;         /* of the measured peak of its ISA, 0..1; 0 unknown */
+    int checks;               /* convolutions and tiles compared with the reference */
+    size_t voids;             /* samples thrown away, with a reason, while measuring */
+    int knob[VAR_KNOB_COUNT]; /* as stored with the variant, or RPT_NO_KNOB */
+    struct hrn_candidate
+        rank;     /* valid where outcome is HRN_OK and it has samples: rank.summary.count > 0 */
+    double gmacs; /* GMAC/s at the median; 0 without a time */
+    double peak_share; /* of the measured peak of its ISA, 0..1; 0 unknown */
+};
+
+/* What a winner is compared with. */
+enum rpt_baseline {
+    RPT_DEFAULT,  /* var_default() of the strongest ISA of the run: what a user without a sweep gets
+                   */
+    RPT_PORTABLE, /* var_default() of portable C */
+    RPT_BASELINE_COUNT
+};
+struct rpt_against {
+    long index; /* of the baseline among the layer's candidates; -1: not in this run */
+    struct hrn_comparison of; /* winner against it; pairs == 0 where either has no time */
 };
 struct rpt_layer {
     char *problem, *title, *network;
@@ -27,16 +53,28 @@ struct rpt_layer {
     long long macs;
     struct rpt_candidate *candidates; /* ranked: winner first, failures last */
     size_t count, tied;               /* `tied` of the first candidates are a tie with the winner */
+    size_t timed;                     /* the first `timed` have a time */
+    struct rpt_against against[RPT_BASELINE_COUNT];
+};
+struct rpt_peak {
+    char *isa;
+    double gmacs; /* measured peak of the core in this run, GMAC/s */
 };
 struct rpt_run {
-    struct pdb *db;        /* borrowed */
+    struct pdb *db; /* borrowed */
     long long id;
     /* of the run: as struct pdb_run_row, owned */
-    char *device_key, *arch, *cpu, *midr, *kernel, *os, *compiler, *compiler_flags, *tool_version, *command, *outcome;
+    char *device_key, *arch, *cpu, *midr, *kernel, *os, *compiler, *compiler_flags, *tool_version,
+        *command, *outcome;
     enum hrn_evidence evidence;
-    long long begin_unix_s;
+    long long begin_unix_s, min_sample_ns, samples;
+    unsigned long long seed; /* of the sweep, and of the bootstrap here: verdicts repeat */
+    int rounds;
+    char *best_isa; /* the ISA of the default baseline; "" without one */
     struct rpt_layer *layers;
     size_t layer_count;
+    struct rpt_peak *peaks; /* one per ISA that has one */
+    size_t peak_count;
 };
 /* run_id 0 = the newest. */
 int rpt_run_load(struct pdb *db, long long run_id, struct rpt_run *out, struct rpt_error *error);
@@ -44,11 +82,13 @@ void rpt_run_clear(struct rpt_run *run);
 
 /* Winner per layer, a failure count, the geometric mean against the baseline. `colour`: ANSI. */
 int rpt_text(const struct rpt_run *run, int colour, FILE *out);
-int rpt_json(const struct rpt_run *run, FILE *out);     /* Google-Benchmark shape */
+int rpt_json(const struct rpt_run *run, FILE *out); /* Google-Benchmark shape */
 int rpt_csv(const struct rpt_run *run, FILE *out);
 int rpt_markdown(const struct rpt_run *run, FILE *out);
-/* One self-contained page with its plots inside as SVG, made by gnuplot; the .gp and .dat files that redraw them
- * are left in `plots_dir`. Without gnuplot the page is complete but for the plots, and says so. */
-int rpt_html(const struct rpt_run *run, const char *html_path, const char *plots_dir, struct rpt_error *error);
+/* One self-contained page with its plots inside as SVG, made by gnuplot; the .gp and .dat files
+ * that redraw them are left in `plots_dir`. Without gnuplot the page is complete but for the plots,
+ * and says so. */
+int rpt_html(const struct rpt_run *run, const char *html_path, const char *plots_dir,
+             struct rpt_error *error);
 
 #endif

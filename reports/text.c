@@ -1,0 +1,289 @@
+/* The report on a terminal. Plain columns: a person reads it, and it survives a log file. */
+#include "reports/report.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reports/report_int.h"
+
+/* ---- a table whose columns fit */
+
+#define COLUMNS_MAX 12
+#define CELL_MAX 128
+
+enum align { LEFT, RIGHT };
+struct column {
+    const char *heading;
+    enum align align;
+};
+struct table {
+    const struct column *columns;
+    size_t column_count, cell_count;
+    char (*cells)[CELL_MAX]; /* row by row */
+    int failed;
+};
+
+static void cell(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void cell(struct table *t, const char *format, ...)
+{
+    if (t->cell_count % 64 == 0) {
+        void *grown = reallocarray(t->cells, t->cell_count + 64, sizeof *t->cells);
+        if (!grown)
+            t->failed = -ENOMEM;
+        else
+            t->cells = grown;
+    }
+    if (t->failed)
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(t->cells[t->cell_count++], CELL_MAX, format, args);
+    va_end(args);
+}
+
+/* Columns on a screen: continuation bytes of UTF-8 take none. */
+static int width_of(const char *text)
+{
+    int width = 0;
+    for (; *text; text++)
+        width += (*text & 0xc0) != 0x80;
+    return width;
+}
+
+static void put_cell(FILE *out, const char *text, int width, enum align align, int is_last)
+{
+    int pad = width - width_of(text);
+    if (align == RIGHT)
+        fprintf(out, "%*s%s", pad, "", text);
+    else
+        fprintf(out, "%s%*s", text, is_last ? 0 : pad, "");
+    fputs(is_last ? "\n" : "  ", out);
+}
+
+/* Prints and frees. 0 or -ENOMEM. */
+static int table_print(struct table *t, const char *bold, const char *plain, FILE *out)
+{
+    int width[COLUMNS_MAX] = { 0 };
+    for (size_t c = 0; c < t->column_count; c++)
+        width[c] = width_of(t->columns[c].heading);
+    for (size_t i = 0; i < t->cell_count; i++) {
+        int w = width_of(t->cells[i]);
+        if (w > width[i % t->column_count])
+            width[i % t->column_count] = w;
+    }
+    fputs(bold, out);
+    for (size_t c = 0; c < t->column_count; c++)
+        put_cell(out, t->columns[c].heading, width[c], t->columns[c].align,
+                 c + 1 == t->column_count);
+    fputs(plain, out);
+    for (size_t i = 0; i < t->cell_count; i++) {
+        size_t c = i % t->column_count;
+        put_cell(out, t->cells[i], width[c], t->columns[c].align, c + 1 == t->column_count);
+    }
+    free(t->cells);
+    t->cells = NULL;
+    return t->failed;
+}
+
+/* ---- the parts */
+
+struct ink {
+    const char *bold, *dim, *warn, *plain;
+};
+static const struct ink inks[2] = {
+    { "", "", "", "" },
+    { "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[0m" },
+};
+
+static const char *const evidence_words[HRN_EVIDENCE_COUNT] = {
+    [HRN_MEASURED] = "measured on silicon",
+    [HRN_EMULATED] = "EMULATED: proves correctness, knows no time",
+    [HRN_PREDICTED] = "PREDICTED by a static model, not measured",
+};
+
+static void put_heading(const struct rpt_run *run, const struct ink *ink, FILE *out)
+{
+    char date[RPT_NUMBER_MAX];
+    fprintf(out, "%sRun %lld%s  %s, %s%s%s\n", ink->bold, run->id, ink->plain,
+            rpt_date(run->begin_unix_s, date),
+            strcmp(run->outcome, "complete") == 0 ? "" : ink->warn,
+            run->outcome[0] ? run->outcome : "not ended (still running, or killed)", ink->plain);
+    fprintf(out, "  device    %s, %s %s, %s\n", run->device_key, run->arch, run->cpu, run->os);
+    fprintf(out, "  evidence  %s%s%s\n", run->evidence == HRN_MEASURED ? "" : ink->warn,
+            evidence_words[run->evidence], ink->plain);
+    fprintf(out, "  compiler  %s %s\n", run->compiler, run->compiler_flags);
+    if (rpt_run_timed(run))
+        fprintf(out, "  samples   %lld of at least %.3g ms, %d rounds, seed %llu\n", run->samples,
+                (double)run->min_sample_ns / 1e6, run->rounds, run->seed);
+    fprintf(out, "  again     %s\n\n", run->command);
+}
+
+static void put_speedup(struct table *t, struct rpt_speedup s)
+{
+    char factor[RPT_NUMBER_MAX], low[RPT_NUMBER_MAX], high[RPT_NUMBER_MAX];
+    if (s.factor <= 0)
+        cell(t, "-");
+    else if (s.low <= 0 || s.high <= 0)
+        cell(t, "%sx [too few rounds]", rpt_number(s.factor, 3, factor));
+    else
+        cell(t, "%sx [%s, %s]", rpt_number(s.factor, 3, factor), rpt_number(s.low, 3, low),
+             rpt_number(s.high, 3, high));
+}
+
+static const struct column winner_columns[] = {
+    { "#", RIGHT },         { "layer", LEFT },
+    { "problem", LEFT },    { "winner", LEFT },
+    { "median us", RIGHT }, { "GMAC/s", RIGHT },
+    { "% of peak", RIGHT }, { "vs default [95 %]", RIGHT },
+    { "vs C", RIGHT },      { "tied", RIGHT },
+};
+
+static void put_winner_row(struct table *t, const struct rpt_run *run, size_t l)
+{
+    char number[RPT_NUMBER_MAX];
+    const struct rpt_layer *layer = &run->layers[l];
+    const struct rpt_candidate *winner = rpt_winner(run, layer);
+    struct rpt_speedup portable = rpt_speedup(layer, RPT_PORTABLE);
+    cell(t, "%zu", l + 1);
+    cell(t, "%s", layer->title);
+    cell(t, "%s", layer->problem);
+    if (!winner) {
+        cell(t, "(none of %zu has a time)", layer->count);
+        for (size_t i = 4; i < sizeof winner_columns / sizeof *winner_columns; i++)
+            cell(t, "-");
+        return;
+    }
+    cell(t, "%s", winner->variant);
+    cell(t, "%s", rpt_number(winner->rank.summary.median / 1e3, 4, number));
+    cell(t, "%s", rpt_number(winner->gmacs, 3, number));
+    if (winner->peak_share > 0)
+        cell(t, "%.0f", 100 * winner->peak_share);
+    else
+        cell(t, "-");
+    put_speedup(t, rpt_speedup(layer, RPT_DEFAULT));
+    if (portable.factor > 0)
+        cell(t, "%sx", rpt_number(portable.factor, 3, number));
+    else
+        cell(t, "-");
+    cell(t, "%zu of %zu", layer->tied, layer->timed);
+}
+
+static int put_winners(const struct rpt_run *run, const struct ink *ink, FILE *out)
+{
+    struct table t = { .columns = winner_columns,
+                       .column_count = sizeof winner_columns / sizeof *winner_columns };
+    for (size_t l = 0; l < run->layer_count; l++)
+        put_winner_row(&t, run, l);
+    int result = table_print(&t, ink->bold, ink->plain, out);
+    fprintf(out,
+            "\n%svs = time of the baseline / time of the winner, paired by round; default = what a "
+            "user "
+            "without a sweep gets on %s.\ntied = variants that cannot be told from the fastest "
+            "(band %g %%); the winner is the first of them by name.%s\n",
+            ink->dim, run->best_isa[0] ? run->best_isa : "this CPU", 100 * RPT_NOISE_BAND,
+            ink->plain);
+    return result;
+}
+
+static void put_totals(const struct rpt_digest *d, FILE *out)
+{
+    char number[RPT_NUMBER_MAX], other[RPT_NUMBER_MAX];
+    for (int b = 0; b < RPT_BASELINE_COUNT; b++) {
+        if (!d->geomean_layers[b])
+            continue;
+        double least = rpt_speedup(d->least[b], (enum rpt_baseline)b).factor;
+        fprintf(out, "Geometric mean against %s: %sx over %zu layers; least: %sx (%s).\n",
+                rpt_baseline_titles[b], rpt_number(d->geomean[b], 3, number), d->geomean_layers[b],
+                rpt_number(least, 3, other), rpt_layer_name(d->least[b]));
+    }
+    if (d->worst_peak)
+        fprintf(
+            out,
+            "Of the measured peak, weighted by time: %.0f %%; farthest from it: %s (%.0f %%).\n",
+            100 * d->peak_share, rpt_layer_name(d->worst_peak),
+            100 * d->worst_peak->candidates[0].peak_share);
+    for (size_t i = 0; i < d->network_count; i++) {
+        const struct rpt_network_digest *n = &d->networks[i];
+        if (!n->timed)
+            continue;
+        fprintf(out, "%s: sum of %zu of %zu layers, as often as each occurs: %s ms", n->network,
+                n->timed, n->layers, rpt_number(n->winners_ns / 1e6, 4, number));
+        for (int b = 0; b < RPT_BASELINE_COUNT; b++)
+            if (n->compared[b] == n->timed)
+                fprintf(out, "; with %s %s ms", rpt_baseline_titles[b],
+                        rpt_number(n->baseline_ns[b] / 1e6, 4, other));
+        fputs(".\n", out);
+    }
+}
+
+/* Proved and failed per ISA: all that emulation can say. */
+static int put_proofs(const struct rpt_digest *d, const struct ink *ink, FILE *out)
+{
+    static const struct column columns[] = { { "ISA", LEFT },
+                                             { "proved", RIGHT },
+                                             { "failed", RIGHT } };
+    struct table t = { .columns = columns, .column_count = sizeof columns / sizeof *columns };
+    for (size_t i = 0; i < d->isa_count; i++) {
+        size_t all = 0;
+        for (int o = 0; o < HRN_OUTCOME_COUNT; o++)
+            all += d->isas[i].outcomes[o];
+        cell(&t, "%s", d->isas[i].isa);
+        cell(&t, "%zu", d->isas[i].outcomes[HRN_OK]);
+        cell(&t, "%zu", all - d->isas[i].outcomes[HRN_OK]);
+    }
+    return table_print(&t, ink->bold, ink->plain, out);
+}
+
+static void put_failures(const struct rpt_run *run, const struct rpt_digest *d,
+                         const struct ink *ink, FILE *out)
+{
+    fprintf(out, "\n%zu of %zu measurements proved bit-exact", d->outcomes[HRN_OK], d->candidates);
+    if (d->failures == 0) {
+        fputs(", none failed.\n", out);
+        return;
+    }
+    fprintf(out, "; %s%zu failed%s:\n", ink->warn, d->failures, ink->plain);
+    for (int o = HRN_OK + 1; o < HRN_OUTCOME_COUNT; o++)
+        if (d->outcomes[o])
+            fprintf(out, "  %-9s %6zu  %s\n", hrn_outcome_names[o], d->outcomes[o],
+                    rpt_outcome_meanings[o]);
+    size_t left = 10;
+    for (size_t l = 0; l < run->layer_count && left; l++)
+        for (size_t i = 0; i < run->layers[l].count && left; i++) {
+            const struct rpt_candidate *c = &run->layers[l].candidates[i];
+            char signal[RPT_NUMBER_MAX];
+            if (c->outcome == HRN_OK)
+                continue;
+            rpt_signal(c->signal, signal);
+            fprintf(out, "  %s on %s: %s while it was to %s%s%s%s%s\n", c->variant,
+                    rpt_layer_name(&run->layers[l]), hrn_outcome_names[c->outcome],
+                    hrn_stage_names[c->stage], signal[0] ? ", " : "", signal,
+                    c->detail[0] ? ": " : "", c->detail);
+            left--;
+        }
+    if (d->failures > 10)
+        fprintf(out, "  ... and %zu more: --format csv or html has them all\n", d->failures - 10);
+}
+
+int rpt_text(const struct rpt_run *run, int colour, FILE *out)
+{
+    const struct ink *ink = &inks[!!colour];
+    struct rpt_digest digest;
+    int result = rpt_digest_init(run, &digest);
+    if (result != 0)
+        return result;
+    put_heading(run, ink, out);
+    if (rpt_run_timed(run)) {
+        result = put_winners(run, ink, out);
+        fputc('\n', out);
+        put_totals(&digest, out);
+    } else {
+        result = put_proofs(&digest, ink, out);
+    }
+    put_failures(run, &digest, ink, out);
+    rpt_digest_clear(&digest);
+    return result != 0 ? result : rpt_stream_end(out);
+}
