@@ -1,122 +1,6 @@
 /* Every operator: imported from a small ONNX file and run in float, against plain loops over NCHW
  * that share nothing with it; and folding, which must not change what a graph computes. */
-#include "quant/model/graph.h"
-#include "tests/t_onnx.h"
-
-#include <math.h>
-
-static uint64_t rng;
-
-static float random_float(void)
-{
-    return (float)((int64_t)(t_random(&rng) >> 40) - (1 << 23)) / (float)(1 << 23); /* [-1, 1) */
-}
-
-static void fill(float *x, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        x[i] = random_float();
-}
-
-enum { CELLS = 16384 };
-
-/* One image in the order of the file; the graph has [h][w][c]. */
-struct tensor {
-    int64_t c, h, w;
-    float x[CELLS];
-};
-
-static float at(const struct tensor *t, int64_t c, int64_t y, int64_t x)
-{
-    return t->x[(c * t->h + y) * t->w + x];
-}
-
-static void random_tensor(struct tensor *t, int64_t c, int64_t h, int64_t w)
-{
-    t->c = c;
-    t->h = h;
-    t->w = w;
-    assert(c * h * w <= CELLS);
-    fill(t->x, (size_t)(c * h * w));
-}
-
-static void to_nhwc(const struct tensor *t, float *out)
-{
-    for (int64_t y = 0; y < t->h; y++)
-        for (int64_t x = 0; x < t->w; x++)
-            for (int64_t c = 0; c < t->c; c++)
-                *out++ = at(t, c, y, x);
-}
-
-static int load(struct t_model *m, struct qnt_graph *graph)
-{
-    struct qnt_error error = { "" };
-
-    t_model_end(m);
-    int rc = qnt_onnx_read(m->file.data, m->file.size, "test.onnx", graph, &error);
-    t_model_clear(m);
-    if (!T_CHECK(rc == 0))
-        printf("  %s\n", error.text);
-    return rc;
-}
-
-/* Runs the graph and compares what it gives with `want`; returns whether all went well. */
-static int check_run(const struct qnt_graph *graph, const struct tensor *in,
-                     const struct tensor *want)
-{
-    static float image[CELLS], expected[CELLS];
-    const struct qnt_node *out = &graph->nodes[graph->output];
-    const size_t count = (size_t)(want->c * want->h * want->w);
-    struct qnt_float *exec;
-    struct qnt_error error;
-    float worst = 0, range = 1e-3f;
-
-    if (!T_CHECK(out->c == want->c && out->h == want->h && out->w == want->w)) {
-        printf("  shape %d %d %d, want %d %d %d\n", out->c, out->h, out->w, (int)want->c,
-               (int)want->h, (int)want->w);
-        return 0;
-    }
-    if (!T_CHECK(qnt_float_open(graph, &exec, &error) == 0))
-        return 0;
-    to_nhwc(in, image);
-    to_nhwc(want, expected);
-    qnt_float_run(exec, image);
-    const float *got = qnt_float_tensor(exec, graph->output);
-    for (size_t i = 0; i < count; i++) {
-        float d = fabsf(got[i] - expected[i]);
-        worst = d <= worst ? worst : d; /* keeps a NaN */
-        range = fmaxf(range, fabsf(expected[i]));
-    }
-    qnt_float_close(exec);
-    int ok = T_CHECK(worst <= 1e-4f * range);
-    if (!ok)
-        printf("  worst %g of %g\n", (double)worst, (double)range);
-    return ok;
-}
-
-/* As imported and folded. */
-static int check_model(struct t_model *m, const struct tensor *in, const struct tensor *want)
-{
-    struct qnt_graph graph;
-    struct qnt_error error;
-
-    if (load(m, &graph))
-        return 0;
-    int ok = check_run(&graph, in, want);
-    T_CHECK(qnt_fold(&graph, &error) == 0);
-    for (int32_t i = 0; i < graph.count; i++)
-        T_CHECK(graph.nodes[i].op != QNT_OP_BATCHNORM && graph.nodes[i].name);
-    ok &= check_run(&graph, in, want);
-    qnt_graph_free(&graph);
-    return ok;
-}
-
-static void begin(struct t_model *m, const struct tensor *in)
-{
-    t_model_begin(m, 13);
-    t_model_io(m, T_INPUT, "x", (int64_t[]) { 0, in->c, in->h, in->w }, 4);
-    t_model_io(m, T_OUTPUT, "y", NULL, 0);
-}
+#include "tests/t_graph.h"
 
 /* ---- Convolution and pooling */
 
@@ -140,13 +24,13 @@ static int64_t out_size(const struct window *w, int axis, int64_t in)
            1;
 }
 
-static float value_or(const struct tensor *in, int64_t c, int64_t y, int64_t x, float outside)
+static float value_or(const struct t_tensor_chw *in, int64_t c, int64_t y, int64_t x, float outside)
 {
-    return y < 0 || y >= in->h || x < 0 || x >= in->w ? outside : at(in, c, y, x);
+    return y < 0 || y >= in->h || x < 0 || x >= in->w ? outside : t_at(in, c, y, x);
 }
 
-static void ref_conv(const struct tensor *in, const struct window *w, int64_t groups, int64_t oc,
-                     const float *weight, const float *bias, struct tensor *out)
+static void ref_conv(const struct t_tensor_chw *in, const struct window *w, int64_t groups,
+                     int64_t oc, const float *weight, const float *bias, struct t_tensor_chw *out)
 {
     const int64_t icg = in->c / groups;
     float *o = out->x;
@@ -174,13 +58,13 @@ static struct window random_window(int64_t in, int max_dilation)
 {
     struct window w;
     for (int axis = 0; axis < 2; axis++) {
-        w.k[axis] = t_between(&rng, 1, 4);
-        w.s[axis] = t_between(&rng, 1, 3);
-        w.d[axis] = t_between(&rng, 1, max_dilation);
+        w.k[axis] = t_between(&t_rng, 1, 4);
+        w.s[axis] = t_between(&t_rng, 1, 3);
+        w.d[axis] = t_between(&t_rng, 1, max_dilation);
         int64_t extent = (w.k[axis] - 1) * w.d[axis] + 1;
         int most = (int)(extent - 1 < 3 ? extent - 1 : 3);
-        w.pads[axis] = t_between(&rng, 0, most);
-        w.pads[axis + 2] = t_between(&rng, 0, most);
+        w.pads[axis] = t_between(&t_rng, 0, most);
+        w.pads[axis + 2] = t_between(&t_rng, 0, most);
         assert(extent <= in);
     }
     return w;
@@ -188,20 +72,20 @@ static struct window random_window(int64_t in, int max_dilation)
 
 static void test_conv(int kind)
 {
-    static struct tensor in, want;
-    static float weight[CELLS];
+    static struct t_tensor_chw in, want;
+    static float weight[T_CELLS];
     float bias[16];
     struct t_model m;
     const int64_t groups = kind == 0 ? 1 : kind == 1 ? 2 : 6;
     const int64_t oc = kind == 2 ? 6 : kind == 3 ? 12 : 8; /* 2: depthwise, 3: with a multiplier */
-    const int with_bias = t_between(&rng, 0, 1);
+    const int with_bias = t_between(&t_rng, 0, 1);
 
-    random_tensor(&in, 6, t_between(&rng, 7, 12), t_between(&rng, 7, 12));
+    t_random_tensor(&in, 6, t_between(&t_rng, 7, 12), t_between(&t_rng, 7, 12));
     struct window w = random_window(7, 2);
     const int64_t dims[] = { oc, 6 / groups, w.k[0], w.k[1] };
-    fill(weight, t_count(dims, 4));
-    fill(bias, (size_t)oc);
-    begin(&m, &in);
+    t_fill(weight, t_count(dims, 4));
+    t_fill(bias, (size_t)oc);
+    t_begin_model(&m, &in);
     t_model_floats(&m, "w", dims, 4, weight);
     t_model_floats(&m, "bb", &oc, 1, bias);
     struct t_bytes node = t_node("Conv", with_bias ? "x w bb" : "x w", "y");
@@ -209,36 +93,37 @@ static void test_conv(int kind)
     t_attr_int(&node, "group", groups);
     t_model_node(&m, &node);
     ref_conv(&in, &w, groups, oc, weight, with_bias ? bias : NULL, &want);
-    check_model(&m, &in, &want);
+    t_check_model(&m, &in, &want);
 }
 
 static void test_auto_pad(const char *mode)
 {
-    static struct tensor in, want;
+    static struct t_tensor_chw in, want;
     float weight[200];
     struct t_model m;
     struct window w = { { 3, 2 }, { 2, 2 }, { 1, 1 }, { 0, 0, 0, 0 } };
 
-    random_tensor(&in, 2, 8, 7);
+    t_random_tensor(&in, 2, 8, 7);
     const int64_t dims[] = { 3, 2, 3, 2 };
-    fill(weight, t_count(dims, 4));
+    t_fill(weight, t_count(dims, 4));
     if (strncmp(mode, "SAME", 4) ==
         0) { /* h: 4 outputs need 9 rows, one more; w: 4 need 8, one more */
         int upper = strcmp(mode, "SAME_UPPER") == 0;
         memcpy(w.pads, upper ? (int64_t[]) { 0, 0, 1, 1 } : (int64_t[]) { 1, 1, 0, 0 },
                sizeof(w.pads));
     }
-    begin(&m, &in);
+    t_begin_model(&m, &in);
     t_model_floats(&m, "w", dims, 4, weight);
     struct t_bytes node = t_node("Conv", "x w", "y");
     t_attr_text(&node, "auto_pad", mode);
     t_attr_ints(&node, "strides", w.s, 2);
     t_model_node(&m, &node);
     ref_conv(&in, &w, 1, 3, weight, NULL, &want);
-    check_model(&m, &in, &want);
+    t_check_model(&m, &in, &want);
 }
 
-static void ref_pool(const struct tensor *in, const struct window *w, int max, struct tensor *out)
+static void ref_pool(const struct t_tensor_chw *in, const struct window *w, int max,
+                     struct t_tensor_chw *out)
 {
     float *o = out->x;
     for (int64_t c = 0; c < in->c; c++)
@@ -261,12 +146,12 @@ static void ref_pool(const struct tensor *in, const struct window *w, int max, s
 
 static void test_pool(int max)
 {
-    static struct tensor in, want;
+    static struct t_tensor_chw in, want;
     struct t_model m;
 
-    random_tensor(&in, 5, t_between(&rng, 6, 11), t_between(&rng, 6, 11));
+    t_random_tensor(&in, 5, t_between(&t_rng, 6, 11), t_between(&t_rng, 6, 11));
     struct window w = random_window(6, 1);
-    begin(&m, &in);
+    t_begin_model(&m, &in);
     struct t_bytes node = t_node(max ? "MaxPool" : "AveragePool", "x", "y");
     attr_window(&node, &w, 0);
     t_model_node(&m, &node);
@@ -274,19 +159,19 @@ static void test_pool(int max)
     want.h = out_size(&w, 0, in.h);
     want.w = out_size(&w, 1, in.w);
     ref_pool(&in, &w, max, &want);
-    check_model(&m, &in, &want);
+    t_check_model(&m, &in, &want);
 }
 
 /* 7 -> 4 with a window of 2 at stride 2: the last one is cut off by the border. With a padding of
  * one, a window that would begin behind the image is left out. */
 static void test_ceil_mode(int max)
 {
-    static struct tensor in, want;
+    static struct t_tensor_chw in, want;
     for (int pad = 0; pad < 2; pad++) {
         struct t_model m;
         struct window w = { { 2, 2 }, { 2, 2 }, { 1, 1 }, { pad, pad, pad, pad } };
-        random_tensor(&in, 3, 7, 7);
-        begin(&m, &in);
+        t_random_tensor(&in, 3, 7, 7);
+        t_begin_model(&m, &in);
         struct t_bytes node = t_node(max ? "MaxPool" : "AveragePool", "x", "y");
         attr_window(&node, &w, 0);
         t_attr_int(&node, "ceil_mode", 1);
@@ -294,7 +179,7 @@ static void test_ceil_mode(int max)
         want.c = 3;
         want.h = want.w = 4;
         ref_pool(&in, &w, max, &want);
-        check_model(&m, &in, &want);
+        t_check_model(&m, &in, &want);
     }
 }
 
@@ -302,12 +187,12 @@ static void test_ceil_mode(int max)
  * padding by nothing. */
 static void test_end_padding(void)
 {
-    static struct tensor in, want;
+    static struct t_tensor_chw in, want;
     struct t_model m;
     struct window w = { { 3, 3 }, { 2, 2 }, { 1, 1 }, { 1, 1, 3, 3 } };
 
-    random_tensor(&in, 2, 12, 12);
-    begin(&m, &in);
+    t_random_tensor(&in, 2, 12, 12);
+    t_begin_model(&m, &in);
     t_model_ints(&m, "none", (int64_t[]) { 0, 0, 0, 0, 0, 0, 0, 0 }, 8);
     t_model_op(&m, "Pad", "x none", "p");
     struct t_bytes node = t_node("MaxPool", "p", "y");
@@ -316,7 +201,7 @@ static void test_end_padding(void)
     want.c = 2;
     want.h = want.w = 7;
     ref_pool(&in, &w, 1, &want);
-    check_model(&m, &in, &want);
+    t_check_model(&m, &in, &want);
 }
 
 /* ---- Linear layers and shapes */
@@ -324,16 +209,16 @@ static void test_end_padding(void)
 /* How a tensor becomes a vector, and which operator multiplies it. */
 static void test_linear(const char *flatten, const char *multiply, int transposed)
 {
-    static struct tensor in, want;
-    static float weight[CELLS];
+    static struct t_tensor_chw in, want;
+    static float weight[T_CELLS];
     float bias[7];
     struct t_model m;
     const int gemm = strcmp(multiply, "Gemm") == 0;
 
-    random_tensor(&in, 3, 4, 5);
-    fill(weight, 7 * 60);
-    fill(bias, 7);
-    begin(&m, &in);
+    t_random_tensor(&in, 3, 4, 5);
+    t_fill(weight, 7 * 60);
+    t_fill(bias, 7);
+    t_begin_model(&m, &in);
     t_model_floats(&m, "w", transposed ? (int64_t[]) { 7, 60 } : (int64_t[]) { 60, 7 }, 2, weight);
     t_model_floats(&m, "bb", (int64_t[]) { 7 }, 1, bias);
     t_model_ints(&m, "shape", (int64_t[]) { 1, -1 }, 2);
@@ -352,18 +237,18 @@ static void test_linear(const char *flatten, const char *multiply, int transpose
             sum += (double)in.x[i] * (double)weight[transposed ? k * 60 + i : i * 7 + k];
         want.x[k] = (float)sum;
     }
-    check_model(&m, &in, &want);
+    t_check_model(&m, &in, &want);
 }
 
 static void test_means(void)
 {
-    static struct tensor in, want;
+    static struct t_tensor_chw in, want;
     static const int64_t axes[][2] = { { 2, 3 }, { -1, -2 } };
 
     for (int kind = 0; kind < 4; kind++) {
         struct t_model m;
-        random_tensor(&in, 5, 6, 3);
-        begin(&m, &in);
+        t_random_tensor(&in, 5, 6, 3);
+        t_begin_model(&m, &in);
         struct t_bytes node =
             t_node(kind ? "ReduceMean" : "GlobalAveragePool", kind == 3 ? "x axes" : "x", "y");
         if (kind == 3)
@@ -381,7 +266,7 @@ static void test_means(void)
                 sum += (double)in.x[c * 18 + i];
             want.x[c] = (float)(sum / 18);
         }
-        check_model(&m, &in, &want);
+        t_check_model(&m, &in, &want);
     }
 }
 
@@ -390,12 +275,12 @@ static void test_means(void)
 /* ReLU, ReLU6 by inputs, by Constant nodes and by attributes (before operator set 11). */
 static void test_clips(void)
 {
-    static struct tensor in, want;
+    static struct t_tensor_chw in, want;
 
     for (int kind = 0; kind < 4; kind++) {
         struct t_model m;
-        random_tensor(&in, 3, 4, 4);
-        begin(&m, &in);
+        t_random_tensor(&in, 3, 4, 4);
+        t_begin_model(&m, &in);
         const float lo = kind ? -0.25f : 0, hi = kind == 0 ? INFINITY : 0.5f;
         struct t_bytes node = t_node(kind ? "Clip" : "Relu",
                                      kind == 1   ? "x lo hi"
@@ -422,7 +307,7 @@ static void test_clips(void)
         want = in;
         for (int i = 0; i < 48; i++)
             want.x[i] = fminf(fmaxf(in.x[i], lo), kind == 2 ? INFINITY : hi);
-        check_model(&m, &in, &want);
+        t_check_model(&m, &in, &want);
     }
 }
 
@@ -431,7 +316,7 @@ static void norm_constants(struct t_model *m, const char *prefix, int64_t c, flo
     for (int i = 0; i < 4; i++) {
         char name[16];
         snprintf(name, sizeof(name), "%s%d", prefix, i);
-        fill(p[i], (size_t)c);
+        t_fill(p[i], (size_t)c);
         for (int64_t k = 0; k < c; k++)
             p[i][k] = i == 3 ? 0.5f + fabsf(p[i][k]) : p[i][k];
         t_model_floats(m, name, &c, 1, p[i]);
@@ -447,13 +332,13 @@ static float norm_of(float x, float p[4][16], int64_t c)
  * readers. */
 static void test_shared_tensors(void)
 {
-    static struct tensor in, want;
+    static struct t_tensor_chw in, want;
     float p[4][16], weight[16];
     struct t_model m;
 
-    random_tensor(&in, 4, 3, 3);
-    fill(weight, 16);
-    begin(&m, &in);
+    t_random_tensor(&in, 4, 3, 3);
+    t_fill(weight, 16);
+    t_begin_model(&m, &in);
     norm_constants(&m, "n", 4, p);
     t_model_floats(&m, "w", (int64_t[]) { 4, 4, 1, 1 }, 4, weight);
     t_model_op(&m, "Conv", "x w", "c");
@@ -480,23 +365,23 @@ static void test_shared_tensors(void)
             want.x[(4 + k) * 9 + i] = c;
             want.x[(8 + k) * 9 + i] = in.x[k * 9 + i];
         }
-    check_model(&m, &in, &want);
+    t_check_model(&m, &in, &want);
 }
 
 /* conv -> norm -> clip -> clip and a residual with its own clip end as three nodes: input, conv,
  * add. */
 static void test_fold_counts(void)
 {
-    static struct tensor in;
+    static struct t_tensor_chw in;
     float p[4][16], weight[16];
     struct t_model m;
     struct qnt_graph graph;
     struct qnt_error error;
     struct krn_problem problem;
 
-    random_tensor(&in, 4, 3, 3);
-    fill(weight, 16);
-    begin(&m, &in);
+    t_random_tensor(&in, 4, 3, 3);
+    t_fill(weight, 16);
+    t_begin_model(&m, &in);
     norm_constants(&m, "n", 4, p);
     t_model_floats(&m, "w", (int64_t[]) { 4, 4, 1, 1 }, 4, weight);
     t_model_floats(&m, "lo", NULL, 0, &(float) { -1 });
@@ -508,7 +393,7 @@ static void test_fold_counts(void)
     t_model_op(&m, "Add", "r x", "s");
     t_model_op(&m, "Relu", "s", "y");
     t_model_op(&m, "Relu", "b", "dead"); /* leads nowhere: must not count as a second reader */
-    if (load(&m, &graph))
+    if (t_load_model(&m, &graph))
         return;
     T_CHECK(qnt_fold(&graph, &error) == 0);
     T_CHECK(graph.count == 3);
@@ -526,15 +411,15 @@ static void test_fold_counts(void)
 /* A softmax runs as imported; folding drops it, and its logarithm is never there. */
 static void test_softmax(void)
 {
-    static struct tensor in, want;
+    static struct t_tensor_chw in, want;
     for (int log = 0; log < 2; log++) {
         struct t_model m;
         struct qnt_graph graph;
         struct qnt_error error;
         double sum = 0;
 
-        random_tensor(&in, 6, 1, 1);
-        begin(&m, &in);
+        t_random_tensor(&in, 6, 1, 1);
+        t_begin_model(&m, &in);
         t_model_op(&m, "Flatten", "x", "flat");
         t_model_op(&m, log ? "LogSoftmax" : "Softmax", "flat", "y");
         want = in;
@@ -542,11 +427,11 @@ static void test_softmax(void)
             sum += exp((double)in.x[i]);
         for (int i = 0; i < 6 && !log; i++)
             want.x[i] = (float)(exp((double)in.x[i]) / sum);
-        if (load(&m, &graph))
+        if (t_load_model(&m, &graph))
             continue;
-        check_run(&graph, &in, &want);
+        t_check_run(&graph, &in, &want);
         T_CHECK(qnt_fold(&graph, &error) == 0);
-        check_run(&graph, &in, &in);
+        t_check_run(&graph, &in, &in);
         qnt_graph_free(&graph);
     }
 }
@@ -555,8 +440,8 @@ static void test_softmax(void)
  * folding. */
 static void test_fold_random(void)
 {
-    static struct tensor in, out;
-    static float image[CELLS], weight[CELLS];
+    static struct t_tensor_chw in, out;
+    static float image[T_CELLS], weight[T_CELLS];
     struct t_model m;
     struct qnt_graph graph;
     struct qnt_error error;
@@ -564,16 +449,16 @@ static void test_fold_random(void)
     float p[4][16];
     char from[16] = "x", to[16], back[16] = "x", text[80], prefix[8];
 
-    random_tensor(&in, 8, 6, 6);
-    begin(&m, &in);
+    t_random_tensor(&in, 8, 6, 6);
+    t_begin_model(&m, &in);
     for (int i = 0; i < 12; i++) {
         static const char *const ops[] = { "Conv", "BatchNormalization", "Relu", "Add" };
-        int op = t_between(&rng, 0, 3);
+        int op = t_between(&t_rng, 0, 3);
         snprintf(to, sizeof(to), i == 11 ? "y" : "t%d", i);
         snprintf(text, sizeof(text), "%s", from);
         snprintf(prefix, sizeof(prefix), "c%d_", i);
         if (op == 0) {
-            fill(weight, 64);
+            t_fill(weight, 64);
             t_model_floats(&m, prefix, (int64_t[]) { 8, 8, 1, 1 }, 4, weight);
             snprintf(text, sizeof(text), "%s c%d_", from, i);
         } else if (op == 1) {
@@ -586,10 +471,10 @@ static void test_fold_random(void)
         t_model_op(&m, ops[op], text, to);
         snprintf(from, sizeof(from), "%s", to);
     }
-    if (load(&m, &graph))
+    if (t_load_model(&m, &graph))
         return;
     if (T_CHECK(qnt_float_open(&graph, &exec, &error) == 0)) {
-        to_nhwc(&in, image);
+        t_to_nhwc(&in, image);
         qnt_float_run(exec, image);
         out = in;
         for (int64_t c = 0; c < 8; c++)
@@ -597,7 +482,7 @@ static void test_fold_random(void)
                 out.x[c * 36 + i] = qnt_float_tensor(exec, graph.output)[i * 8 + c];
         qnt_float_close(exec);
         T_CHECK(qnt_fold(&graph, &error) == 0);
-        check_run(&graph, &in, &out);
+        t_check_run(&graph, &in, &out);
     }
     qnt_graph_free(&graph);
 }
@@ -607,7 +492,7 @@ int main(int argc, char **argv)
     static const char *const flattens[] = { "Flatten", "Reshape" };
 
     t_begin(argc, argv);
-    rng = t_seed;
+    t_rng = t_seed;
     for (int i = 0; i < 80; i++)
         test_conv(i % 4);
     test_auto_pad("VALID");
