@@ -93,10 +93,10 @@ static void test_files(void)
     hrn_layers_clear(&layers);
 }
 
-static int only_unrolled(const char *name, void *user)
+static int only_unrolled(const struct var_variant *v, void *user)
 {
     (void)user;
-    return strstr(name, "u2") != NULL;
+    return v->knob[VAR_KNOB_UNROLL] == 2;
 }
 
 static void test_plan(void)

@@ -4,10 +4,10 @@
 #include <inttypes.h>
 #include <libgen.h>
 #include <math.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/cli/select.h"
 #include "harness/cli/sweep_store.h"
 #include "quant/model/graph.h"
 #include "reports/report.h"
@@ -29,9 +29,8 @@ struct work {
     struct hrn_device *device;
     struct hrn_toolchain toolchain;
     struct sweep_store store;
-    regex_t filter;
-    int has_filter;
-    uint32_t isas;
+    struct cli_select select;
+    int selecting;
     char err[600];
 };
 
@@ -169,27 +168,6 @@ static int check_numbers(const struct arguments *a)
     return CLI_OK;
 }
 
-/* "a,b" -> the set of levels. */
-static int add_isas(struct work *w, const char *text)
-{
-    while (*text) {
-        char name[32];
-        size_t length = strcspn(text, ",");
-        snprintf(name, sizeof name, "%.*s", (int)length, text);
-        int isa = krn_isa_find(name);
-        if (isa < 0) {
-            char known[200] = "";
-            for (int i = 0; i < KRN_ISA_COUNT; i++)
-                snprintf(known + strlen(known), sizeof known - strlen(known), " %s",
-                         krn_isas[i].name);
-            return cli_fail(CLI_USAGE, "no ISA level is called '%s'; there are:%s", name, known);
-        }
-        w->isas |= 1u << isa;
-        text += length + (text[length] == ',');
-    }
-    return CLI_OK;
-}
-
 static int add_model(struct work *w, const char *path)
 {
     struct qnt_graph graph = { 0 };
@@ -241,10 +219,10 @@ static int open_device(struct work *w)
     if (hrn_device_open(w->a.device, &w->device, w->err, sizeof w->err))
         return cli_fail(CLI_DEVICE, "%s", w->err);
     info = hrn_device_info(w->device);
-    if (!w->isas)
-        w->isas = info->isas | 1u << KRN_ISA_C;
+    if (!w->select.isas)
+        w->select.isas = info->isas | 1u << KRN_ISA_C;
     for (int isa = 0; isa < KRN_ISA_COUNT; isa++)
-        if (w->isas >> isa & 1 && strcmp(krn_isas[isa].arch, "any") &&
+        if (w->select.isas >> isa & 1 && strcmp(krn_isas[isa].arch, "any") &&
             strcmp(krn_isas[isa].arch, info->arch))
             return cli_fail(CLI_USAGE,
                             "%s is %s and cannot run %s code (%s); choose another --isa or "
@@ -255,24 +233,23 @@ static int open_device(struct work *w)
     return CLI_OK;
 }
 
-static int is_wanted(const char *name, void *user)
+static int open_select(struct work *w)
+{
+    const struct cli_list all = { 0 };
+    int rc = cli_select_open(&w->select, &w->a.isas, 0, &all, w->a.filter);
+    w->selecting = !rc;
+    return rc;
+}
+
+static int is_wanted(const struct var_variant *v, void *user)
 {
     const struct work *w = user;
-    return !w->has_filter || !regexec(&w->filter, name, 0, NULL, 0);
+    return cli_select_takes(&w->select, v);
 }
 
 static int make_plan(struct work *w)
 {
-    if (w->a.filter) {
-        int rc = regcomp(&w->filter, w->a.filter, REG_EXTENDED | REG_NOSUB);
-        if (rc) {
-            regerror(rc, &w->filter, w->err, sizeof w->err);
-            return cli_fail(CLI_USAGE, "--filter '%s' is not a regular expression: %s", w->a.filter,
-                            w->err);
-        }
-        w->has_filter = 1;
-    }
-    if (hrn_plan_make(&w->layers, w->isas, is_wanted, w, (size_t)w->a.max_variants,
+    if (hrn_plan_make(&w->layers, w->select.isas, is_wanted, w, (size_t)w->a.max_variants,
                       (uint64_t)w->a.seed, &w->plan, w->err, sizeof w->err))
         return cli_fail(CLI_FAILED, "%s", w->err);
     return CLI_OK;
@@ -401,8 +378,8 @@ static int sweep(struct work *w, const char *command)
 
 static void clear(struct work *w)
 {
-    if (w->has_filter)
-        regfree(&w->filter);
+    if (w->selecting)
+        cli_select_clear(&w->select);
     sweep_store_close(&w->store);
     hrn_device_close(w->device);
     hrn_plan_clear(&w->plan);
@@ -416,8 +393,8 @@ static void clear(struct work *w)
 static int work(struct work *w, const char *command)
 {
     int rc = check_numbers(&w->a);
-    for (size_t i = 0; !rc && i < w->a.isas.count; i++)
-        rc = add_isas(w, w->a.isas.items[i]);
+    if (!rc)
+        rc = open_select(w);
     if (!rc)
         rc = gather_layers(w);
     if (!rc)

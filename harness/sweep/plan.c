@@ -46,9 +46,7 @@ static int fill(struct hrn_plan_layer *layer, uint32_t isas, hrn_wanted *wanted,
     struct var_space space;
     var_space_init(&space, isas, &layer->layer->problem);
     while (!rc && var_space_next(&space, &v)) {
-        char name[VAR_NAME_MAX];
-        var_name_format(&v, name);
-        if (!same(&v, &first) && (!wanted || wanted(name, user)))
+        if (!same(&v, &first) && (!wanted || wanted(&v, user)))
             rc = append(layer, &capacity, &v);
     }
     return rc;

@@ -126,14 +126,20 @@ static const char *refusal(const struct sweep *s, const struct var_variant *v)
     return NULL;
 }
 
-/* ---- peaks */
+/* ---- peaks: again at each layer, since a machine is not equally fast all day */
+
+static uint32_t layer_isas(const struct sweep *s)
+{
+    const struct hrn_plan_layer *layer = &s->plan->layers[s->layer];
+    uint32_t isas = 0;
+    for (size_t i = 0; i < layer->count; i++)
+        isas |= 1u << layer->variants[i].isa;
+    return isas;
+}
 
 static int measure_peaks(struct sweep *s)
 {
-    uint32_t isas = 0;
-    for (size_t i = 0; i < s->plan->count; i++)
-        for (size_t j = 0; j < s->plan->layers[i].count; j++)
-            isas |= 1u << s->plan->layers[i].variants[j].isa;
+    uint32_t isas = layer_isas(s);
     for (int isa = 0; isa < KRN_ISA_COUNT && !s->rc; isa++) {
         struct var_variant v;
         char name[VAR_NAME_MAX];
@@ -378,6 +384,14 @@ static int finals(struct sweep *s, const char **names, double *scratch)
     return time_rounds(s, names, n, first, rounds, s->options->final_sample_ns);
 }
 
+static int time_layer(struct sweep *s, const char **names, double *scratch)
+{
+    int rc = measure_peaks(s);
+    if (!rc)
+        rc = screen(s, names);
+    return rc ? rc : finals(s, names, scratch);
+}
+
 static int sweep_layer(struct sweep *s)
 {
     s->count = s->plan->layers[s->layer].count;
@@ -392,11 +406,8 @@ static int sweep_layer(struct sweep *s)
         rc = begin_entries(s);
     if (!rc)
         rc = prove(s, names);
-    if (!rc && hrn_device_info(s->options->device)->evidence == HRN_MEASURED) {
-        rc = screen(s, names);
-        if (!rc)
-            rc = finals(s, names, scratch);
-    }
+    if (!rc && hrn_device_info(s->options->device)->evidence == HRN_MEASURED)
+        rc = time_layer(s, names, scratch);
     for (size_t i = 0; s->entries && i < s->count; i++)
         free(s->entries[i].times);
     free(s->entries);
@@ -414,8 +425,6 @@ int hrn_sweep_run(const struct hrn_plan *plan, const struct hrn_sweep_options *o
     };
     snprintf(err, err_bytes, "out of memory");
     int rc = build_and_open(&s);
-    if (!rc && hrn_device_info(options->device)->evidence == HRN_MEASURED)
-        rc = measure_peaks(&s);
     for (s.layer = 0; !rc && s.layer < plan->count; s.layer++)
         rc = stopped(&s) ? -EINTR : sweep_layer(&s);
     hrn_session_close(s.session);

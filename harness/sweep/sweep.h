@@ -28,8 +28,8 @@ struct hrn_plan {
     size_t count, variants;        /* `variants`: of all layers together */
 };
 
-/* Non-zero if a variant of this name is wanted. */
-typedef int hrn_wanted(const char *name, void *user);
+/* Non-zero if the variant is wanted. */
+typedef int hrn_wanted(const struct var_variant *v, void *user);
 
 /* Enumerates the space of `isas` for each layer. max_variants > 0 keeps the baseline and a seeded
  * choice of that many in all. The filter does not apply to the baseline, without which nothing can
