@@ -119,12 +119,22 @@ static int near_default(const struct var_variant *v, uint32_t free_knobs)
     return 0;
 }
 
+static int is_default(const struct var_variant *v, const struct krn_problem *problem)
+{
+    struct var_variant plain;
+    return var_default(v->isa, problem, &plain) == 0 &&
+           memcmp(v->knob, plain.knob, sizeof(v->knob)) == 0 && v->family == plain.family;
+}
+
 /* Tile, unroll, load width and schedule are tried in every combination; prefetch distances and the
  * order of the driver around the plain choices only, one group at a time. */
-static int worth_trying(const struct var_variant *v, const struct demand *demand)
+static int worth_trying(const struct var_variant *v, const struct krn_problem *problem,
+                        const struct demand *demand)
 {
     const uint32_t prefetch = 1u << VAR_KNOB_PREFETCH_A | 1u << VAR_KNOB_PREFETCH_B;
     const uint32_t order = 1u << VAR_KNOB_ORDER;
+    if (is_default(v, problem))
+        return 1;
     if (!(demand->families & 1u << v->family) || !tile_fits(v, demand))
         return 0;
     if (!(demand->tuned & 1u << v->family))
@@ -145,7 +155,7 @@ int var_space_next(struct var_space *space, struct var_variant *out)
         space->next++;
         if (!(space->isas & 1u << out->isa))
             continue;
-        if (space->problem && !worth_trying(out, &demand))
+        if (space->problem && !worth_trying(out, space->problem, &demand))
             continue;
         if (var_feasible(out, NULL, 0) == 0)
             return 1;
