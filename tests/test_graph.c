@@ -1,6 +1,6 @@
 /* Every operator: imported from a small ONNX file and run in float, against plain loops over NCHW
  * that share nothing with it; and folding, which must not change what a graph computes. */
-#include "tests/t_graph.h"
+#include "tests/t_onnx_run.h"
 
 /* ---- Convolution and pooling */
 
