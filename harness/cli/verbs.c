@@ -13,6 +13,7 @@ const struct cli_verb cli_verbs[] = {
     { "show", "the generated code of one variant", cmd_show },
     { "sweep", "prove and time variants on layers", cmd_sweep },
     { "report", "who won each layer, by how much, and what failed", cmd_report },
+    { "export", "the winners as a folder for other projects", cmd_export },
     { "calibrate", "thresholds of a float model, from images", cmd_calibrate },
     { "quantize", "a float model and its thresholds to an int8 network", cmd_quantize },
     { "help", "explain a verb", cmd_help },

@@ -1,0 +1,265 @@
+#include "harness/cli/choices.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct context {
+    struct pdb *db;
+    const struct cli_choice_filter *filter;
+    struct cli_choices *out;
+    char *err;
+    size_t err_bytes;
+};
+
+/* The same problem, whatever its title. */
+static int is_same(const struct krn_problem *a, const struct krn_problem *b)
+{
+    char x[KRN_PROBLEM_STR_MAX], y[KRN_PROBLEM_STR_MAX];
+    krn_problem_format(a, 0, x);
+    krn_problem_format(b, 0, y);
+    return strcmp(x, y) == 0;
+}
+
+static int is_wanted(const struct cli_choice_filter *filter, const struct krn_problem *problem)
+{
+    for (size_t i = 0; i < filter->problem_count; i++)
+        if (is_same(&filter->problems[i], problem))
+            return 1;
+    return filter->problem_count == 0;
+}
+
+/* Whether a choice made before leaves no CPU that this level could serve: portable C runs
+ * everywhere, and whoever has a level has the weaker ones of its architecture. */
+static int is_covered(const struct cli_choices *out, const struct krn_problem *problem,
+                      enum krn_isa isa)
+{
+    int first = 1;
+    for (size_t i = 0; i < out->count; i++) {
+        enum krn_isa had = out->choices[i].variant.isa;
+        if (!is_same(&out->choices[i].problem, problem))
+            continue;
+        if (had == KRN_ISA_C || (had <= isa && strcmp(krn_isas[had].arch, krn_isas[isa].arch) == 0))
+            return 1;
+        first = 0;
+    }
+    return isa == KRN_ISA_C && !first; /* the exporter adds portable C by itself */
+}
+
+static struct var_export_choice *append(struct cli_choices *out)
+{
+    size_t count = out->count + 1;
+    struct var_export_choice *choices = realloc(out->choices, count * sizeof *choices);
+    if (choices)
+        out->choices = choices;
+    void *comparisons = realloc(out->comparisons, count * sizeof *out->comparisons);
+    if (comparisons)
+        out->comparisons = comparisons;
+    if (!choices || !comparisons)
+        return NULL;
+    memset(&out->choices[out->count], 0, sizeof *choices);
+    return &out->choices[out->count++];
+}
+
+/* The winner against what there is without a sweep; of the others only their times are known. */
+static size_t take_comparisons(const struct rpt_layer *layer, struct var_export_comparison *to)
+{
+    static const char *const roles[RPT_BASELINE_COUNT] = {
+        [RPT_DEFAULT] = "default", [RPT_PORTABLE] = "portable"
+    };
+    size_t count = 0;
+    for (int b = 0; b < RPT_BASELINE_COUNT; b++) {
+        const struct rpt_against *against = &layer->against[b];
+        if (against->index < 0 || against->of.pairs == 0)
+            continue;
+        to[count++] = (struct var_export_comparison) {
+            .role = roles[b],
+            .against = layer->candidates[against->index].variant,
+            .verdict = hrn_verdict_names[against->of.verdict],
+            .ratio = against->of.ratio,
+            .low = against->of.low,
+            .high = against->of.high,
+            .pairs = against->of.pairs,
+        };
+    }
+    return count;
+}
+
+static void take_evidence(const struct rpt_run *run, const struct rpt_layer *layer, size_t index,
+                          struct var_export_evidence *to)
+{
+    const struct rpt_candidate *c = &layer->candidates[index];
+    *to = (struct var_export_evidence) {
+        .kind = hrn_evidence_names[run->evidence],
+        .device = run->device_key,
+        .arch = run->arch,
+        .cpu = run->cpu,
+        .midr = run->midr,
+        .kernel = run->kernel,
+        .os = run->os,
+        .compiler = run->compiler,
+        .compiler_flags = run->compiler_flags,
+        .command = run->command,
+        .tool_version = run->tool_version,
+        .run_id = run->id,
+        .seed = run->seed,
+        .rounds = run->rounds,
+        .samples = c->rank.summary.count,
+        .median_ns = c->rank.summary.median,
+        .min_ns = c->rank.summary.min,
+        .mad_ns = c->rank.summary.mad,
+        .peak_share = c->peak_share,
+        .tied = index < layer->tied ? layer->tied : 0,
+    };
+}
+
+struct hash_search {
+    const char *variant;
+    uint64_t hash;
+    int found;
+};
+
+static int find_hash(const struct pdb_measurement_row *row, void *user)
+{
+    struct hash_search *search = user;
+    if (strcmp(row->variant, search->variant) == 0) {
+        search->hash = row->source_hash;
+        search->found = 1;
+    }
+    return 0;
+}
+
+/* Times belong to the code that was measured: refuses to pass them on to other code. */
+static int check_stale(const struct context *c, const struct rpt_run *run,
+                       const struct rpt_layer *layer, const struct var_variant *v, const char *name)
+{
+    struct hash_search search = { .variant = name };
+    uint64_t now;
+    int rc = pdb_measurements(c->db, run->id, layer->problem, find_hash, &search);
+    if (rc != 0) {
+        snprintf(c->err, c->err_bytes, "%s", pdb_errmsg(c->db));
+        return rc;
+    }
+    if (c->filter->stale || (var_source_hash(v, &now) == 0 && search.found && search.hash == now))
+        return 0;
+    snprintf(
+        c->err, c->err_bytes,
+        "the generator makes other code for %s now than what run %lld measured: sweep again, or "
+        "export it with --stale",
+        name, run->id);
+    return -ESTALE;
+}
+
+static int take_candidate(const struct context *c, const struct rpt_run *run,
+                          const struct rpt_layer *layer, const struct krn_problem *problem,
+                          size_t index)
+{
+    const char *name = layer->candidates[index].variant;
+    struct var_variant v;
+    char why[200];
+    if (var_name_parse(name, &v, why, sizeof why) != 0) {
+        snprintf(c->err, c->err_bytes, "run %lld has a variant that this quern cannot make: %s",
+                 run->id, why);
+        return -EINVAL;
+    }
+    if (!(c->filter->isas & 1u << v.isa) || is_covered(c->out, problem, v.isa))
+        return 0;
+    int rc = check_stale(c, run, layer, &v, name);
+    if (rc != 0)
+        return rc;
+    struct var_export_choice *choice = append(c->out);
+    if (!choice)
+        return -ENOMEM;
+    size_t place = c->out->count - 1;
+    choice->problem = *problem;
+    choice->variant = v;
+    take_evidence(run, layer, index, &choice->evidence);
+    if (index == 0)
+        choice->evidence.comparison_count = take_comparisons(layer, c->out->comparisons[place]);
+    return 0;
+}
+
+static int take_layer(const struct context *c, const struct rpt_run *run,
+                      const struct rpt_layer *layer)
+{
+    struct krn_problem problem;
+    int rc = krn_problem_parse(layer->problem, &problem, c->err, c->err_bytes);
+    if (rc != 0 || !is_wanted(c->filter, &problem))
+        return rc;
+    snprintf(problem.name, sizeof problem.name, "%s", layer->title);
+    problem.name[strcspn(problem.name, "\"\\")] = '\0'; /* a title holds neither */
+    for (size_t i = 0; i < layer->timed && rc == 0; i++)
+        rc = take_candidate(c, run, layer, &problem, i);
+    return rc;
+}
+
+static int take_run(const struct context *c, long long id, struct rpt_run *run)
+{
+    struct rpt_error error = { "" };
+    int rc = rpt_run_load(c->db, id, run, &error);
+    if (rc != 0) {
+        snprintf(c->err, c->err_bytes, "%s", error.text);
+        return rc;
+    }
+    c->out->run_count++;
+    if (run->evidence != HRN_MEASURED) {
+        snprintf(
+            c->err, c->err_bytes,
+            "run %lld on %s is %s, not measured: it has no times to choose by; export a run on "
+            "silicon",
+            run->id, run->device_key, hrn_evidence_names[run->evidence]);
+        return -ENOENT;
+    }
+    for (size_t i = 0; i < run->layer_count && rc == 0; i++)
+        rc = take_layer(c, run, &run->layers[i]);
+    return rc;
+}
+
+/* Everything that was asked for by name must be there. */
+static int check_complete(const struct context *c)
+{
+    for (size_t i = 0; i < c->filter->problem_count; i++) {
+        char text[KRN_PROBLEM_STR_MAX];
+        size_t found = 0;
+        for (size_t j = 0; j < c->out->count; j++)
+            found += (size_t)is_same(&c->filter->problems[i], &c->out->choices[j].problem);
+        if (found > 0)
+            continue;
+        krn_problem_format(&c->filter->problems[i], 0, text);
+        snprintf(c->err, c->err_bytes, "%s has no timed variant in the run: sweep it first", text);
+        return -ENOENT;
+    }
+    if (c->out->count > 0)
+        return 0;
+    snprintf(c->err, c->err_bytes,
+             "the run has no timed variant of these ISA levels: sweep them first");
+    return -ENOENT;
+}
+
+int cli_choices_open(struct pdb *db, const struct cli_choice_filter *filter,
+                     struct cli_choices *out, char *err, size_t err_bytes)
+{
+    const struct context c = { db, filter, out, err, err_bytes };
+    *out = (struct cli_choices) { .runs = calloc(filter->run_count + 1, sizeof *out->runs) };
+    int rc = out->runs ? 0 : -ENOMEM;
+    for (size_t i = 0; i < filter->run_count && rc == 0; i++)
+        rc = take_run(&c, filter->runs[i], &out->runs[i]);
+    if (rc == 0)
+        rc = check_complete(&c);
+    if (rc == -ENOMEM)
+        snprintf(err, err_bytes, "out of memory");
+    for (size_t i = 0; i < out->count; i++) /* they have moved while they grew */
+        out->choices[i].evidence.comparisons = out->comparisons[i];
+    return rc;
+}
+
+void cli_choices_clear(struct cli_choices *choices)
+{
+    for (size_t i = 0; i < choices->run_count; i++)
+        rpt_run_clear(&choices->runs[i]);
+    free(choices->runs);
+    free(choices->choices);
+    free(choices->comparisons);
+    *choices = (struct cli_choices) { 0 };
+}
