@@ -11,6 +11,7 @@
 #include "variants/variant.h"
 
 static const char *program;
+enum { TIMEOUT_MS = 120000 }; /* a walk of the space takes seconds, with sanitizers more */
 
 /* ---- Options */
 
@@ -215,7 +216,7 @@ static int quern(char *out, size_t bytes, const char *a, const char *b, const ch
                  const char *d)
 {
     const char *const argv[] = { program, a, b, c, d, NULL };
-    return cli_capture(argv, 20000, out, bytes);
+    return cli_capture(argv, TIMEOUT_MS, out, bytes);
 }
 
 static void test_exits(void)
@@ -365,7 +366,7 @@ static void test_doctor(void)
     T_CHECK(code == (strcmp(status_of(root, "compiler"), "ok") == 0 ? CLI_OK : CLI_DEVICE));
     T_CHECK_STR(status_of(root, "device"), "ok");
     json_object_put(root);
-    T_CHECK(cli_capture(bare, 20000, out, sizeof(out)) == CLI_DEVICE);
+    T_CHECK(cli_capture(bare, TIMEOUT_MS, out, sizeof(out)) == CLI_DEVICE);
     root = json_tokener_parse(out);
     for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
         T_CHECK(strcmp(status_of(root, gone[i]), "ok") != 0);

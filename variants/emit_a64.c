@@ -251,7 +251,9 @@ int var_emit_a64(const struct var_variant *v, struct var_text *out, char *err, s
         peak_build(&ir, v);
     else if (v->family == KRN_FAMILY_DW)
         a64_dw_build(&ir, v);
-    else if (gemm_build(&ir, v, a64_gemm_scheme(v), err, err_bytes))
+    else if (gemm_build(&ir, v, a64_gemm_scheme(v), err, err_bytes)) {
+        ir_clear(&ir);
         return -ENOTSUP;
+    }
     return ir_finish(&ir, v, out, err, err_bytes);
 }

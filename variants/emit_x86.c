@@ -304,7 +304,9 @@ int var_emit_x86(const struct var_variant *v, struct var_text *out, char *err, s
         peak_build(&ir, v);
     else if (v->family == KRN_FAMILY_DW)
         x86_dw_build(&ir, v);
-    else if (gemm_build(&ir, v, x86_gemm_scheme(v), err, err_bytes))
+    else if (gemm_build(&ir, v, x86_gemm_scheme(v), err, err_bytes)) {
+        ir_clear(&ir);
         return -ENOTSUP;
+    }
     return ir_finish(&ir, v, out, err, err_bytes);
 }
