@@ -22,6 +22,54 @@ const char *const rpt_outcome_meanings[HRN_OUTCOME_COUNT] = {
     [HRN_VOID] = "no trustworthy measurement",
 };
 
+#define SHARE_DOUBTFUL 1.05 /* of a peak: beyond what clocks and noise explain */
+
+enum rpt_fate rpt_fate(const struct rpt_candidate *c)
+{
+    if (c->outcome == HRN_OK)
+        return RPT_PROVED;
+    if (c->outcome == HRN_VOID)
+        return c->stage == HRN_STAGE_TIME ? RPT_VOID : RPT_UNREACHED;
+    return RPT_FAILED;
+}
+
+int rpt_peaks_doubtful(const struct rpt_digest *digest)
+{
+    return digest->highest_share > SHARE_DOUBTFUL;
+}
+
+const char *rpt_proof_words(const struct rpt_run *run, const struct rpt_digest *d, char *out)
+{
+    const size_t all = RPT_PROOF_WORDS_MAX;
+    size_t n = (size_t)snprintf(out, all, "%zu of %zu variants on layers proved bit-exact",
+                                d->proved, d->candidates);
+    if (rpt_run_timed(run))
+        n += (size_t)snprintf(out + n, all - n, ", %zu timed", d->timed);
+    if (d->fates[RPT_VOID])
+        n += (size_t)snprintf(out + n, all - n, ", %zu without a time (void)", d->fates[RPT_VOID]);
+    if (d->fates[RPT_UNREACHED])
+        n += (size_t)snprintf(out + n, all - n, ", %zu not reached", d->fates[RPT_UNREACHED]);
+    snprintf(out + n, all - n, ", %zu failed", d->fates[RPT_FAILED]);
+    return out;
+}
+
+const char *rpt_verdict_words(const struct rpt_digest *d, enum rpt_baseline b, char *out)
+{
+    static const char *const words[HRN_VERDICT_COUNT] = {
+        [HRN_FASTER] = "",
+        [HRN_SLOWER] = ", slower on",
+        [HRN_TIE] = ", equal on",
+        [HRN_UNDECIDED] = ", undecided on",
+    };
+    const size_t all = RPT_PROOF_WORDS_MAX;
+    size_t n = (size_t)snprintf(out, all, "faster on %zu of %zu", d->verdicts[b][HRN_FASTER],
+                                d->geomean_layers[b]);
+    for (int v = HRN_FASTER + 1; v < HRN_VERDICT_COUNT; v++)
+        if (d->verdicts[b][v])
+            n += (size_t)snprintf(out + n, all - n, "%s %zu", words[v], d->verdicts[b][v]);
+    return out;
+}
+
 int rpt_run_timed(const struct rpt_run *run)
 {
     return run->evidence != HRN_EMULATED;
@@ -101,11 +149,20 @@ static int count_candidates(const struct rpt_run *run, const struct rpt_layer *l
         struct rpt_isa_digest *isa = isa_row(digest, c->isa);
         if (!isa)
             return -ENOMEM;
+        enum rpt_fate fate = rpt_fate(c);
+        int timed = rpt_timed(run, c);
         isa->outcomes[c->outcome]++;
-        digest->outcomes[c->outcome]++;
-        digest->failures += c->outcome != HRN_OK;
-        digest->candidates++;
+        isa->fates[fate]++;
+        isa->timed += (size_t)timed;
         isa->winners += c == rpt_winner(run, layer);
+        digest->outcomes[c->outcome]++;
+        digest->fates[fate]++;
+        digest->proved += fate == RPT_PROVED || fate == RPT_VOID;
+        digest->timed += (size_t)timed;
+        digest->void_samples += c->voids;
+        digest->candidates++;
+        if (timed)
+            digest->highest_share = fmax(digest->highest_share, c->peak_share);
     }
     return 0;
 }
@@ -171,6 +228,7 @@ static void add_speedups(const struct rpt_layer *layer, struct rpt_digest *diges
             continue;
         log_sum[b] += log(factor);
         digest->geomean_layers[b]++;
+        digest->verdicts[b][layer->against[b].of.verdict]++;
         if (!digest->least[b] ||
             factor < rpt_speedup(digest->least[b], (enum rpt_baseline)b).factor)
             digest->least[b] = layer;

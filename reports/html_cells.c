@@ -53,7 +53,7 @@ void rpt_html_speedup_cell(FILE *out, struct rpt_speedup s, enum hrn_verdict ver
     fprintf(out, "<td class=\"num\"><span class=\"%s\">%s&times;</span>", classes[verdict],
             rpt_number(s.factor, 3, factor));
     if (s.low > 0 && s.high > 0)
-        fprintf(out, " <span class=\"range\">%s&ndash;%s</span>", rpt_number(s.low, 3, low),
+        fprintf(out, "<span class=\"range sub\">%s&ndash;%s</span>", rpt_number(s.low, 3, low),
                 rpt_number(s.high, 3, high));
     fputs("</td>", out);
 }

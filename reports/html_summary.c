@@ -27,14 +27,14 @@ static void put_geomean_tile(const struct rpt_page *page, enum rpt_baseline b)
 {
     const struct rpt_digest *d = page->digest;
     char value[RPT_NUMBER_MAX + 4], number[RPT_NUMBER_MAX], least[RPT_NUMBER_MAX], label[64],
-        more[200];
+        more[RPT_PROOF_WORDS_MAX + 160], words[RPT_PROOF_WORDS_MAX];
     if (!d->geomean_layers[b])
         return;
     snprintf(value, sizeof value, "%s×", rpt_number(d->geomean[b], 3, number));
-    snprintf(label, sizeof label, "faster than %s", rpt_baseline_titles[b]);
-    snprintf(more, sizeof more, "geometric mean of %zu layers; least: %.60s, %s×",
-             d->geomean_layers[b], rpt_layer_name(d->least[b]),
-             rpt_number(rpt_speedup(d->least[b], b).factor, 3, least));
+    snprintf(label, sizeof label, "against %s", rpt_baseline_titles[b]);
+    snprintf(more, sizeof more, "geometric mean; %s; least %s× on %.60s",
+             rpt_verdict_words(d, b, words),
+             rpt_number(rpt_speedup(d->least[b], b).factor, 3, least), rpt_layer_name(d->least[b]));
     put_tile(page->out, label, value, "", more);
 }
 
@@ -69,11 +69,16 @@ static void put_peak_tile(const struct rpt_page *page)
 static void put_proof_tile(const struct rpt_page *page)
 {
     const struct rpt_digest *d = page->digest;
-    char value[RPT_NUMBER_MAX], all[RPT_NUMBER_MAX], more[120];
-    snprintf(more, sizeof more, "of %s measurements (variant on layer); %zu failed",
-             rpt_count((long long)d->candidates, all), d->failures);
-    put_tile(page->out, "proved bit-exact", rpt_count((long long)d->outcomes[HRN_OK], value), "",
-             more);
+    char value[RPT_NUMBER_MAX], all[RPT_NUMBER_MAX], more[160];
+    int used = snprintf(more, sizeof more, "of %s variants on layers; %zu failed",
+                        rpt_count((long long)d->candidates, all), d->fates[RPT_FAILED]);
+    if (d->fates[RPT_VOID])
+        used += snprintf(more + used, sizeof more - (size_t)used,
+                         "; %zu proved, but without a time", d->fates[RPT_VOID]);
+    if (d->fates[RPT_UNREACHED])
+        snprintf(more + used, sizeof more - (size_t)used, "; %zu not reached",
+                 d->fates[RPT_UNREACHED]);
+    put_tile(page->out, "proved bit-exact", rpt_count((long long)d->proved, value), "", more);
 }
 
 static void put_tiles(const struct rpt_page *page)
@@ -150,8 +155,12 @@ static void put_facts(const struct rpt_page *page)
     put_fact(page->out, "Compiler", text);
     put_fact(page->out, "Evidence", evidence[run->evidence]);
     if (rpt_run_timed(run)) {
-        snprintf(text, sizeof text, "%s of at least %.3g ms each, in up to %d interleaved rounds",
-                 rpt_count(run->samples, count), (double)run->min_sample_ns / 1e6, run->rounds);
+        snprintf(
+            text, sizeof text,
+            "%s of at least %.3g ms each, in up to %d interleaved rounds; %zu of them void and "
+            "left out",
+            rpt_count(run->samples, count), (double)run->min_sample_ns / 1e6, run->rounds,
+            page->digest->void_samples);
         put_fact(page->out, "Samples", text);
     }
     snprintf(text, sizeof text, "%llu", run->seed);
@@ -188,7 +197,7 @@ static void put_navigation(const struct rpt_page *page)
               "href=\"#layers\">Layers</a>",
               out);
     fputs("<a href=\"#outcomes\">Proofs</a>", out);
-    if (page->digest->failures)
+    if (page->digest->fates[RPT_FAILED])
         fputs("<a href=\"#failures\">Failures</a>", out);
     fputs("<a href=\"#notes\">How to read this</a></nav>", out);
 }
@@ -228,6 +237,18 @@ void rpt_page_summary(const struct rpt_page *page)
         fputs("<div class=\"banner\"><p><b>Predicted.</b> Every time on this page comes from a "
               "static model of the"
               " core, not from a measurement.</p></div>\n",
+              out);
+    if (rpt_peaks_doubtful(page->digest))
+        fprintf(
+            out,
+            "<div class=\"banner\"><p><b>The peak is doubtful.</b> A variant reached %.0f %% of "
+            "it, so it was measured too low: was there another load on the machine? Believe no "
+            "share of the peak on this page, and measure again on an idle "
+            "machine.</p></div>\n",
+            100 * page->digest->highest_share);
+    if (page->digest->candidates == 0)
+        fputs("<div class=\"banner\"><p><b>Nothing was tried in this run.</b> <code>quern report "
+              "--list</code> shows the others.</p></div>\n",
               out);
     put_tiles(page);
     put_facts(page);

@@ -1,7 +1,7 @@
 /* The tables over all layers. */
 #include "reports/html_int.h"
 
-#define FAILURES_MAX 400 /* rows of the failures table; CSV has all */
+#define ROWS_MAX 400 /* of a table of failures; CSV has all */
 
 /* ---- winners */
 
@@ -15,6 +15,15 @@ static void put_layer_cell(FILE *out, const struct rpt_layer *layer, size_t l)
     fputs("</td>", out);
 }
 
+/* Whether some layer occurs more than once, so that a column for it says something. */
+static int has_times(const struct rpt_run *run)
+{
+    for (size_t l = 0; l < run->layer_count; l++)
+        if (run->layers[l].times > 1)
+            return 1;
+    return 0;
+}
+
 static void put_winner_row(const struct rpt_page *page, size_t l)
 {
     FILE *out = page->out;
@@ -22,7 +31,8 @@ static void put_winner_row(const struct rpt_page *page, size_t l)
     const struct rpt_candidate *winner = rpt_winner(page->run, layer);
     fprintf(out, "<tr><td class=\"num muted\">%zu</td>", l + 1);
     put_layer_cell(out, layer, l);
-    fprintf(out, "<td class=\"num\">%d</td>", layer->times);
+    if (has_times(page->run))
+        fprintf(out, "<td class=\"num\">%d&times;</td>", layer->times);
     if (!winner) {
         fprintf(out,
                 "<td colspan=\"7\" class=\"warn\">no variant has a time (%zu tried)</td></tr>\n",
@@ -45,17 +55,18 @@ static void put_winner_row(const struct rpt_page *page, size_t l)
 void rpt_page_winners(const struct rpt_page *page)
 {
     FILE *out = page->out;
-    fputs("<h2 id=\"winners\">Winner of each layer</h2>\n"
-          "<p class=\"note\">Speed-ups are time of the baseline / time of the winner, with the 95 "
-          "% interval; green"
-          " means faster beyond the noise band. Tied: variants that the samples cannot tell from "
-          "the fastest.</p>\n"
-          "<div class=\"scroll\"><table>\n<thead><tr><th class=\"num\">#</th><th>Layer</th><th "
-          "class=\"num\">Times</th>"
-          "<th>Winner</th><th class=\"num\">Median, &micro;s</th><th class=\"num\">GMAC/s</th>"
-          "<th class=\"num\">% of peak</th><th class=\"num\">vs default</th><th class=\"num\">vs "
-          "portable C</th>"
-          "<th class=\"num\">Tied</th></tr></thead>\n<tbody>\n",
+    fputs(
+        "<h2 id=\"winners\">Winner of each layer</h2>\n"
+        "<p class=\"note\">Speed-ups are time of the baseline / time of the winner, with the 95 % "
+        "interval; green means faster beyond the noise band. Tied: variants that the samples "
+        "cannot tell from the fastest.</p>\n<div class=\"scroll\"><table>\n<thead><tr>"
+        "<th class=\"num\">#</th><th>Layer</th>",
+        out);
+    if (has_times(page->run))
+        fputs("<th class=\"num\">Occurs</th>", out);
+    fputs("<th>Winner</th><th class=\"num\">Median, &micro;s</th><th class=\"num\">GMAC/s</th>"
+          "<th class=\"num\">% of peak</th><th class=\"num\">vs default</th>"
+          "<th class=\"num\">vs portable C</th><th class=\"num\">Tied</th></tr></thead>\n<tbody>\n",
           out);
     for (size_t l = 0; l < page->run->layer_count; l++)
         put_winner_row(page, l);
@@ -110,39 +121,52 @@ void rpt_page_networks(const struct rpt_page *page)
 
 /* ---- outcomes */
 
+static int is_shown(const struct rpt_digest *d, int outcome)
+{
+    return outcome != HRN_OK && d->outcomes[outcome] > 0;
+}
+
+static void put_outcome_row(const struct rpt_page *page, const struct rpt_isa_digest *isa)
+{
+    FILE *out = page->out;
+    fputs("<tr>", out);
+    rpt_html_element(out, "td", NULL, isa->isa);
+    fprintf(out, "<td class=\"num\">%zu</td>", isa->fates[RPT_PROVED] + isa->fates[RPT_VOID]);
+    for (int o = 0; o < HRN_OUTCOME_COUNT; o++)
+        if (is_shown(page->digest, o))
+            fprintf(out, "<td class=\"num%s\">%zu</td>",
+                    isa->outcomes[o] == 0 ? " muted"
+                    : o == HRN_VOID       ? " warn"
+                                          : " bad",
+                    isa->outcomes[o]);
+    if (rpt_run_timed(page->run))
+        fprintf(out, "<td class=\"num\">%zu</td><td class=\"num\">%zu</td>", isa->timed,
+                isa->winners);
+    fputs("</tr>\n", out);
+}
+
 void rpt_page_outcomes(const struct rpt_page *page)
 {
     FILE *out = page->out;
-    const struct rpt_digest *d = page->digest;
     fputs("<h2 id=\"outcomes\">Proved and failed, by ISA</h2>\n"
-          "<p class=\"note\">One measurement is one variant on one layer.</p>\n"
-          "<div class=\"scroll\"><table><thead><tr><th>ISA</th>",
+          "<p class=\"note\">Variants on layers: one variant on two layers counts twice.</p>\n"
+          "<div class=\"scroll\"><table><thead><tr><th>ISA</th><th class=\"num\">proved</th>",
           out);
     for (int o = 0; o < HRN_OUTCOME_COUNT; o++)
-        if (o == HRN_OK || d->outcomes[o]) {
+        if (is_shown(page->digest, o)) {
             fputs("<th class=\"num\" title=\"", out);
             rpt_html_text(out, rpt_outcome_meanings[o]);
-            fprintf(out, "\">%s</th>", o == HRN_OK ? "proved" : hrn_outcome_names[o]);
+            fprintf(out, "\">%s</th>", hrn_outcome_names[o]);
         }
     if (rpt_run_timed(page->run))
-        fputs("<th class=\"num\">layers won</th>", out);
+        fputs("<th class=\"num\">timed</th><th class=\"num\">layers won</th>", out);
     fputs("</tr></thead><tbody>\n", out);
-    for (size_t i = 0; i < d->isa_count; i++) {
-        fputs("<tr>", out);
-        rpt_html_element(out, "td", NULL, d->isas[i].isa);
-        for (int o = 0; o < HRN_OUTCOME_COUNT; o++)
-            if (o == HRN_OK || d->outcomes[o])
-                fprintf(out, "<td class=\"num%s\">%zu</td>",
-                        o != HRN_OK && d->isas[i].outcomes[o] ? " bad" : "",
-                        d->isas[i].outcomes[o]);
-        if (rpt_run_timed(page->run))
-            fprintf(out, "<td class=\"num\">%zu</td>", d->isas[i].winners);
-        fputs("</tr>\n", out);
-    }
+    for (size_t i = 0; i < page->digest->isa_count; i++)
+        put_outcome_row(page, &page->digest->isas[i]);
     fputs("</tbody></table></div>\n", out);
 }
 
-/* ---- failures */
+/* ---- failures, and what has no time */
 
 static void put_failure_row(const struct rpt_page *page, size_t l, const struct rpt_candidate *c)
 {
@@ -159,33 +183,48 @@ static void put_failure_row(const struct rpt_page *page, size_t l, const struct 
     fputs("</tr>\n", out);
 }
 
-void rpt_page_failures(const struct rpt_page *page)
+/* The variants of some fates, `total` of them; the first ROWS_MAX in rows. */
+static void put_fates(const struct rpt_page *page, unsigned fates, size_t total)
 {
     FILE *out = page->out;
-    size_t left = FAILURES_MAX;
-    if (page->digest->failures == 0)
-        return;
-    fputs("<h2 id=\"failures\">Failures</h2>\n<p class=\"note\">A failed variant has no time and "
-          "takes no part in the"
-          " ranking; the sweep went on after each.</p>\n"
-          "<div "
-          "class=\"scroll\"><table><thead><tr><th>Variant</th><th>Layer</th><th>Outcome</"
-          "th><th>Stage</th>"
-          "<th>Signal</th><th>Detail</th></tr></thead><tbody>\n",
+    size_t left = ROWS_MAX;
+    fputs("<div class=\"scroll\"><table><thead><tr><th>Variant</th><th>Layer</th><th>Outcome</th>"
+          "<th>Stage</th><th>Signal</th><th>Detail</th></tr></thead><tbody>\n",
           out);
     for (size_t l = 0; l < page->run->layer_count; l++)
-        for (size_t i = 0; i < page->run->layers[l].count; i++) {
+        for (size_t i = 0; i < page->run->layers[l].count && left; i++) {
             const struct rpt_candidate *c = &page->run->layers[l].candidates[i];
-            if (c->outcome == HRN_OK || left == 0)
+            if (!(fates & 1u << rpt_fate(c)))
                 continue;
             put_failure_row(page, l, c);
             left--;
         }
     fputs("</tbody></table></div>\n", out);
-    if (page->digest->failures > FAILURES_MAX)
+    if (total > ROWS_MAX)
         fprintf(out,
-                "<p class=\"note\">%zu more are left out here; <code>quern report --format "
-                "csv</code> has them all."
-                "</p>\n",
-                page->digest->failures - FAILURES_MAX);
+                "<p class=\"note\">%zu more are left out here; <code>quern report --format csv"
+                "</code> has them all.</p>\n",
+                total - ROWS_MAX);
+}
+
+void rpt_page_failures(const struct rpt_page *page)
+{
+    FILE *out = page->out;
+    const size_t *fates = page->digest->fates, untimed = fates[RPT_VOID] + fates[RPT_UNREACHED];
+    if (fates[RPT_FAILED]) {
+        fputs("<h2 id=\"failures\">Failures</h2>\n<p class=\"note\">A failed variant has no time "
+              "and takes no part in the ranking; the sweep went on after each.</p>\n",
+              out);
+        put_fates(page, 1u << RPT_FAILED, fates[RPT_FAILED]);
+    }
+    if (untimed) {
+        fprintf(out,
+                "<h2>Without a time</h2>\n<p class=\"note\">Not wrong, but no figure can be given: "
+                "%zu proved, with every sample void for the reason shown; %zu not reached.</p>\n"
+                "<details class=\"layer\"><summary><b>%zu variants on layers</b></summary>"
+                "<div class=\"body\">\n",
+                fates[RPT_VOID], fates[RPT_UNREACHED], untimed);
+        put_fates(page, 1u << RPT_VOID | 1u << RPT_UNREACHED, untimed);
+        fputs("</div></details>\n", out);
+    }
 }

@@ -97,8 +97,9 @@ static struct object context_of(const struct rpt_run *run, const struct rpt_dige
     add_text(&c, "command", run->command);
     add(&c, "seed", json_object_new_uint64(run->seed));
     add_int(&c, "rounds", run->rounds);
-    add_int(&c, "proved", (long long)digest->outcomes[HRN_OK]);
-    add_int(&c, "failed", (long long)digest->failures);
+    add_int(&c, "proved", (long long)digest->proved);
+    add_int(&c, "without_a_time", (long long)digest->fates[RPT_VOID]);
+    add_int(&c, "failed", (long long)digest->fates[RPT_FAILED]);
     if (!rpt_run_timed(run))
         return c;
     add_int(&c, "samples", run->samples);

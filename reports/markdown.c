@@ -37,7 +37,7 @@ static void put_field(FILE *out, const char *label, const char *text, const char
 
 static void put_summary(const struct rpt_run *run, const struct rpt_digest *d, FILE *out)
 {
-    char date[RPT_NUMBER_MAX];
+    char date[RPT_NUMBER_MAX], words[RPT_PROOF_WORDS_MAX];
     static const char *const evidence[HRN_EVIDENCE_COUNT] = {
         [HRN_MEASURED] = "measured on silicon",
         [HRN_EMULATED] = "**emulated**: proves correctness, knows no time",
@@ -49,8 +49,7 @@ static void put_summary(const struct rpt_run *run, const struct rpt_digest *d, F
     put_field(out, "System", run->os, run->kernel);
     fprintf(out, "- **Evidence**: %s\n", evidence[run->evidence]);
     put_field(out, "Compiler", run->compiler, run->compiler_flags);
-    fprintf(out, "- **Proved bit-exact**: %zu of %zu measurements, %zu failed\n",
-            d->outcomes[HRN_OK], d->candidates, d->failures);
+    put_field(out, "Proofs", rpt_proof_words(run, d, words), "");
     fprintf(out, "- **Seed**: %llu\n- **Again**: ", run->seed);
     put_code(out, run->command);
     fputs("\n\n", out);
@@ -97,11 +96,10 @@ static void put_winner(const struct rpt_run *run, size_t l, FILE *out)
 
 static void put_winners(const struct rpt_run *run, const struct rpt_digest *d, FILE *out)
 {
-    char number[RPT_NUMBER_MAX];
+    char number[RPT_NUMBER_MAX], words[RPT_PROOF_WORDS_MAX];
     fputs("## Winners\n\n"
-          "| # | layer | problem | winner | median µs | GMAC/s | of peak | against the default (95 "
-          "%) |"
-          " against portable C (95 %) | tied |\n"
+          "| # | layer | problem | winner | median µs | GMAC/s | of peak | against the default "
+          "(95 %) | against portable C (95 %) | tied |\n"
           "|--:|---|---|---|--:|--:|--:|--:|--:|--:|\n",
           out);
     for (size_t l = 0; l < run->layer_count; l++)
@@ -110,33 +108,32 @@ static void put_winners(const struct rpt_run *run, const struct rpt_digest *d, F
     for (int b = 0; b < RPT_BASELINE_COUNT; b++) {
         if (!d->geomean_layers[b])
             continue;
-        fprintf(out,
-                "- Geometric mean against %s: %s× over %zu layers; least: ", rpt_baseline_titles[b],
-                rpt_number(d->geomean[b], 3, number), d->geomean_layers[b]);
+        fprintf(out, "- Geometric mean against %s: %s×, %s; least: ", rpt_baseline_titles[b],
+                rpt_number(d->geomean[b], 3, number),
+                rpt_verdict_words(d, (enum rpt_baseline)b, words));
         put(out, rpt_layer_name(d->least[b]));
         fprintf(out, ", %s×\n",
                 rpt_number(rpt_speedup(d->least[b], (enum rpt_baseline)b).factor, 3, number));
     }
     fputs("\nAgainst = time of the baseline / time of the winner, paired by round. Tied = variants "
-          "that cannot"
-          " be told from the fastest.\n\n",
+          "that cannot be told from the fastest.\n\n",
           out);
 }
 
 static void put_proofs(const struct rpt_digest *d, FILE *out)
 {
-    fputs("## Proved and failed\n\n| ISA |", out);
-    for (int o = 0; o < HRN_OUTCOME_COUNT; o++)
-        fprintf(out, " %s |", o == HRN_OK ? "proved" : hrn_outcome_names[o]);
-    fputs("\n|---|", out);
-    for (int o = 0; o < HRN_OUTCOME_COUNT; o++)
+    fputs("## Proved and failed\n\n| ISA | proved |", out);
+    for (int o = HRN_OK + 1; o < HRN_OUTCOME_COUNT; o++)
+        fprintf(out, " %s |", hrn_outcome_names[o]);
+    fputs("\n|---|--:|", out);
+    for (int o = HRN_OK + 1; o < HRN_OUTCOME_COUNT; o++)
         fputs("--:|", out);
     fputc('\n', out);
     for (size_t i = 0; i < d->isa_count; i++) {
         fputs("| ", out);
         put(out, d->isas[i].isa);
-        fputs(" |", out);
-        for (int o = 0; o < HRN_OUTCOME_COUNT; o++)
+        fprintf(out, " | %zu |", d->isas[i].fates[RPT_PROVED] + d->isas[i].fates[RPT_VOID]);
+        for (int o = HRN_OK + 1; o < HRN_OUTCOME_COUNT; o++)
             fprintf(out, " %zu |", d->isas[i].outcomes[o]);
         fputc('\n', out);
     }
@@ -152,7 +149,7 @@ static void put_failures(const struct rpt_run *run, FILE *out)
     for (size_t l = 0; l < run->layer_count; l++)
         for (size_t i = 0; i < run->layers[l].count; i++) {
             const struct rpt_candidate *c = &run->layers[l].candidates[i];
-            if (c->outcome == HRN_OK)
+            if (rpt_fate(c) != RPT_FAILED)
                 continue;
             fputs("| ", out);
             put(out, rpt_layer_name(&run->layers[l]));
@@ -175,7 +172,7 @@ int rpt_markdown(const struct rpt_run *run, FILE *out)
     if (rpt_run_timed(run))
         put_winners(run, &digest, out);
     put_proofs(&digest, out);
-    if (digest.failures)
+    if (digest.fates[RPT_FAILED])
         put_failures(run, out);
     rpt_digest_clear(&digest);
     return rpt_stream_end(out);

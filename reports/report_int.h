@@ -50,10 +50,20 @@ const struct rpt_candidate *rpt_baseline_of(const struct rpt_layer *layer,
                                             enum rpt_baseline baseline);
 extern const char *const rpt_baseline_titles[RPT_BASELINE_COUNT]; /* "the default", "portable C" */
 
+/* What became of a variant on a layer, as people count it. */
+enum rpt_fate {
+    RPT_PROVED,    /* bit-exact; timed unless the run is emulated or was cut short */
+    RPT_VOID,      /* bit-exact, but no sample was worth keeping: not wrong, only without a time */
+    RPT_UNREACHED, /* the run ended before it was proved */
+    RPT_FAILED,    /* everything else: its outcome says how */
+    RPT_FATE_COUNT
+};
+enum rpt_fate rpt_fate(const struct rpt_candidate *candidate);
+
 struct rpt_isa_digest {
     const char *isa; /* borrowed */
-    size_t outcomes[HRN_OUTCOME_COUNT];
-    size_t winners;
+    size_t fates[RPT_FATE_COUNT], outcomes[HRN_OUTCOME_COUNT];
+    size_t timed, winners;
     double peak_gmacs; /* 0 unknown */
 };
 /* Sum over the layers of one network, each as often as the network has it. */
@@ -66,15 +76,19 @@ struct rpt_network_digest {
     double baseline_ns[RPT_BASELINE_COUNT];
 };
 struct rpt_digest {
-    size_t candidates, outcomes[HRN_OUTCOME_COUNT], failures;
+    size_t candidates, timed, fates[RPT_FATE_COUNT], outcomes[HRN_OUTCOME_COUNT];
+    size_t proved; /* RPT_PROVED and RPT_VOID */
     size_t timed_layers;
-    double geomean[RPT_BASELINE_COUNT]; /* of the speed-ups; 0 unknown */
+    size_t void_samples;
+    size_t verdicts[RPT_BASELINE_COUNT][HRN_VERDICT_COUNT]; /* winners against it, layers */
+    double geomean[RPT_BASELINE_COUNT];                     /* of the speed-ups; 0 unknown */
     size_t geomean_layers[RPT_BASELINE_COUNT];
     const struct rpt_layer
         *least[RPT_BASELINE_COUNT];     /* the layer that gains least, NULL unknown */
     double peak_share;                  /* of the time-weighted MACs of the winners; 0 unknown */
     const struct rpt_layer *worst_peak; /* the layer farthest from its peak */
-    struct rpt_isa_digest *isas;        /* owned, in order of krn_isas */
+    double highest_share;        /* of any variant; well above 1 the peak itself was mismeasured */
+    struct rpt_isa_digest *isas; /* owned, in order of krn_isas */
     size_t isa_count;
     struct rpt_network_digest
         *networks; /* owned, in order of appearance; only of layers with a network */
@@ -82,6 +96,16 @@ struct rpt_digest {
 };
 int rpt_digest_init(const struct rpt_run *run, struct rpt_digest *out);
 void rpt_digest_clear(struct rpt_digest *digest);
+
+/* Whether the measured peaks contradict the samples, so that no share of them can be believed. */
+int rpt_peaks_doubtful(const struct rpt_digest *digest);
+/* "71 of 90 variants on layers proved bit-exact, 68 timed, 3 void, 2 failed"; out holds 200 bytes.
+ */
+#define RPT_PROOF_WORDS_MAX 200
+const char *rpt_proof_words(const struct rpt_run *run, const struct rpt_digest *digest, char *out);
+/* "faster on 20 of 26 layers, tied on 4, undecided on 2". */
+const char *rpt_verdict_words(const struct rpt_digest *digest, enum rpt_baseline baseline,
+                              char *out);
 
 /* ---- rank.c */
 

@@ -12,6 +12,7 @@
 
 #define COLUMNS_MAX 12
 #define CELL_MAX 128
+#define FAILURES_SHOWN 10
 
 enum align { LEFT, RIGHT };
 struct column {
@@ -104,7 +105,8 @@ static const char *const evidence_words[HRN_EVIDENCE_COUNT] = {
     [HRN_PREDICTED] = "PREDICTED by a static model, not measured",
 };
 
-static void put_heading(const struct rpt_run *run, const struct ink *ink, FILE *out)
+static void put_heading(const struct rpt_run *run, const struct rpt_digest *d,
+                        const struct ink *ink, FILE *out)
 {
     char date[RPT_NUMBER_MAX];
     fprintf(out, "%sRun %lld%s  %s, %s%s%s\n", ink->bold, run->id, ink->plain,
@@ -116,8 +118,10 @@ static void put_heading(const struct rpt_run *run, const struct ink *ink, FILE *
             evidence_words[run->evidence], ink->plain);
     fprintf(out, "  compiler  %s %s\n", run->compiler, run->compiler_flags);
     if (rpt_run_timed(run))
-        fprintf(out, "  samples   %lld of at least %.3g ms, %d rounds, seed %llu\n", run->samples,
-                (double)run->min_sample_ns / 1e6, run->rounds, run->seed);
+        fprintf(out,
+                "  samples   %lld of at least %.3g ms (%zu void), up to %d rounds, seed %llu\n",
+                run->samples, (double)run->min_sample_ns / 1e6, d->void_samples, run->rounds,
+                run->seed);
     fprintf(out, "  again     %s\n\n", run->command);
 }
 
@@ -178,33 +182,48 @@ static int put_winners(const struct rpt_run *run, const struct ink *ink, FILE *o
     for (size_t l = 0; l < run->layer_count; l++)
         put_winner_row(&t, run, l);
     int result = table_print(&t, ink->bold, ink->plain, out);
-    fprintf(out,
-            "\n%svs = time of the baseline / time of the winner, paired by round; default = what a "
-            "user "
-            "without a sweep gets on %s.\ntied = variants that cannot be told from the fastest "
-            "(band %g %%); the winner is the first of them by name.%s\n",
-            ink->dim, run->best_isa[0] ? run->best_isa : "this CPU", 100 * RPT_NOISE_BAND,
-            ink->plain);
+    fprintf(
+        out,
+        "\n%svs = time of the baseline / time of the winner, paired by round; default = what a "
+        "user without a sweep gets on %s.\ntied = variants that cannot be told from the fastest "
+        "(band %g %%); the winner is the first of them by name.%s\n",
+        ink->dim, run->best_isa[0] ? run->best_isa : "this CPU", 100 * RPT_NOISE_BAND, ink->plain);
     return result;
 }
 
-static void put_totals(const struct rpt_digest *d, FILE *out)
+static void put_means(const struct rpt_digest *d, FILE *out)
 {
-    char number[RPT_NUMBER_MAX], other[RPT_NUMBER_MAX];
+    char number[RPT_NUMBER_MAX], least[RPT_NUMBER_MAX], words[RPT_PROOF_WORDS_MAX];
     for (int b = 0; b < RPT_BASELINE_COUNT; b++) {
+        enum rpt_baseline baseline = (enum rpt_baseline)b;
         if (!d->geomean_layers[b])
             continue;
-        double least = rpt_speedup(d->least[b], (enum rpt_baseline)b).factor;
-        fprintf(out, "Geometric mean against %s: %sx over %zu layers; least: %sx (%s).\n",
+        fprintf(out, "Against %s: %sx, geometric mean of %zu layer%s (%s); least %sx on %s.\n",
                 rpt_baseline_titles[b], rpt_number(d->geomean[b], 3, number), d->geomean_layers[b],
-                rpt_number(least, 3, other), rpt_layer_name(d->least[b]));
+                d->geomean_layers[b] == 1 ? "" : "s", rpt_verdict_words(d, baseline, words),
+                rpt_number(rpt_speedup(d->least[b], baseline).factor, 3, least),
+                rpt_layer_name(d->least[b]));
     }
-    if (d->worst_peak)
-        fprintf(
-            out,
-            "Of the measured peak, weighted by time: %.0f %%; farthest from it: %s (%.0f %%).\n",
+}
+
+static void put_peaks(const struct rpt_digest *d, const struct ink *ink, FILE *out)
+{
+    if (!d->worst_peak)
+        return;
+    fprintf(out, "Of the measured peak, weighted by time: %.0f %%; farthest from it %s, %.0f %%.\n",
             100 * d->peak_share, rpt_layer_name(d->worst_peak),
             100 * d->worst_peak->candidates[0].peak_share);
+    if (rpt_peaks_doubtful(d))
+        fprintf(
+            out,
+            "%sA variant reached %.0f %% of the peak, so the peak was measured too low (another "
+            "load on the machine?): believe no share of it.%s\n",
+            ink->warn, 100 * d->highest_share, ink->plain);
+}
+
+static void put_networks(const struct rpt_digest *d, FILE *out)
+{
+    char number[RPT_NUMBER_MAX];
     for (size_t i = 0; i < d->network_count; i++) {
         const struct rpt_network_digest *n = &d->networks[i];
         if (!n->timed)
@@ -214,7 +233,7 @@ static void put_totals(const struct rpt_digest *d, FILE *out)
         for (int b = 0; b < RPT_BASELINE_COUNT; b++)
             if (n->compared[b] == n->timed)
                 fprintf(out, "; with %s %s ms", rpt_baseline_titles[b],
-                        rpt_number(n->baseline_ns[b] / 1e6, 4, other));
+                        rpt_number(n->baseline_ns[b] / 1e6, 4, number));
         fputs(".\n", out);
     }
 }
@@ -227,45 +246,49 @@ static int put_proofs(const struct rpt_digest *d, const struct ink *ink, FILE *o
                                              { "failed", RIGHT } };
     struct table t = { .columns = columns, .column_count = sizeof columns / sizeof *columns };
     for (size_t i = 0; i < d->isa_count; i++) {
-        size_t all = 0;
-        for (int o = 0; o < HRN_OUTCOME_COUNT; o++)
-            all += d->isas[i].outcomes[o];
         cell(&t, "%s", d->isas[i].isa);
-        cell(&t, "%zu", d->isas[i].outcomes[HRN_OK]);
-        cell(&t, "%zu", all - d->isas[i].outcomes[HRN_OK]);
+        cell(&t, "%zu", d->isas[i].fates[RPT_PROVED] + d->isas[i].fates[RPT_VOID]);
+        cell(&t, "%zu", d->isas[i].fates[RPT_FAILED]);
     }
     return table_print(&t, ink->bold, ink->plain, out);
 }
 
+static void put_failure(const struct rpt_layer *layer, const struct rpt_candidate *c, FILE *out)
+{
+    char signal[RPT_NUMBER_MAX];
+    rpt_signal(c->signal, signal);
+    fprintf(out, "  %s on %s: %s%s%s at stage %s%s%s\n", c->variant, rpt_layer_name(layer),
+            hrn_outcome_names[c->outcome], signal[0] ? ", " : "", signal, hrn_stage_names[c->stage],
+            c->detail[0] ? ": " : "", c->detail);
+}
+
+/* Counts by kind, then the first of those that failed. What is only void is counted, not listed. */
 static void put_failures(const struct rpt_run *run, const struct rpt_digest *d,
                          const struct ink *ink, FILE *out)
 {
-    fprintf(out, "\n%zu of %zu measurements proved bit-exact", d->outcomes[HRN_OK], d->candidates);
-    if (d->failures == 0) {
-        fputs(", none failed.\n", out);
+    char words[RPT_PROOF_WORDS_MAX];
+    const size_t failed = d->fates[RPT_FAILED];
+    size_t left = FAILURES_SHOWN;
+    if (d->candidates == 0) {
+        fputs("Nothing was tried in this run; quern report --list shows the others.\n", out);
         return;
     }
-    fprintf(out, "; %s%zu failed%s:\n", ink->warn, d->failures, ink->plain);
+    fprintf(out, "\n%s%s%s.\n", failed ? ink->warn : "", rpt_proof_words(run, d, words),
+            ink->plain);
     for (int o = HRN_OK + 1; o < HRN_OUTCOME_COUNT; o++)
         if (d->outcomes[o])
             fprintf(out, "  %-9s %6zu  %s\n", hrn_outcome_names[o], d->outcomes[o],
                     rpt_outcome_meanings[o]);
-    size_t left = 10;
-    for (size_t l = 0; l < run->layer_count && left; l++)
+    for (size_t l = 0; l < run->layer_count; l++)
         for (size_t i = 0; i < run->layers[l].count && left; i++) {
-            const struct rpt_candidate *c = &run->layers[l].candidates[i];
-            char signal[RPT_NUMBER_MAX];
-            if (c->outcome == HRN_OK)
+            if (rpt_fate(&run->layers[l].candidates[i]) != RPT_FAILED)
                 continue;
-            rpt_signal(c->signal, signal);
-            fprintf(out, "  %s on %s: %s while it was to %s%s%s%s%s\n", c->variant,
-                    rpt_layer_name(&run->layers[l]), hrn_outcome_names[c->outcome],
-                    hrn_stage_names[c->stage], signal[0] ? ", " : "", signal,
-                    c->detail[0] ? ": " : "", c->detail);
+            put_failure(&run->layers[l], &run->layers[l].candidates[i], out);
             left--;
         }
-    if (d->failures > 10)
-        fprintf(out, "  ... and %zu more: --format csv or html has them all\n", d->failures - 10);
+    if (failed > FAILURES_SHOWN)
+        fprintf(out, "  ... and %zu more: --format csv or html has them all\n",
+                failed - FAILURES_SHOWN);
 }
 
 int rpt_text(const struct rpt_run *run, int colour, FILE *out)
@@ -275,11 +298,17 @@ int rpt_text(const struct rpt_run *run, int colour, FILE *out)
     int result = rpt_digest_init(run, &digest);
     if (result != 0)
         return result;
-    put_heading(run, ink, out);
+    put_heading(run, &digest, ink, out);
+    if (digest.candidates == 0 && run->layer_count == 0) {
+        put_failures(run, &digest, ink, out);
+        return rpt_stream_end(out);
+    }
     if (rpt_run_timed(run)) {
         result = put_winners(run, ink, out);
         fputc('\n', out);
-        put_totals(&digest, out);
+        put_means(&digest, out);
+        put_peaks(&digest, ink, out);
+        put_networks(&digest, out);
     } else {
         result = put_proofs(&digest, ink, out);
     }
