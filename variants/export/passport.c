@@ -2,6 +2,7 @@
 #include "variants/export/export_int.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,6 +49,15 @@ static void write_counters(struct var_text *t, const struct var_export_evidence 
     var_text_printf(t, "\n        }");
 }
 
+/* JSON has no NAN: what a few pairs cannot tell is null. */
+static void write_real(struct var_text *t, double value)
+{
+    if (isfinite(value))
+        var_text_printf(t, "%.6g", value);
+    else
+        var_text_printf(t, "null");
+}
+
 static void write_comparisons(struct var_text *t, const struct var_export_evidence *ev)
 {
     if (ev->comparison_count == 0)
@@ -59,10 +69,13 @@ static void write_comparisons(struct var_text *t, const struct var_export_eviden
         write_string(t, c->role);
         write_pair(t, "            ", "variant", c->against);
         write_pair(t, "            ", "verdict", c->verdict);
-        var_text_printf(t,
-                        ",\n            \"time_ratio\": %.6g, \"interval_95\": [%.6g, %.6g], "
-                        "\"pairs\": %zu }",
-                        c->ratio, c->low, c->high, c->pairs);
+        var_text_printf(t, ",\n            \"time_ratio\": ");
+        write_real(t, c->ratio);
+        var_text_printf(t, ", \"interval_95\": [");
+        write_real(t, c->low);
+        var_text_printf(t, ", ");
+        write_real(t, c->high);
+        var_text_printf(t, "], \"pairs\": %zu }", c->pairs);
     }
     var_text_printf(t, "\n        ]");
 }
