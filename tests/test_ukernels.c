@@ -6,22 +6,21 @@
 #include "tests/t_run.h"
 #include "variants/variant_int.h"
 
-enum { SAMPLE = 40 }; /* of each family of a level */
-
 struct machine {
     const char *arch;
     enum krn_isa isa;
+    size_t sample;       /* kernels of each family, without --all */
     const char *cpu;     /* of the emulator */
     const char *without; /* a CPU that has not the level, or NULL */
 };
 static const struct machine machines[] = {
-    { "any", KRN_ISA_C, "cortex-a53", NULL },
-    { "aarch64", KRN_ISA_NEON, "cortex-a53", NULL },
-    { "aarch64", KRN_ISA_DOTPROD, "cortex-a76", "cortex-a53" },
-    { "aarch64", KRN_ISA_I8MM, "max,sve=off", "cortex-a76" },
-    { "x86_64", KRN_ISA_AVX2, NULL, NULL },
-    { "x86_64", KRN_ISA_AVXVNNI, NULL, NULL },
-    { "x86_64", KRN_ISA_AVX512VNNI, NULL, NULL },
+    { "any", KRN_ISA_C, 12, "cortex-a53", NULL },
+    { "aarch64", KRN_ISA_NEON, 30, "cortex-a53", NULL },
+    { "aarch64", KRN_ISA_DOTPROD, 30, "cortex-a76", "cortex-a53" },
+    { "aarch64", KRN_ISA_I8MM, 30, "max,sve=off", "cortex-a76" },
+    { "x86_64", KRN_ISA_AVX2, 40, NULL, NULL },
+    { "x86_64", KRN_ISA_AVXVNNI, 10, NULL, NULL },
+    { "x86_64", KRN_ISA_AVX512VNNI, 14, NULL, NULL },
 };
 
 #if defined(__aarch64__)
@@ -60,7 +59,7 @@ static void list_add(struct list *list, const struct var_variant *v)
 }
 
 /* All kernels of a level, or a sample of each family; driver knobs make no other kernel. */
-static void list_space(struct list *list, enum krn_isa isa)
+static void list_space(struct list *list, enum krn_isa isa, size_t sample)
 {
     for (int family = 0; family < KRN_FAMILY_PEAK; family++) {
         struct var_space space;
@@ -71,14 +70,14 @@ static void list_space(struct list *list, enum krn_isa isa)
             if (v.family == (enum krn_family)family && v.knob[VAR_KNOB_ORDER] == 0)
                 list_add(list, &v);
         size_t found = list->count - begin;
-        for (size_t i = 0; i < SAMPLE && i < found && !all; i++) {
+        for (size_t i = 0; i < sample && i < found && !all; i++) {
             size_t k = i + random_next() % (found - i);
             struct var_variant swap = list->v[begin + i];
             list->v[begin + i] = list->v[begin + k];
             list->v[begin + k] = swap;
         }
-        if (!all && found > SAMPLE)
-            list->count = begin + SAMPLE;
+        if (!all && found > sample)
+            list->count = begin + sample;
     }
 }
 
@@ -137,22 +136,24 @@ static void write_sources(const struct list *list, void (*edit)(struct var_text 
 /* Compiles the sources and the check with `cc`; 1 if it worked. */
 static int compile(const char *cc)
 {
-    static const char *const of_root[] = { "tests/ukernels/check.c", "tests/ukernels/call.c",
-                                           "tests/ukernels/gemm.c", "tests/ukernels/dw.c",
-                                           "kernels/cpu.c" };
+    static const char *const of_root[] = {
+        "tests/ukernels/check.c",       "tests/ukernels/call.c",      "tests/ukernels/gemm.c",
+        "tests/ukernels/dw.c",          "harness/runner/trap_exec.c", "harness/runner/trap_ops.c",
+        "harness/runner/trap_decode.c", "harness/runner/trap_x86.c",  "kernels/cpu.c",
+    };
     static const char *const of_folder[] = { "kernels.S", "kernels.c", "registry.c" };
-    char path[8][300], include[300], program[300];
-    const char *argv[20] = { cc, "-O1", "-static", "-w", "-D_GNU_SOURCE", include, "-o", program };
+    enum { ROOT = sizeof(of_root) / sizeof(of_root[0]), ALL = ROOT + 3 };
+    char path[ALL][300], include[300], program[300];
+    const char *argv[10 + ALL] = { cc,      "-O1", "-static", "-w", "-D_GNU_SOURCE",
+                                   include, "-o",  program };
     int count = 8;
     snprintf(include, sizeof(include), "-I%s", root);
     snprintf(program, sizeof(program), "%s/check", folder);
-    for (int i = 0; i < 5; i++, count++) {
-        snprintf(path[i], sizeof(path[i]), "%s/%s", root, of_root[i]);
-        argv[count] = path[i];
-    }
-    for (int i = 0; i < 3; i++, count++) {
-        snprintf(path[5 + i], sizeof(path[0]), "%s/%s", folder, of_folder[i]);
-        argv[count] = path[5 + i];
+    for (int i = 0; i < ALL; i++) {
+        const char *from = i < ROOT ? root : folder;
+        const char *file = i < ROOT ? of_root[i] : of_folder[i - ROOT];
+        snprintf(path[i], sizeof(path[i]), "%s/%s", from, file);
+        argv[count++] = path[i];
     }
     argv[count] = "-lm";
     int status = t_run(NULL, output, sizeof(output), argv);
@@ -238,7 +239,7 @@ static void check_level(const struct machine *m, int native)
 {
     struct list list = { 0 };
     int proved = -1, without = -1;
-    list_space(&list, m->isa);
+    list_space(&list, m->isa, m->sample);
     list_defaults(&list, m->isa);
     write_sources(&list, NULL);
     if (compile(compiler(native))) {
@@ -246,7 +247,8 @@ static void check_level(const struct machine *m, int native)
         const char *last = output + strlen(output);
         while (last > output && (last[-1] != '\n' || last[0] == '\0' || last[0] == '\n'))
             last--;
-        printf("%-10s %-8s %s", krn_isas[m->isa].name, native ? "native" : m->cpu,
+        const char *where = krn_cpu_isas() & 1u << m->isa ? "native" : "software";
+        printf("%-10s %-11s %s", krn_isas[m->isa].name, native ? where : m->cpu,
                status ? output : last);
         T_CHECK(status == 0);
         T_CHECK(sscanf(last, "%d proved, %d without", &proved, &without) == 2);
@@ -258,6 +260,15 @@ static void check_level(const struct machine *m, int native)
     }
     fflush(stdout);
     free(list.v);
+}
+
+/* On this machine; the check itself stands in for AVX-VNNI and AVX-512. */
+static int can_run(enum krn_isa isa)
+{
+    uint32_t isas = krn_cpu_isas();
+    if (isas & 1u << KRN_ISA_AVX2)
+        isas |= 1u << KRN_ISA_AVXVNNI | 1u << KRN_ISA_AVX512VNNI;
+    return (isas & 1u << isa) != 0;
 }
 
 int main(int argc, char **argv)
@@ -288,7 +299,7 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
         const struct machine *m = &machines[i];
-        int native = (krn_cpu_isas() & 1u << m->isa) != 0;
+        int native = can_run(m->isa);
         int emulated = cross && m->cpu && strcmp(host, "aarch64");
         if (only >= 0 && only != (int)m->isa)
             continue;
