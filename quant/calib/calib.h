@@ -43,12 +43,12 @@ enum qnt_method {
 };
 
 struct qnt_threshold {
-    float threshold;      /* |x| above it is clipped; > 0 */
+    float threshold;      /* |x| above it becomes it; > 0 */
     enum qnt_method used; /* what AUTO chose, else the method */
     double divergence;    /* KL in nats for the KL methods, else 0 */
     double mse; /* expected squared error of 8 bits at this threshold, of the non-zero values */
     double best_mse; /* the least that any threshold reaches on this histogram */
-    double clipped;  /* share of the non-zero values above it */
+    double clipped;  /* share of the non-zero values above it by more than rounding, half a step */
     int suspicious;  /* unsound, or KL's own choice was and got overruled: the caller warns */
 };
 

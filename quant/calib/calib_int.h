@@ -24,6 +24,11 @@ struct qnt_search {
  * inside each bin. */
 double qnt_mse_in_bins(const struct qnt_histogram *h, double bins);
 
+/* Share of the non-zero values that lie above a threshold of `bins` bins by more than half a step:
+ * what lies nearer is rounded, as it would be anywhere else. So a spike at the very end, such as a
+ * ReLU6 makes, is not clipped by a threshold a little below it. */
+double qnt_clipped_share(const struct qnt_search *search, double bins);
+
 void qnt_find_auto(const struct qnt_search *search, struct qnt_threshold *out);
 void qnt_find_max(const struct qnt_search *search, struct qnt_threshold *out);
 void qnt_find_percentile(const struct qnt_search *search, struct qnt_threshold *out);

@@ -63,7 +63,7 @@ static int is_sound(const struct qnt_search *search, int t)
 {
     struct qnt_threshold candidate = { .mse = search->mse[t],
                                        .best_mse = search->best_mse,
-                                       .clipped = search->above[t] };
+                                       .clipped = qnt_clipped_share(search, t) };
     return qnt_is_sound(&candidate);
 }
 

@@ -65,14 +65,15 @@ static void prepare(struct qnt_search *search)
     search->best_mse = best * search->width * search->width;
 }
 
-/* Share of the non-zero values above `bins` bins, evenly spread inside each bin. */
-static double clipped_share(const struct qnt_search *search, double bins)
+double qnt_clipped_share(const struct qnt_search *search, double bins)
 {
-    if (bins >= QNT_BINS)
+    double limit = bins * (1 + 0.5 / QNT_LEVELS);
+
+    if (limit >= QNT_BINS)
         return 0;
-    int t = (int)bins;
-    double inside = search->above[t] - search->above[t + 1];
-    return search->above[t + 1] + inside * (t + 1 - bins);
+    int t = (int)limit;
+    double inside = search->above[t] - search->above[t + 1]; /* spread evenly */
+    return search->above[t + 1] + inside * (t + 1 - limit);
 }
 
 void qnt_threshold(const struct qnt_histogram *h, enum qnt_method method, struct qnt_threshold *out)
@@ -89,6 +90,6 @@ void qnt_threshold(const struct qnt_histogram *h, enum qnt_method method, struct
     double bins = out->threshold / search.width;
     out->mse = qnt_mse_in_bins(h, bins) * search.width * search.width;
     out->best_mse = search.best_mse < out->mse ? search.best_mse : out->mse;
-    out->clipped = clipped_share(&search, bins);
+    out->clipped = qnt_clipped_share(&search, bins);
     out->suspicious |= !qnt_is_sound(out);
 }
