@@ -62,7 +62,8 @@ static void plan_step(const struct qnt_layer *l, qnt_choose *choose, void *user,
             return;
     }
     char why[160];
-    plan_with(l, qnt_choose_builtin(&l->problem, NULL), step, why, sizeof(why));
+    if (plan_with(l, qnt_choose_builtin(&l->problem, NULL), step, why, sizeof(why)) != 0)
+        snprintf(step->note, sizeof(step->note), "the reference runs: %.120s", why);
 }
 
 static int plan_steps(struct qnt_exec *exec, qnt_choose *choose, void *user)

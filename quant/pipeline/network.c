@@ -87,6 +87,7 @@ size_t qnt_network_problems(const struct qnt_network *network, struct krn_proble
 struct check {
     const struct qnt_network *network;
     const struct qnt_layer *layer, *input; /* input: of the first one; NULL if it has none */
+    char why[200];                         /* room for a reason */
 };
 
 static int in_data(const struct qnt_network *network, uint64_t offset, uint64_t bytes)
@@ -95,7 +96,7 @@ static int in_data(const struct qnt_network *network, uint64_t offset, uint64_t 
     return offset % QNT_FILE_ALIGN == 0 && offset <= size && bytes <= size - offset;
 }
 
-static const char *check_arrays(const struct check *c)
+static const char *check_arrays(struct check *c)
 {
     const struct qnt_layer *l = c->layer;
     uint64_t weight_count = krn_problem_weight_count(&l->problem), oc = (uint64_t)l->c;
@@ -114,14 +115,15 @@ static const char *check_arrays(const struct check *c)
     return NULL;
 }
 
-static const char *check_convolution(const struct check *c)
+static const char *check_convolution(struct check *c)
 {
     const struct qnt_layer *l = c->layer, *in = c->input;
     const struct krn_problem *p = &l->problem;
-    char why[200];
 
-    if (!memchr(p->name, 0, sizeof(p->name)) || krn_problem_check(p, why, sizeof(why)) != 0)
-        return "a convolution that cannot be";
+    if (!memchr(p->name, 0, sizeof(p->name)))
+        return "a convolution without a name";
+    if (krn_problem_check(p, c->why, sizeof(c->why)) != 0)
+        return c->why;
     if (p->n != 1 || p->ih != in->h || p->iw != in->w || p->ic != in->c || p->oh != l->h ||
         p->ow != l->w || p->oc != l->c)
         return "a convolution of other sizes than its tensors";
@@ -136,7 +138,13 @@ static int window_fits(int32_t out, int32_t size, int32_t stride, int32_t pad, i
            pad < size && (int64_t)(out - 1) * stride - pad < in;
 }
 
-static const char *check_pool(const struct check *c)
+/* Elements that one average sums. */
+static int sum_fits(int32_t h, int32_t w)
+{
+    return (int64_t)h * w <= QNT_WINDOW_MAX;
+}
+
+static const char *check_pool(struct check *c)
 {
     const struct qnt_layer *l = c->layer, *in = c->input;
     const struct qnt_window *k = &l->window;
@@ -146,16 +154,18 @@ static const char *check_pool(const struct check *c)
     if (!window_fits(l->h, k->kh, k->sh, k->ph, in->h) ||
         !window_fits(l->w, k->kw, k->sw, k->pw, in->w))
         return "a window that lies outside its input";
-    return NULL;
+    return sum_fits(k->kh, k->kw) ? NULL : "a window that 32 bits cannot sum";
 }
 
-static const char *check_global(const struct check *c)
+static const char *check_global(struct check *c)
 {
     const struct qnt_layer *l = c->layer;
-    return l->h == 1 && l->w == 1 && l->c == c->input->c ? NULL : "a global average of other sizes";
+    if (l->h != 1 || l->w != 1 || l->c != c->input->c)
+        return "a global average of other sizes";
+    return sum_fits(c->input->h, c->input->w) ? NULL : "a window that 32 bits cannot sum";
 }
 
-static const char *check_same(const struct check *c)
+static const char *check_same(struct check *c)
 {
     const struct qnt_layer *l = c->layer;
 
@@ -167,7 +177,7 @@ static const char *check_same(const struct check *c)
     return NULL;
 }
 
-static const char *check_concat(const struct check *c)
+static const char *check_concat(struct check *c)
 {
     const struct qnt_layer *l = c->layer;
     int64_t channels = 0;
@@ -181,7 +191,7 @@ static const char *check_concat(const struct check *c)
     return channels == l->c ? NULL : "channels that do not add up";
 }
 
-static const char *check_flatten(const struct check *c)
+static const char *check_flatten(struct check *c)
 {
     const struct qnt_layer *l = c->layer;
     return l->h == 1 && l->w == 1 && (size_t)l->c == qnt_layer_elements(c->input)
@@ -192,7 +202,7 @@ static const char *check_flatten(const struct check *c)
 /* Operators of an int8 network: how many inputs, and what must hold. */
 static const struct {
     int32_t least, most;
-    const char *(*check)(const struct check *c);
+    const char *(*check)(struct check *c);
 } rules[QNT_OP_COUNT] = {
     [QNT_OP_CONV] = { 1, 1, check_convolution },
     [QNT_OP_LINEAR] = { 1, 1, check_convolution },
@@ -227,10 +237,10 @@ static const char *check_numbers(const struct qnt_layer *l)
     return NULL;
 }
 
-static const char *check_layer(const struct qnt_network *network, int32_t index)
+static const char *check_layer(struct check *c, int32_t index)
 {
+    const struct qnt_network *network = c->network;
     const struct qnt_layer *l = &network->layers[index];
-    struct check c = { network, l, NULL };
     const char *wrong = check_numbers(l);
 
     if (wrong)
@@ -246,8 +256,9 @@ static const char *check_layer(const struct qnt_network *network, int32_t index)
     for (int32_t i = 0; i < l->input_count; i++)
         if (l->inputs[i] < 0 || l->inputs[i] >= index)
             return "an input that does not come before it";
-    c.input = &network->layers[l->inputs[0]];
-    return rules[l->op].check(&c);
+    c->layer = l;
+    c->input = &network->layers[l->inputs[0]];
+    return rules[l->op].check(c);
 }
 
 int qnt_network_check(const struct qnt_network *network, struct qnt_error *error)
@@ -263,7 +274,8 @@ int qnt_network_check(const struct qnt_network *network, struct qnt_error *error
     if (network->count < 2)
         return qnt_error_set(error, -EINVAL, "a network needs at least one layer behind its input");
     for (int32_t i = 0; i < network->count; i++) {
-        const char *wrong = check_layer(network, i);
+        struct check c = { .network = network };
+        const char *wrong = check_layer(&c, i);
         if (wrong)
             return qnt_error_set(error, -EINVAL, "layer %d: %s", i, wrong);
     }

@@ -125,15 +125,22 @@ static void run_maxpool(const struct qnt_op_args *args)
     }
 }
 
-static int64_t window_sum(const struct qnt_layer *in, const int8_t *data, struct range y,
-                          struct range x, int32_t c)
-{
-    int64_t sum = 0;
+/* Channels that are summed at a time, so that the inner loop runs along them. */
+#define CHUNK 64
 
+/* QNT_WINDOW_MAX keeps 32 bits from overflowing. */
+static void window_sums(const struct qnt_layer *in, const int8_t *data, struct range y,
+                        struct range x, int32_t first, int32_t count, int32_t *sums)
+{
+    const size_t channels = (size_t)in->c;
+
+    memset(sums, 0, (size_t)count * sizeof(*sums));
     for (int32_t iy = y.begin; iy < y.end; iy++)
-        for (int32_t ix = x.begin; ix < x.end; ix++)
-            sum += data[((size_t)iy * (size_t)in->w + (size_t)ix) * (size_t)in->c + (size_t)c];
-    return sum;
+        for (int32_t ix = x.begin; ix < x.end; ix++) {
+            const int8_t *a = data + ((size_t)iy * (size_t)in->w + (size_t)ix) * channels + first;
+            for (int32_t c = 0; c < count; c++)
+                sums[c] += a[c];
+        }
 }
 
 static int64_t floor_divide(int64_t a, int64_t b) /* b > 0 */
@@ -153,7 +160,26 @@ static float clamp_real(const struct qnt_layer *l, float x)
     return x > l->hi_real ? l->hi_real : x;
 }
 
-/* Averages windows: to bytes, or to scores if this is the last layer. */
+/* All channels of one window: to bytes, or to scores if this is the last layer. */
+static void average_window(const struct qnt_op_args *args, struct range y, struct range x,
+                           size_t at)
+{
+    const struct qnt_layer *l = args->layer, *in = input_of(args, 0);
+    const int64_t elements = (int64_t)(y.end - y.begin) * (x.end - x.begin);
+    const float scale = in->scale / (float)elements;
+    int32_t sums[CHUNK];
+
+    for (int32_t first = 0; first < l->c; first += CHUNK) {
+        int32_t count = l->c - first < CHUNK ? l->c - first : CHUNK;
+        window_sums(in, args->in[0], y, x, first, count, sums);
+        for (int32_t c = 0; c < count; c++, at++)
+            if (args->scores)
+                args->scores[at] = clamp_real(l, (float)sums[c] * scale);
+            else
+                args->out[at] = average(l, sums[c], elements);
+    }
+}
+
 static void run_average(const struct qnt_op_args *args, const struct qnt_window *k)
 {
     const struct qnt_layer *l = args->layer, *in = input_of(args, 0);
@@ -161,17 +187,8 @@ static void run_average(const struct qnt_op_args *args, const struct qnt_window 
 
     for (int32_t oy = 0; oy < l->h; oy++) {
         struct range y = window_range(oy, k->sh, k->ph, k->kh, in->h);
-        for (int32_t ox = 0; ox < l->w; ox++) {
-            struct range x = window_range(ox, k->sw, k->pw, k->kw, in->w);
-            int64_t elements = (int64_t)(y.end - y.begin) * (x.end - x.begin);
-            for (int32_t c = 0; c < l->c; c++, at++) {
-                int64_t sum = window_sum(in, args->in[0], y, x, c);
-                if (args->scores)
-                    args->scores[at] = clamp_real(l, (float)sum * (in->scale / (float)elements));
-                else
-                    args->out[at] = average(l, sum, elements);
-            }
-        }
+        for (int32_t ox = 0; ox < l->w; ox++, at += (size_t)l->c)
+            average_window(args, y, window_range(ox, k->sw, k->pw, k->kw, in->w), at);
     }
 }
 

@@ -57,6 +57,7 @@ static_assert(sizeof(struct qnt_layer) == 352, "the file's layout");
 #define QNT_LAYERS_MAX 4096
 #define QNT_TENSOR_MAX ((int64_t)1 << 28) /* elements */
 #define QNT_DEPTH_MAX 65000 /* products of one accumulator: 127 * 127 * this + 2^30 < 2^31 */
+#define QNT_WINDOW_MAX (1 << 23) /* elements of an average: 128 times this < 2^31 */
 #define QNT_FACTOR_MAX (1 << 22)
 #define QNT_SHIFT_MAX 30
 
