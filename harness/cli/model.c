@@ -98,7 +98,7 @@ size_t cli_warn_thresholds(const struct qnt_graph *graph, const struct qnt_calib
         const struct qnt_threshold *t = &calibration->tensors[i];
         if (!used[i] || !t->suspicious)
             continue;
-        count++;
+        count += !qnt_is_sound(t);
         if (qnt_is_sound(t))
             fprintf(stderr,
                     "quern: note: %s: %s: its own choice would have clipped too much; took the "

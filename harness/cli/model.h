@@ -17,7 +17,8 @@ int cli_images_open(const char *spec, const char *dataset, const char *part, flo
 int cli_model_calibrate(const struct qnt_graph *graph, const char *spec, long long count,
                         enum qnt_method method, struct qnt_calibration *out);
 
-/* One line on stderr for each threshold that is used and not sound. Returns how many. */
+/* One line on stderr for each threshold that is used and not sound. Returns how many of them are
+ * taken all the same: a method that was overruled in time is only noted. */
 size_t cli_warn_thresholds(const struct qnt_graph *graph, const struct qnt_calibration *calibration,
                            const char *method);
 

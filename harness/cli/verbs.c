@@ -16,6 +16,7 @@ const struct cli_verb cli_verbs[] = {
     { "export", "the winners as a folder for other projects", cmd_export },
     { "calibrate", "thresholds of a float model, from images", cmd_calibrate },
     { "quantize", "a float model and its thresholds to an int8 network", cmd_quantize },
+    { "run", "int8 inference through the winners, beside the float model", cmd_run },
     { "help", "explain a verb", cmd_help },
 };
 const size_t cli_verb_count = sizeof(cli_verbs) / sizeof(cli_verbs[0]);

@@ -1,0 +1,248 @@
+/* quern run: int8 inference through the winners of a sweep, beside the float model. */
+#include "harness/cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/cli/model.h"
+#include "harness/cli/run.h"
+#include "harness/cli/winners.h"
+
+struct run_options {
+    const char *images, *calibration, *db, *methods, *against;
+    long long count, calibration_count, run;
+    int json, builtin;
+};
+
+struct work {
+    const struct run_options *o;
+    struct qnt_graph graph; /* where result.has_float */
+    struct cli_winners winners;
+    struct run_result result;
+    char words[256]; /* the methods, cut apart */
+};
+
+/* ---- Networks */
+
+static int add_network(struct work *w, const char *label, struct qnt_network *network)
+{
+    struct run_entry *e = &w->result.entries[w->result.count++];
+    struct qnt_error error = { "" };
+
+    e->label = label;
+    e->network = network;
+    int result = qnt_exec_open(network, cli_winners_choose, &w->winners, &e->exec, &error);
+    return result == 0 ? CLI_OK : cli_quant_fail(result, &error);
+}
+
+static int add_method(struct work *w, const struct qnt_calibration *all, const char *name)
+{
+    struct qnt_calibration calibration = { 0 };
+    struct qnt_network *network = NULL;
+    struct qnt_error error = { "" };
+    int method = cli_method(name);
+
+    if (method < 0)
+        return CLI_USAGE;
+    int result = qnt_calibration_with(all, (enum qnt_method)method, &calibration, &error);
+    if (result == 0)
+        result = qnt_quantise(&w->graph, &calibration, &network, &error);
+    if (result != 0) {
+        qnt_calibration_clear(&calibration);
+        return cli_quant_fail(result, &error);
+    }
+    w->result.entries[w->result.count].warnings =
+        cli_warn_thresholds(&w->graph, &calibration, name);
+    qnt_calibration_clear(&calibration);
+    return add_network(w, qnt_methods[method].name, network);
+}
+
+/* Cuts "max,kl,auto" apart; the names are checked before any image is run. */
+static int split_methods(struct work *w, const char **names, size_t *count)
+{
+    char *rest = NULL;
+
+    if ((size_t)snprintf(w->words, sizeof(w->words), "%s", w->o->methods) >= sizeof(w->words))
+        return cli_fail(CLI_USAGE, "--methods is too long");
+    for (char *word = strtok_r(w->words, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+        if (*count == RUN_NETWORKS_MAX)
+            return cli_fail(CLI_USAGE, "--methods takes at most %d methods", RUN_NETWORKS_MAX);
+        if (cli_method(word) < 0)
+            return CLI_USAGE;
+        names[(*count)++] = word;
+    }
+    return *count ? CLI_OK : cli_fail(CLI_USAGE, "--methods names no method");
+}
+
+static int quantise_methods(struct work *w)
+{
+    struct qnt_calibration all = { 0 };
+    const char *names[RUN_NETWORKS_MAX];
+    size_t count = 0;
+
+    int code = split_methods(w, names, &count);
+    if (code == CLI_OK)
+        code = cli_model_calibrate(&w->graph, w->o->calibration, w->o->calibration_count,
+                                   QNT_METHOD_MAX, &all);
+    for (size_t i = 0; i < count && code == CLI_OK; i++)
+        code = add_method(w, &all, names[i]);
+    qnt_calibration_clear(&all);
+    return code;
+}
+
+static int load_network(struct work *w, const char *path)
+{
+    struct qnt_network *network;
+    struct qnt_error error = { "" };
+
+    int result = qnt_network_load(path, &network, &error);
+    return result == 0 ? add_network(w, "file", network) : cli_quant_fail(result, &error);
+}
+
+static int open_winners(struct work *w)
+{
+    char err[600] = "";
+
+    if (w->o->builtin) {
+        snprintf(w->winners.reason, sizeof(w->winners.reason), "--builtin");
+        return CLI_OK;
+    }
+    const char *path = w->o->db ? w->o->db : cli_default_db();
+    if (w->o->db && access(path, R_OK) != 0)
+        return cli_fail(CLI_FAILED, "%s: there is no such database; 'quern sweep' makes one", path);
+    if (cli_winners_open(path, w->o->run, &w->winners, err, sizeof(err)) != 0)
+        return cli_fail(CLI_FAILED, "%s; --builtin runs without a database", err);
+    return CLI_OK;
+}
+
+static int open_models(struct work *w, const char *model)
+{
+    const int is_network = model && qnt_network_probe(model);
+    const char *graph = is_network ? w->o->against : model;
+
+    int code = open_winners(w);
+    if (code == CLI_OK && (!is_network || graph)) {
+        code = cli_model_open(graph, &w->graph);
+        w->result.has_float = code == CLI_OK;
+    }
+    if (code != CLI_OK)
+        return code;
+    return is_network ? load_network(w, model) : quantise_methods(w);
+}
+
+/* ---- Running */
+
+static int measure(struct work *w, const struct qnt_dataset *set)
+{
+    struct qnt_exec *execs[RUN_NETWORKS_MAX];
+    struct qnt_accuracy accuracy[RUN_NETWORKS_MAX];
+    struct cli_progress progress;
+    struct qnt_error error = { "" };
+    size_t images = w->o->count > 0 ? (size_t)w->o->count : qnt_dataset_count(set);
+
+    for (size_t i = 0; i < w->result.count; i++)
+        execs[i] = w->result.entries[i].exec;
+    cli_progress_begin(&progress, "run");
+    int result = qnt_accuracy(w->result.has_float ? &w->graph : NULL, execs, w->result.count, set,
+                              images, cli_quant_progress, &progress, accuracy, &error);
+    cli_progress_end(&progress);
+    for (size_t i = 0; i < w->result.count; i++)
+        w->result.entries[i].accuracy = accuracy[i];
+    return result == 0 ? CLI_OK : cli_quant_fail(result, &error);
+}
+
+static int run(struct work *w, const char *model)
+{
+    struct qnt_dataset *set = NULL;
+    float mean, norm;
+
+    if (w->o->count < 0 || w->o->calibration_count < 1)
+        return cli_fail(CLI_USAGE, "--count and --calibration-count must be positive");
+    cli_catch_interrupt();
+    int code = open_models(w, model);
+    if (code != CLI_OK)
+        return code;
+    const struct qnt_network *network = w->result.entries[0].network;
+    qnt_network_normalisation(network, &mean, &norm);
+    code = cli_images_open(w->o->images, qnt_network_dataset(network), "test", mean, norm, &set);
+    if (code == CLI_OK)
+        code = measure(w, set);
+    if (code == CLI_OK)
+        (w->o->json ? run_print_json : run_print_text)(&w->result, stdout);
+    qnt_dataset_close(set);
+    return code;
+}
+
+static void clear(struct work *w)
+{
+    for (size_t i = 0; i < w->result.count; i++) {
+        qnt_exec_close(w->result.entries[i].exec);
+        qnt_network_free(w->result.entries[i].network);
+    }
+    cli_winners_close(&w->winners);
+    qnt_graph_free(&w->graph);
+}
+
+static const char description[] =
+    "Runs labelled images through the int8 network and prints how often it is right, beside the "
+    "float model: top-1 and top-5, agreement (the same first class), SQNR and cosine of the "
+    "scores (means over images, before the softmax), and the time per image on one thread.\n\n"
+    "MODEL is a float model, which is calibrated and quantised on the way, once for each method; "
+    "or an int8 network of 'quern quantize', which is compared with the float model of --against, "
+    "if there is one. Without MODEL, the model that comes with Quern.\n\n"
+    "Each convolution runs on the winner of the newest sweep in the database for exactly that "
+    "problem, built for this machine. Where there is none - not swept, swept on another "
+    "architecture, or code that has changed since - the built-in kernel runs; the second table "
+    "says which kernel ran each layer, and why. The scores are the same whatever runs.";
+
+int cmd_run(int argc, char **argv)
+{
+    struct run_options o = { .methods = "max,kl,auto", .calibration_count = 200 };
+    const struct cli_option options[] = {
+        { 'i', "images", CLI_STRING, "SPEC",
+          "Labelled images to run, as in 'quern calibrate'. The default is the test part of what "
+          "the model says it is about.",
+          &o.images },
+        { 'n', "count", CLI_INT, "N", "Only the first N of them.", &o.count },
+        { 'm', "methods", CLI_STRING, "LIST",
+          "Calibration methods to compare, parted by commas. The default is max,kl,auto.",
+          &o.methods },
+        { 0, "calibration-images", CLI_STRING, "SPEC",
+          "Images to calibrate on. The default is the training part.", &o.calibration },
+        { 0, "calibration-count", CLI_INT, "N", "How many of them. The default is 200.",
+          &o.calibration_count },
+        { 0, "against", CLI_STRING, "MODEL", "The float model to compare an int8 network with.",
+          &o.against },
+        { 0, "db", CLI_STRING, "FILE",
+          "Database of sweeps. The default is $QUERN_DB or quern-out/quern.db, if it is there.",
+          &o.db },
+        { 'r', "run", CLI_INT, "ID", "The sweep to take winners of. The default is the newest.",
+          &o.run },
+        { 0, "builtin", CLI_FLAG, NULL, "Only built-in kernels: no database is read.", &o.builtin },
+        { 0, "json", CLI_FLAG, NULL, "Prints JSON instead of tables.", &o.json },
+    };
+    const struct cli_command command = {
+        .name = "run",
+        .synopsis = "quern run [MODEL] [--images=SPEC] [--methods=LIST] [--db=FILE] [OPTION]...",
+        .description = description,
+        .options = options,
+        .option_count = sizeof(options) / sizeof(options[0]),
+        .examples = "quern sweep --model=quant/model/fashion.onnx\n"
+                    "quern run\n"
+                    "quern run --methods=auto,mse,kl-ncnn --count=1000 --builtin\n"
+                    "quern run fashion.qrn --against=quant/model/fashion.onnx",
+    };
+    struct work work = { .o = &o, .result = { .winners = &work.winners } };
+    struct cli_list operands = { 0 };
+    int code = cli_parse(&command, argc, argv, &operands);
+    if (code)
+        return code - 1;
+    if (operands.count > 1)
+        code = cli_fail(CLI_USAGE, "one model at a time, not '%s' too", operands.items[1]);
+    else
+        code = run(&work, operands.count ? operands.items[0] : NULL);
+    clear(&work);
+    cli_list_clear(&operands);
+    return code;
+}

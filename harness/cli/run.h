@@ -1,0 +1,32 @@
+/* What a run has measured, and how it is printed. */
+#ifndef QUERN_HARNESS_CLI_RUN_H
+#define QUERN_HARNESS_CLI_RUN_H
+
+#include <stdio.h>
+
+#include "harness/cli/winners.h"
+#include "quant/pipeline/pipeline.h"
+
+#define RUN_NETWORKS_MAX 8
+
+/* One int8 network that ran: of a method, or of a file. */
+struct run_entry {
+    const char *label;
+    struct qnt_network *network;
+    struct qnt_exec *exec;
+    size_t warnings; /* thresholds that are not sound */
+    struct qnt_accuracy accuracy;
+};
+
+/* Every network has the same layers, and so the same kernels. */
+struct run_result {
+    int has_float; /* there was a float model to compare with */
+    const struct cli_winners *winners;
+    struct run_entry entries[RUN_NETWORKS_MAX];
+    size_t count; /* at least 1 */
+};
+
+void run_print_text(const struct run_result *r, FILE *out);
+void run_print_json(const struct run_result *r, FILE *out);
+
+#endif

@@ -1,0 +1,151 @@
+#include "harness/cli/run.h"
+
+#include "harness/cli/cli.h"
+#include "harness/cli/cli_int.h"
+
+static double percent(size_t part, const struct qnt_accuracy *a)
+{
+    return a->images ? 100.0 * (double)part / (double)a->images : 0;
+}
+
+static void cell_if(struct cli_table *t, int shown, int decimals, double value)
+{
+    char text[40] = "";
+
+    if (shown)
+        snprintf(text, sizeof(text), "%.*f", decimals, value);
+    cli_table_cell(t, "%s", text);
+}
+
+static void print_accuracy(const struct run_result *r, FILE *out)
+{
+    static const char *const headings[] = { "",        "top-1 %", "top-5 %",      "agree %",
+                                            "SQNR dB", "cosine",  "ms per image", "" };
+    const struct qnt_accuracy *first = &r->entries[0].accuracy;
+    struct cli_table *t = cli_table_new(headings, 8);
+
+    if (r->has_float) {
+        cli_table_cell(t, "fp32");
+        cli_table_cell(t, "%.2f", percent(first->float_top1, first));
+        cli_table_cell(t, "%.2f", percent(first->float_top5, first));
+        for (int i = 0; i < 3; i++)
+            cli_table_cell(t, "%s", "");
+        cli_table_cell(t, "%.3f", first->float_ms);
+        cli_table_cell(t, "%s", "");
+    }
+    for (size_t i = 0; i < r->count; i++) {
+        const struct qnt_accuracy *a = &r->entries[i].accuracy;
+        cli_table_cell(t, "int8 %s", r->entries[i].label);
+        cli_table_cell(t, "%.2f", percent(a->int8_top1, a));
+        cli_table_cell(t, "%.2f", percent(a->int8_top5, a));
+        cell_if(t, r->has_float, 2, percent(a->agree, a));
+        cell_if(t, r->has_float, 2, a->sqnr_db);
+        cell_if(t, r->has_float, 5, a->cosine);
+        cli_table_cell(t, "%.3f", a->int8_ms);
+        cli_table_cell(t, "%s", r->entries[i].warnings ? "see the warnings" : "");
+    }
+    cli_table_print(t, out);
+}
+
+/* Where the kernel of a layer comes from. */
+static const char *reason_of(const struct run_result *r, const struct qnt_exec_layer *l)
+{
+    if (!l->problem)
+        return "";
+    if (*l->note)
+        return l->note;
+    if (!l->conv)
+        return "gives the scores: sums of 32 bits, not rounded to bytes";
+    return cli_winners_reason(r->winners, l->problem);
+}
+
+static const char *kernel_of(const struct qnt_exec_layer *l)
+{
+    return l->conv ? l->conv->kernel->name : "(plain C)";
+}
+
+static void print_layers(const struct run_result *r, FILE *out)
+{
+    static const char *const headings[] = { "layer",  "operator",  "output",
+                                            "kernel", "algorithm", "why" };
+    struct cli_table *t = cli_table_new(headings, 6);
+    struct qnt_exec_layer l;
+
+    for (size_t i = 1; qnt_exec_layer(r->entries[0].exec, i, &l) == 0; i++) {
+        cli_table_cell(t, "%s", l.name);
+        cli_table_cell(t, "%s", qnt_op_names[l.op]);
+        cli_table_cell(t, "%dx%dx%d", l.h, l.w, l.c);
+        cli_table_cell(t, "%s", kernel_of(&l));
+        cli_table_cell(t, "%s", l.conv ? krn_algorithm_names[l.conv->algorithm] : "");
+        cli_table_cell(t, "%s", reason_of(r, &l));
+    }
+    cli_table_print(t, out);
+}
+
+void run_print_text(const struct run_result *r, FILE *out)
+{
+    const struct run_entry *e = &r->entries[0];
+
+    print_accuracy(r, out);
+    fprintf(out, "\n%zu images, one thread; int8 network %zu bytes, activations %zu bytes\n\n",
+            r->entries[0].accuracy.images, qnt_network_bytes(e->network),
+            qnt_exec_arena_bytes(e->exec));
+    print_layers(r, out);
+}
+
+static void print_json_rows(const struct run_result *r, FILE *out)
+{
+    const struct qnt_accuracy *first = &r->entries[0].accuracy;
+
+    if (r->has_float)
+        fprintf(out, "\n    {\"name\": \"fp32\", \"top1\": %.6g, \"top5\": %.6g, \"ms\": %.6g},",
+                percent(first->float_top1, first), percent(first->float_top5, first),
+                first->float_ms);
+    for (size_t i = 0; i < r->count; i++) {
+        const struct qnt_accuracy *a = &r->entries[i].accuracy;
+        fprintf(out, "%s\n    {\"name\": ", i ? "," : "");
+        cli_json_string(out, r->entries[i].label);
+        fprintf(out, ", \"top1\": %.6g, \"top5\": %.6g, \"ms\": %.6g, \"unsound_thresholds\": %zu",
+                percent(a->int8_top1, a), percent(a->int8_top5, a), a->int8_ms,
+                r->entries[i].warnings);
+        if (r->has_float)
+            fprintf(out, ", \"agree\": %.6g, \"sqnr_db\": %.6g, \"cosine\": %.8g",
+                    percent(a->agree, a), a->sqnr_db, a->cosine);
+        fputc('}', out);
+    }
+}
+
+static void print_json_layer(const struct run_result *r, const struct qnt_exec_layer *l, FILE *out)
+{
+    char problem[KRN_PROBLEM_STR_MAX] = "";
+
+    if (l->problem)
+        krn_problem_format(l->problem, 0, problem);
+    fputs("\n    {\"name\": ", out);
+    cli_json_string(out, l->name);
+    fprintf(out, ", \"operator\": \"%s\", \"problem\": \"%s\", \"kernel\": ", qnt_op_names[l->op],
+            problem);
+    cli_json_string(out, kernel_of(l));
+    fputs(", \"why\": ", out);
+    cli_json_string(out, reason_of(r, l));
+    fputc('}', out);
+}
+
+void run_print_json(const struct run_result *r, FILE *out)
+{
+    const struct run_entry *e = &r->entries[0];
+    struct qnt_exec_layer l;
+
+    fprintf(out,
+            "{\n  \"images\": %zu,\n  \"network_bytes\": %zu,\n  \"activation_bytes\": %zu,\n"
+            "  \"run\": %lld,\n  \"accuracy\": [",
+            r->entries[0].accuracy.images, qnt_network_bytes(e->network),
+            qnt_exec_arena_bytes(e->exec), r->winners->run);
+    print_json_rows(r, out);
+    fputs("\n  ],\n  \"layers\": [", out);
+    for (size_t i = 1; qnt_exec_layer(e->exec, i, &l) == 0; i++) {
+        fputs(i > 1 ? "," : "", out);
+        print_json_layer(r, &l, out);
+    }
+    fputs("\n  ]\n}\n", out);
+}

@@ -1,0 +1,241 @@
+#include "harness/cli/winners.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "harness/build/build.h"
+#include "harness/cli/cli.h"
+#include "kernels/cpu.h"
+#include "perfdb/perfdb.h"
+#include "reports/report.h"
+
+struct context {
+    struct pdb *db;
+    const struct rpt_run *run;
+    struct cli_winners *out;
+    char *err;
+    size_t err_bytes;
+};
+
+/* ---- Which variants */
+
+struct hash_search {
+    const char *variant;
+    uint64_t hash;
+    int found;
+};
+
+static int find_hash(const struct pdb_measurement_row *row, void *user)
+{
+    struct hash_search *search = user;
+
+    if (strcmp(row->variant, search->variant) != 0)
+        return 0;
+    search->hash = row->source_hash;
+    search->found = 1;
+    return 0;
+}
+
+/* What was proved and timed is the code that the generator made then. */
+static int is_same_code(const struct context *c, const struct rpt_layer *layer,
+                        const struct var_variant *v, const char *name)
+{
+    struct hash_search search = { .variant = name };
+    uint64_t now;
+
+    return pdb_measurements(c->db, c->run->id, layer->problem, find_hash, &search) == 0 &&
+           search.found && var_source_hash(v, &now) == 0 && now == search.hash;
+}
+
+static int is_timed(const struct rpt_candidate *candidate)
+{
+    return candidate->outcome == HRN_OK && candidate->rank.summary.count > 0;
+}
+
+/* The best candidate that this CPU can run. */
+static void take_layer(const struct context *c, const struct rpt_layer *layer, struct cli_winner *w)
+{
+    const uint32_t isas = krn_cpu_isas();
+    char why[CLI_REASON_MAX];
+
+    snprintf(w->problem, sizeof(w->problem), "%s", layer->problem);
+    snprintf(w->reason, sizeof(w->reason), "run %lld timed nothing for it", c->run->id);
+    for (size_t i = 0; i < layer->count; i++) {
+        const char *name = layer->candidates[i].variant;
+        if (!is_timed(&layer->candidates[i]))
+            continue;
+        if (var_name_parse(name, &w->variant, why, sizeof(why)) != 0) {
+            snprintf(w->reason, sizeof(w->reason), "%.90s of run %lld cannot be made any more",
+                     name, c->run->id);
+            return;
+        }
+        if (!(isas & 1u << w->variant.isa))
+            continue;
+        w->found = is_same_code(c, layer, &w->variant, name);
+        if (w->found)
+            snprintf(w->reason, sizeof(w->reason), "%s of run %lld", i ? "best here" : "winner",
+                     c->run->id);
+        else
+            snprintf(w->reason, sizeof(w->reason),
+                     "the winner's code has changed since run %lld: sweep again", c->run->id);
+        return;
+    }
+}
+
+/* ---- Building them */
+
+static void refused(const struct var_variant *v, const char *why, void *user)
+{
+    struct cli_winners *out = user;
+
+    (void)why;
+    for (size_t i = 0; i < out->count; i++)
+        if (out->layers[i].found && memcmp(&out->layers[i].variant, v, sizeof(*v)) == 0)
+            snprintf(out->layers[i].reason, CLI_REASON_MAX,
+                     "the compiler does not take the winner of run %lld", out->run);
+}
+
+static void attach(struct cli_winners *out, const struct krn_kernel *kernels, size_t count)
+{
+    for (size_t i = 0; i < out->count; i++) {
+        char name[VAR_NAME_MAX];
+        if (!out->layers[i].found)
+            continue;
+        var_kernel_name_format(&out->layers[i].variant, name);
+        for (size_t k = 0; k < count; k++)
+            if (strcmp(kernels[k].name, name) == 0)
+                out->layers[i].kernel = &kernels[k];
+    }
+}
+
+static int build(const struct context *c, const struct var_variant *variants, size_t count)
+{
+    const struct hrn_build_paths paths = { cli_source_root(), cli_cache_dir() };
+    const struct krn_kernel *kernels;
+    struct hrn_toolchain toolchain;
+    char path[4096];
+    size_t built;
+
+    int rc = hrn_toolchain_find(c->run->arch, NULL, &toolchain, c->err, c->err_bytes);
+    if (rc == 0)
+        rc = hrn_build(&toolchain, &paths, HRN_BUILD_SHARED, variants, count, refused, c->out, path,
+                       sizeof(path), c->err, c->err_bytes);
+    if (rc == 0)
+        rc = hrn_build_load(path, &kernels, &built, c->err, c->err_bytes);
+    if (rc == 0)
+        attach(c->out, kernels, built);
+    return rc;
+}
+
+static int build_all(const struct context *c)
+{
+    struct cli_winners *out = c->out;
+    struct var_variant *variants = calloc(out->count + 1, sizeof(*variants));
+    size_t count = 0;
+
+    if (!variants)
+        return -ENOMEM;
+    for (size_t i = 0; i < out->count; i++)
+        if (out->layers[i].found)
+            variants[count++] = out->layers[i].variant;
+    int rc = count > 0 ? build(c, variants, count) : 0;
+    free(variants);
+    return rc;
+}
+
+/* ---- The run */
+
+static int take_run(const struct context *c)
+{
+    struct cli_winners *out = c->out;
+    struct utsname machine;
+
+    out->run = c->run->id;
+    snprintf(out->reason, sizeof(out->reason), "not in run %lld", out->run);
+    if (uname(&machine) != 0 || strcmp(machine.machine, c->run->arch) != 0) {
+        snprintf(out->reason, sizeof(out->reason), "run %lld is of %.30s, this is %.30s", out->run,
+                 c->run->arch, machine.machine);
+        return 0;
+    }
+    if (c->run->evidence != HRN_MEASURED) {
+        snprintf(out->reason, sizeof(out->reason), "run %lld is %s: it has no times", out->run,
+                 hrn_evidence_names[c->run->evidence]);
+        return 0;
+    }
+    out->layers = calloc(c->run->layer_count + 1, sizeof(*out->layers));
+    if (!out->layers)
+        return -ENOMEM;
+    out->count = c->run->layer_count;
+    for (size_t i = 0; i < out->count; i++)
+        take_layer(c, &c->run->layers[i], &out->layers[i]);
+    return build_all(c);
+}
+
+int cli_winners_open(const char *path, long long run_id, struct cli_winners *out, char *err,
+                     size_t err_bytes)
+{
+    struct rpt_run run;
+    struct rpt_error error = { "" };
+    struct context c = { .run = &run, .out = out, .err = err, .err_bytes = err_bytes };
+
+    *out = (struct cli_winners) { 0 };
+    if (access(path, F_OK) != 0) {
+        snprintf(out->reason, sizeof(out->reason), "there is no database %.140s", path);
+        return 0;
+    }
+    int rc = pdb_open(path, PDB_READ, &c.db);
+    if (rc != 0) {
+        snprintf(err, err_bytes, "%s", c.db ? pdb_errmsg(c.db) : "out of memory");
+        pdb_close(c.db);
+        return rc;
+    }
+    rc = rpt_run_load(c.db, run_id, &run, &error);
+    if (rc == 0) {
+        rc = take_run(&c);
+        if (rc == -ENOMEM)
+            snprintf(err, err_bytes, "out of memory");
+        rpt_run_clear(&run);
+    } else {
+        snprintf(err, err_bytes, "%s: %s", path, error.text);
+    }
+    pdb_close(c.db);
+    return rc;
+}
+
+void cli_winners_close(struct cli_winners *winners)
+{
+    free(winners->layers);
+    *winners = (struct cli_winners) { 0 };
+}
+
+static const struct cli_winner *find(const struct cli_winners *winners,
+                                     const struct krn_problem *problem)
+{
+    char text[KRN_PROBLEM_STR_MAX];
+
+    krn_problem_format(problem, 0, text);
+    for (size_t i = 0; i < winners->count; i++)
+        if (strcmp(winners->layers[i].problem, text) == 0)
+            return &winners->layers[i];
+    return NULL;
+}
+
+struct qnt_choice cli_winners_choose(const struct krn_problem *problem, void *user)
+{
+    const struct cli_winner *w = find(user, problem);
+
+    if (!w || !w->kernel)
+        return (struct qnt_choice) { NULL, { 0 } };
+    return (struct qnt_choice) { w->kernel, var_driver(&w->variant) };
+}
+
+const char *cli_winners_reason(const struct cli_winners *winners, const struct krn_problem *problem)
+{
+    const struct cli_winner *w = find(winners, problem);
+
+    return w ? w->reason : winners->reason;
+}

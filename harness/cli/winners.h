@@ -1,0 +1,43 @@
+/* The winners of a sweep as kernels of this process: what the database says is fastest for a layer,
+ * built for this machine and loaded.
+ *
+ *     cli_winners_open() -> cli_winners_choose() as a qnt_choose, cli_winners_reason() -> _close()
+ */
+#ifndef QUERN_HARNESS_CLI_WINNERS_H
+#define QUERN_HARNESS_CLI_WINNERS_H
+
+#include "quant/pipeline/pipeline.h"
+#include "variants/variant.h"
+
+#define CLI_REASON_MAX 200
+
+/* One layer of the run. */
+struct cli_winner {
+    char problem[KRN_PROBLEM_STR_MAX]; /* canonical, without its title */
+    struct var_variant variant;
+    int found;                       /* `variant` is one that can be built for this machine */
+    const struct krn_kernel *kernel; /* NULL if there is none; valid until the process ends */
+    char reason[CLI_REASON_MAX];     /* where it comes from, or why there is none */
+};
+struct cli_winners {
+    struct cli_winner *layers; /* owned */
+    size_t count;
+    long long run;               /* 0 = no run was found */
+    char reason[CLI_REASON_MAX]; /* why a layer that is not among `layers` has no winner */
+};
+
+/* The winners of run `run_id` (0 = the newest) in the database at `path`. A database that is not
+ * there, a run on another architecture, a variant that this CPU lacks: no winners, with the reason.
+ * 0; a negative errno with a sentence in err where the database or the build fails. Close in every
+ * case. */
+int cli_winners_open(const char *path, long long run_id, struct cli_winners *out, char *err,
+                     size_t err_bytes);
+void cli_winners_close(struct cli_winners *winners);
+
+/* A qnt_choose; `user` is the struct cli_winners. */
+struct qnt_choice cli_winners_choose(const struct krn_problem *problem, void *user);
+/* Why the choice for this problem is what it is. Borrowed from `winners`. */
+const char *cli_winners_reason(const struct cli_winners *winners,
+                               const struct krn_problem *problem);
+
+#endif
