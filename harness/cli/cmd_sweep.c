@@ -131,7 +131,8 @@ static int parse(struct work *w, int argc, char **argv)
 {
     const struct cli_command command = {
         .name = "sweep",
-        .synopsis = "(--problem P | --batch FILE | --network NAME | --model FILE)... [OPTION]...",
+        .synopsis = "quern sweep (--problem=P | --batch=FILE | --network=NAME | --model=FILE)... "
+                    "[OPTION]...",
         .description = description,
         .options = option_table,
         .option_count = sizeof option_table / sizeof *option_table,
