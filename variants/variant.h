@@ -1,10 +1,11 @@
 /* Variants: their one name, the space of them, and the text that the generator makes of one.
  *
- * A variant is a micro-kernel (generated code: ISA, family and code knobs) plus driver knobs (run time). Its name is
- *     <isa>_<family>_<knobs>[__<driver knobs>]      dotprod_igemm_m4n16k4u1a0b256l128__o1
- * knobs in table order, letter then value; code knobs that the family has are always written, driver
- * knobs only where they differ from their default. The part before "__" is the micro-kernel's name:
- * symbol, file name, registry entry. Only var_name_format() and var_name_parse() know this grammar.
+ * A variant is a micro-kernel (generated code: ISA, family and code knobs) plus driver knobs (run
+ * time). Its name is
+ *     <isa>_<family>_<knobs>[__<driver knobs>]      dotprod_igemm_m4n16k4u1a0b256l128s0__o1
+ * knobs in table order, letter then value; code knobs that the family has are always written,
+ * driver knobs only where they differ from their default. The part before "__" is the
+ * micro-kernel's name: symbol, file name, registry entry. Only var_name_format() and var_name_parse() know this grammar.
  *
  * Produces text; runs nothing, reads no file, has no globals but constant tables. */
 #ifndef QUERN_VARIANTS_VARIANT_H
@@ -42,7 +43,7 @@ extern const struct var_knob_info var_knobs[VAR_KNOB_COUNT];
 struct var_variant {
     enum krn_isa isa;
     enum krn_family family;
-    int knob[VAR_KNOB_COUNT]; /* a knob that the family does not have is 0 (driver knobs: default) */
+    int knob[VAR_KNOB_COUNT]; /* of a knob that the family lacks: 0 (driver knobs: default) */
 };
 
 /* Writes the name to `out` (VAR_NAME_MAX bytes). `v` is any point for which var_feasible() is 0. */
@@ -53,12 +54,13 @@ void var_kernel_name_format(const struct var_variant *v, char *out);
  * 0, or -EINVAL with what is wrong and where in err. */
 int var_name_parse(const char *name, struct var_variant *out, char *err, size_t err_bytes);
 
-/* 0 if the generator can make it (registers, accumulators, knob ranges), else -ENOTSUP and the reason. */
+/* 0 if the generator can make it (registers, accumulators, knob ranges), else -ENOTSUP and the
+ * reason (err may be NULL). */
 int var_feasible(const struct var_variant *v, char *err, size_t err_bytes);
 
 /* Walks the feasible points of the space in a fixed order.
  *   isas     bit set of 1u << enum krn_isa
- *   problem  only points that krn_conv_plan() accepts for it, and for which it is worth trying; NULL = all
+ *   problem  only points that krn_conv_plan() accepts for it, and that are worth trying; NULL = all
  *            (PEAK kernels are not in the space; ask var_peak()). */
 struct var_space {
     uint32_t isas;
@@ -69,8 +71,8 @@ void var_space_init(struct var_space *space, uint32_t isas, const struct krn_pro
 /* 1 and *out filled, or 0 at the end. */
 int var_space_next(struct var_space *space, struct var_variant *out);
 
-/* The plain choice for a problem on an ISA: what a user without a sweep gets, the baseline of a sweep and
- * the fallback of an export. 0, or -ENOTSUP where the level has none (KRN_ISA_C always has). */
+/* The plain choice for a problem on an ISA: what a user without a sweep gets, the baseline of a
+ * sweep and the fallback of an export. 0, or -ENOTSUP where the level has none (KRN_ISA_C always has). */
 int var_default(enum krn_isa isa, const struct krn_problem *problem, struct var_variant *out);
 
 /* The peak micro-kernel of an ISA (family PEAK). 0, or -ENOTSUP. */
@@ -86,7 +88,8 @@ struct var_text {
     size_t length, capacity;
     int failed; /* -ENOMEM once anything was lost */
 };
-int var_text_printf(struct var_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int var_text_printf(struct var_text *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void var_text_clear(struct var_text *t);
 
 /* The languages that text is in, so a build knows which compiler front end gets it. */
@@ -97,7 +100,8 @@ enum var_language var_language(enum krn_isa isa);
  * Several of one ISA may be appended to one text. 0, -ENOTSUP (with reason), -ENOMEM. */
 int var_generate(const struct var_variant *v, struct var_text *out, char *err, size_t err_bytes);
 
-/* Appends C source that declares the micro-kernels of `v[0..count)` (distinct kernel names) and defines
+/* Appends C source that declares the micro-kernels of `v[0..count)` (distinct kernel names) and
+ * defines
  *     const struct krn_kernel NAME[]; const size_t NAME_count; */
 int var_generate_registry(const struct var_variant *v, size_t count, const char *array_name,
                           struct var_text *out);

@@ -41,47 +41,48 @@ static void mac(struct dw *d, int acc, int a, int b)
     IR(d->ir, X86_ADDD, acc, product);
 }
 
-/* Eight or sixteen channels from `channel` on, of the taps behind `pointer`, into one accumulator
- * each. */
-static void channels(struct dw *d, int pixel, const int *pointer, int channel, const int *weights)
+/* Inputs of tap `first` and `second` of a pixel; the same register if they are the same tap. */
+static void load_inputs(struct dw *d, int pixel, int channel, int first, int second, int *a)
 {
-    int vectors = d->nr / 8, whole = d->nr - channel >= 16, a[2];
+    int op = d->nr - channel >= 16 ? X86_LOADX_INDEX : X86_LOADQ_INDEX, tap[2] = { first, second };
     for (int t = 0; t < 2; t++) {
-        a[t] = vec(d, "A");
-        if (t && pointer[1] == pointer[0])
+        if (t && second == first) {
             a[1] = a[0];
-        else
-            IR(d->ir, whole ? X86_LOADX_INDEX : X86_LOADQ_INDEX, a[t], pointer[t], d->first,
-               channel);
+            return;
+        }
+        int pointer = ir_vreg(d->ir, IR_GPR, "temporaries");
+        a[t] = vec(d, "A");
+        IR(d->ir, IR_LOAD64, pointer, d->tab[pixel], 8 * tap[t]);
+        IR(d->ir, op, a[t], pointer, d->first, channel);
     }
-    for (int half = 0; half <= whole; half++) {
+}
+
+/* Eight channels for each of `halves` weights, from both inputs of a pixel. */
+static void channels(struct dw *d, int pixel, int channel, const int *a, const int *weights,
+                     int halves)
+{
+    for (int half = 0; half < halves; half++) {
         int bytes = vec(d, "A"), words = vec(d, "A");
         IR(d->ir, half ? X86_UNPACK_HI : X86_UNPACK_LO, bytes, a[0], a[1]);
         IR(d->ir, X86_SXBW, words, bytes);
-        mac(d, d->acc[pixel * vectors + channel / 8 + half], words, weights[half]);
+        mac(d, d->acc[pixel * (d->nr / 8) + channel / 8 + half], words, weights[half]);
     }
 }
 
 /* One pair of taps, or (second == first) one tap whose partner in the weights is zero. */
 static void pair(struct dw *d, int first, int second)
 {
-    int pointer[DW_MAX_PIXELS][2], w_offset = first * d->nr * d->w_bytes;
-    for (int i = 0; i < d->mr; i++) {
-        for (int t = 0; t < 2; t++) {
-            pointer[i][t] =
-                t && second == first ? pointer[i][0] : ir_vreg(d->ir, IR_GPR, "temporaries");
-            if (t == 0 || second != first)
-                IR(d->ir, IR_LOAD64, pointer[i][t], d->tab[i], 8 * (t ? second : first));
-        }
-    }
+    int w_offset = first * d->nr * d->w_bytes;
     for (int channel = 0; channel < d->nr; channel += 16) {
-        int weights[2], halves = d->nr - channel >= 16 ? 2 : 1;
+        int weights[2], a[2], halves = d->nr - channel >= 16 ? 2 : 1;
         for (int half = 0; half < halves; half++) {
             weights[half] = vec(d, "B");
             IR(d->ir, X86_LOAD, weights[half], d->w, w_offset + 4 * channel + 32 * half);
         }
-        for (int i = 0; i < d->mr; i++)
-            channels(d, i, pointer[i], channel, weights);
+        for (int i = 0; i < d->mr; i++) {
+            load_inputs(d, i, channel, first, second, a);
+            channels(d, i, channel, a, weights, halves);
+        }
     }
 }
 
