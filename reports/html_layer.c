@@ -168,7 +168,7 @@ static void put_figure(FILE *out, const struct rpt_plot *plot, const char *title
         fputs(", ", out);
         rpt_html_text(out, plot->isa);
     }
-    fprintf(out, ". %s</figcaption>\n", words);
+    fprintf(out, "%s%s</figcaption>\n", words[0] ? ". " : "", words);
     fputs(plot->svg, out);
     fputs("</figure>\n", out);
 }
@@ -178,9 +178,7 @@ static void put_figures(const struct rpt_page *page, enum rpt_plot_kind kind, lo
     static const struct {
         const char *title, *words;
     } captions[RPT_PLOT_KIND_COUNT] = {
-        [RPT_PLOT_TILES] = { "Tiles over all layers",
-                             "Per cent of the best tile of the layer, geometric mean over the"
-                             " layers that are not depthwise. The frame marks the best." },
+        [RPT_PLOT_TILES] = { "Tiles", "" },
         [RPT_PLOT_HEAT] = { "Tiles", "Best GMAC/s of each MR &times; NR, over all other knobs." },
         [RPT_PLOT_PREFETCH_A] = { "Prefetch of A",
                                   "Median &plusmn; MAD; the time axis does not begin at 0." },
@@ -196,7 +194,11 @@ static void put_figures(const struct rpt_page *page, enum rpt_plot_kind kind, lo
 void rpt_page_overview_plots(const struct rpt_page *page)
 {
     FILE *out = page->out;
-    fputs("<h2 id=\"tiles\">Which tile, over all layers</h2>\n", out);
+    fputs(
+        "<h2 id=\"tiles\">Which tile, over all layers</h2>\n<p class=\"note\">Per cent of the best "
+        "tile of a layer, over all other knobs: the geometric mean over the layers that are not "
+        "depthwise. The frame marks the best.</p>\n",
+        out);
     if (page->plots->why[0]) {
         fputs("<div class=\"banner\"><p><b>Plots are missing.</b> ", out);
         rpt_html_text(out, page->plots->why);

@@ -60,8 +60,8 @@ static void put_peak_tile(const struct rpt_page *page)
     char value[RPT_NUMBER_MAX], more[200];
     if (!d->worst_peak)
         return;
-    snprintf(value, sizeof value, "%.0f %%", 100 * d->peak_share);
-    snprintf(more, sizeof more, "of the measured peak, weighted by time; farthest: %.60s, %.0f %%",
+    snprintf(value, sizeof value, "%.0f %%", 100 * d->peak_share);
+    snprintf(more, sizeof more, "of the measured peak, weighted by time; farthest: %.60s, %.0f %%",
              rpt_layer_name(d->worst_peak), 100 * d->worst_peak->candidates[0].peak_share);
     put_tile(page->out, "winners reach", value, "", more);
 }

@@ -32,7 +32,7 @@ static void put_winner_row(const struct rpt_page *page, size_t l)
     fprintf(out, "<tr><td class=\"num muted\">%zu</td>", l + 1);
     put_layer_cell(out, layer, l);
     if (has_times(page->run))
-        fprintf(out, "<td class=\"num\">%d&times;</td>", layer->times);
+        fprintf(out, "<td class=\"num\">%d</td>", layer->times);
     if (!winner) {
         fprintf(out,
                 "<td colspan=\"7\" class=\"warn\">no variant has a time (%zu tried)</td></tr>\n",
