@@ -180,10 +180,10 @@ static void put_figures(const struct rpt_page *page, enum rpt_plot_kind kind, lo
     } captions[RPT_PLOT_KIND_COUNT] = {
         [RPT_PLOT_TILES] = { "Tiles", "" },
         [RPT_PLOT_HEAT] = { "Tiles", "Best GMAC/s of each MR &times; NR, over all other knobs." },
-        [RPT_PLOT_PREFETCH_A] = { "Prefetch of A",
-                                  "Median &plusmn; MAD; the time axis does not begin at 0." },
-        [RPT_PLOT_PREFETCH_B] = { "Prefetch of B",
-                                  "Median &plusmn; MAD; the time axis does not begin at 0." },
+        [RPT_PLOT_PREFETCH_A] = { "Prefetch of A", "Change of the median time against the shortest "
+                                                   "distance, &plusmn; MAD. Down is faster." },
+        [RPT_PLOT_PREFETCH_B] = { "Prefetch of B", "Change of the median time against the shortest "
+                                                   "distance, &plusmn; MAD. Down is faster." },
         [RPT_PLOT_SPREAD] = { "All variants", "Sorted by median time; logarithmic." },
     };
     for (const struct rpt_plot *p = rpt_plots_find(page->plots, kind, layer, NULL); p;

@@ -1,4 +1,5 @@
-/* Median time against a prefetch distance: variants that are the same but for it make a curve. */
+/* Median time against a prefetch distance, as its change against none: variants that are the same
+ * but for it make a curve. */
 #include "reports/plot_write_int.h"
 
 #include <ctype.h>
@@ -78,45 +79,61 @@ static long find_curves(const struct rpt_run *run, const struct rpt_layer *layer
     return count;
 }
 
-/* One block per curve, "index distance_bytes median_us mad_us variant", by distance. */
+/* What the others of the curve are compared with: the shortest distance, in most cases none. */
+static const struct rpt_candidate *base_point(const struct curve *curve, enum var_knob knob)
+{
+    const struct rpt_candidate *base = curve->points[0];
+    for (int i = 1; i < curve->count; i++)
+        if (curve->points[i]->knob[knob] < base->knob[knob])
+            base = curve->points[i];
+    return base;
+}
+
+/* One block per curve, by distance:
+ * "index distance_bytes median_us mad_us change_percent mad_percent variant". */
 static void put_curve(FILE *dat, const struct curve *curve, const struct rpt_axis *axis,
                       enum var_knob knob)
 {
     char name[VAR_NAME_MAX + 1];
+    const double base_ns = base_point(curve, knob)->rank.summary.median;
     fprintf(dat, "# %s\n", rpt_plot_text(curve->name, name, sizeof name));
     for (int x = 0; x < axis->count; x++)
         for (int i = 0; i < curve->count; i++) {
             const struct rpt_candidate *c = curve->points[i];
+            const struct hrn_summary *time = &c->rank.summary;
             if (c->knob[knob] == axis->value[x])
-                fprintf(dat, "%d %d %.6g %.6g %s\n", x, axis->value[x],
-                        c->rank.summary.median / 1e3, c->rank.summary.mad / 1e3,
-                        rpt_plot_text(c->variant, name, sizeof name));
+                fprintf(dat, "%d %d %.6g %.6g %.4g %.4g %s\n", x, axis->value[x],
+                        time->median / 1e3, time->mad / 1e3, 100 * (time->median / base_ns - 1),
+                        100 * time->mad / base_ns, rpt_plot_text(c->variant, name, sizeof name));
         }
     fputs("\n\n", dat);
 }
 
 static void put_curves_script(FILE *gp, const struct rpt_plot *plot, const struct curve *curves,
-                              int count, const struct rpt_axis *axis)
+                              int count, const struct rpt_axis *axis, enum var_knob knob)
 {
-    char name[VAR_NAME_MAX + 1];
-    rpt_plot_head(gp, plot, "median time against prefetch distance", 520, 250 + 18 * count);
+    char name[VAR_NAME_MAX + 1], time[RPT_NUMBER_MAX];
+    rpt_plot_head(gp, plot, "change of the median time with the prefetch distance", 520,
+                  250 + 18 * count);
     rpt_plot_grid(gp, "ytics");
     rpt_axis_tics(gp, 'x', axis);
     rpt_plot_axis_label(gp, 'x',
                         plot->kind == RPT_PLOT_PREFETCH_A
                             ? "prefetch distance of A, bytes (0 = none)"
                             : "prefetch distance of B, bytes (0 = none)");
-    rpt_plot_axis_label(gp, 'y', "median time, us");
+    rpt_plot_axis_label(gp, 'y', "change of the median time, %");
     fprintf(gp, "set xrange [-0.3:%g]\nset offsets 0, 0, graph 0.08, graph 0.08\n",
             axis->count - 0.7);
     fputs("set key below left reverse Left maxcols 1\n", gp);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        const struct rpt_candidate *base = base_point(&curves[i], knob);
         fprintf(gp,
-                "%s'%s.dat' index %d using 1:3:4 with yerrorlines linewidth 2 pointtype 7 "
-                "pointsize 0.6 "
-                "linecolor rgb '#%06x' title '%s'",
+                "%s'%s.dat' index %d using 1:5:6 with yerrorlines linewidth 2 pointtype 7 "
+                "pointsize 0.6 linecolor rgb '#%06x' title '%s: %s us at %d'",
                 i ? ", \\\n  " : "plot ", plot->stem, i, rpt_inks[RPT_INK_1 + i].rgb,
-                rpt_plot_text(curves[i].name, name, sizeof name));
+                rpt_plot_text(curves[i].name, name, sizeof name),
+                rpt_number(base->rank.summary.median / 1e3, 4, time), base->knob[knob]);
+    }
     fputc('\n', gp);
 }
 
@@ -134,7 +151,7 @@ int rpt_write_prefetch(const struct rpt_run *run, const struct rpt_plot *plot, F
     for (int k = 0; k < shown; k++)
         put_curve(dat, &curves[k], &axis, knob);
     if (shown > 0)
-        put_curves_script(gp, plot, curves, shown, &axis);
+        put_curves_script(gp, plot, curves, shown, &axis, knob);
     free(curves);
     return count < 0 ? (int)count : shown > 0;
 }

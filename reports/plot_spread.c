@@ -51,9 +51,9 @@ static void put_spread_script(FILE *gp, const struct rpt_plot *plot, const char 
     rpt_plot_grid(gp, "ytics");
     rpt_plot_axis_label(gp, 'x', "variants, fastest first");
     rpt_plot_axis_label(gp, 'y', "time, multiples of the fastest");
-    fprintf(gp,
-            "set logscale y\nset ytics (1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)\n"
-            "set xrange [0:%zu]\nset yrange [0.95:%.6g]\n",
+    fprintf(gp, "set logscale y\nset ytics (%s)\nset xrange [0:%zu]\nset yrange [0.95:%.6g]\n",
+            slowest > 8 ? "1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000"
+                        : "1, 1.1, 1.2, 1.5, 2, 3, 4, 6, 8",
             count + 1, fmax(1.2, slowest * 1.1));
     fputs("set key top left reverse Left samplen 1\n", gp);
     if (of_default > 0)

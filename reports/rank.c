@@ -137,9 +137,9 @@ static long find_default(const struct rpt_layer *layer, int isa)
 static int compare_winner(const struct rpt_run *run, struct rpt_layer *layer,
                           struct rpt_against *against)
 {
-    const struct hrn_candidate *winner = &layer->candidates[0].rank;
     if (against->index < 0 || (size_t)against->index >= layer->timed)
         return 0;
+    const struct hrn_candidate *winner = &layer->candidates[0].rank;
     double *scratch = malloc((HRN_RESAMPLES + 2 * winner->rounds) * sizeof *scratch);
     if (!scratch)
         return -ENOMEM;
