@@ -348,6 +348,18 @@ static void test_cross(const struct var_export *e)
                 T_RUN(folder("a64"), output, "qemu-aarch64", "-cpu", "max", "./selftest"));
     expect_pass("qemu cortex-a53",
                 T_RUN(folder("a64"), output, "qemu-aarch64", "-cpu", "cortex-a53", "./selftest"));
+    if (!t_has_program("clang")) {
+        printf("clang: not installed, skipped\n");
+        return;
+    }
+    T_RUN(folder("a64"), output, "make", "-s", "clean");
+    rc = T_RUN(folder("a64"), output, "make", "-s", "-j2", "CC=clang --target=aarch64-linux-gnu",
+               "AR=aarch64-linux-gnu-ar", "CFLAGS=-O1 -static",
+               "ASFLAGS=-march=armv8.2-a+dotprod+i8mm", "selftest");
+    if (!T_CHECK(rc == 0 && !strstr(output, "warning:")))
+        printf("%s\n", output);
+    expect_pass("clang, qemu max",
+                T_RUN(folder("a64"), output, "qemu-aarch64", "-cpu", "max", "./selftest"));
 }
 
 /* passport.json is JSON, to a program that knows. */

@@ -36,6 +36,11 @@ struct var_text *exp_add(struct var_export *e, const char *path);
 int exp_copy(struct var_export *e, const char *source_root, const char *from, const char *path,
              char *err, size_t err_bytes);
 
+/* Appends a file made from the template `from`: a line with @SOURCE@ (@SOURCE_C@, @SOURCE_ASM@) is
+ * repeated for each source (.c, .S) among the files so far. */
+int exp_expand(struct var_export *e, const char *source_root, const char *from, const char *path,
+               char *err, size_t err_bytes);
+
 /* Each appends one file, or several. 0 or -errno with the sentence in err. */
 typedef int exp_writer(const struct exp_plan *plan, struct var_export *e, char *err,
                        size_t err_bytes);
@@ -43,8 +48,7 @@ exp_writer exp_write_kernels;  /* src/NAME.c, src/NAME.S */
 exp_writer exp_write_dispatch; /* src/dispatch.c */
 exp_writer exp_write_vectors;  /* selftest_vectors.h */
 exp_writer exp_write_passport; /* passport.json */
-exp_writer exp_write_readme;   /* README.md; names the files there are: after all others */
-exp_writer exp_write_builds;   /* CMakeLists.txt, meson.build, Android.mk, Makefile; as README.md */
+exp_writer exp_write_readme;   /* README.md */
 
 int exp_is_source(const char *path); /* compiled into the library: src/ and kernels/, .c or .S */
 

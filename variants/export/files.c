@@ -56,21 +56,26 @@ fail:
     return NULL;
 }
 
-int exp_copy(struct var_export *e, const char *source_root, const char *from, const char *path,
-             char *err, size_t err_bytes)
+static char *read_source(const char *source_root, const char *from, char *err, size_t err_bytes)
 {
-    char source[4096];
-    snprintf(source, sizeof source, "%s/%s", source_root, from);
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", source_root, from);
     errno = ENOMEM;
-    char *data = read_file(source);
-    if (!data) {
-        int rc = -errno;
+    char *data = read_file(path);
+    if (!data)
         snprintf(err, err_bytes,
                  "cannot read %s: %s; the source root must hold kernels/, "
                  "variants/export/template/ and LICENSE",
-                 source, strerror(-rc));
-        return rc;
-    }
+                 path, strerror(errno));
+    return data;
+}
+
+int exp_copy(struct var_export *e, const char *source_root, const char *from, const char *path,
+             char *err, size_t err_bytes)
+{
+    char *data = read_source(source_root, from, err, err_bytes);
+    if (!data)
+        return -ENOENT;
     struct var_text *text = exp_add(e, path);
     int is_code = strchr(path, '.') != NULL; /* LICENSE is its own */
     if (text && is_code && !strstr(data, "SPDX-License-Identifier"))
@@ -79,6 +84,56 @@ int exp_copy(struct var_export *e, const char *source_root, const char *from, co
         var_text_printf(text, "%s", data);
     free(data);
     return text && !text->failed ? 0 : -ENOMEM;
+}
+
+/* What a line of a template may hold, and which sources it is repeated for. */
+static const struct placeholder {
+    const char *mark, *ending; /* NULL: all */
+} placeholders[] = {
+    { "@SOURCE@", NULL },
+    { "@SOURCE_C@", ".c" },
+    { "@SOURCE_ASM@", ".S" },
+};
+
+static const struct placeholder *find_placeholder(const char *line, const char **at)
+{
+    for (size_t i = 0; i < sizeof placeholders / sizeof placeholders[0]; i++)
+        if ((*at = strstr(line, placeholders[i].mark)))
+            return &placeholders[i];
+    return NULL;
+}
+
+/* One line, without its newline: as it is, or once per source. */
+static void expand_line(struct var_export *e, size_t files, const char *line)
+{
+    const char *at;
+    const struct placeholder *p = find_placeholder(line, &at);
+    struct var_text *text = &e->files[files].text;
+    if (!p)
+        var_text_printf(text, "%s\n", line);
+    for (size_t i = 0; p && i < files; i++) {
+        const char *path = e->files[i].path;
+        if (exp_is_source(path) && (!p->ending || strcmp(strrchr(path, '.'), p->ending) == 0))
+            var_text_printf(text, "%.*s%s%s\n", (int)(at - line), line, path, at + strlen(p->mark));
+    }
+}
+
+int exp_expand(struct var_export *e, const char *source_root, const char *from, const char *path,
+               char *err, size_t err_bytes)
+{
+    char *data = read_source(source_root, from, err, err_bytes);
+    if (!data)
+        return -ENOENT;
+    size_t files = e->count; /* those before this one are listed */
+    int rc = exp_add(e, path) ? 0 : -ENOMEM;
+    for (char *line = data, *next; rc == 0 && *line; line = next) {
+        size_t length = strcspn(line, "\n");
+        next = line + length + (line[length] == '\n');
+        line[length] = '\0';
+        expand_line(e, files, line);
+    }
+    free(data);
+    return rc;
 }
 
 int exp_is_source(const char *path)

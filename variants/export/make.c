@@ -168,6 +168,21 @@ static int copy_templates(const char *root, struct var_export *e, char *err, siz
     return 0;
 }
 
+/* Build files list the sources by name, no globbing, so that a build tool sees a change. Each lists
+ * the files sorted so far; those that it leads to are no sources. */
+static int expand_builds(const char *root, struct var_export *e, char *err, size_t err_bytes)
+{
+    static const char *const names[] = { "CMakeLists.txt", "meson.build", "Android.mk",
+                                         "Makefile" };
+    int rc = 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && rc == 0; i++) {
+        char from[100];
+        snprintf(from, sizeof from, "variants/export/template/%s.in", names[i]);
+        rc = exp_expand(e, root, from, names[i], err, err_bytes);
+    }
+    return rc;
+}
+
 static int by_path(const void *a, const void *b)
 {
     const struct var_export_file *x = a, *y = b;
@@ -178,8 +193,7 @@ int var_export_make(const struct var_export_input *input, struct var_export *out
                     size_t err_bytes)
 {
     static exp_writer *const writers[] = { exp_write_kernels, exp_write_dispatch, exp_write_vectors,
-                                           exp_write_passport };
-    static exp_writer *const last[] = { exp_write_builds, exp_write_readme };
+                                           exp_write_passport, exp_write_readme };
     struct exp_plan plan = { .input = input };
     if (err_bytes > 0)
         err[0] = '\0';
@@ -193,8 +207,8 @@ int var_export_make(const struct var_export_input *input, struct var_export *out
         rc = writers[i](&plan, out, err, err_bytes);
     if (rc == 0) /* the order in which build files list their sources */
         qsort(out->files, out->count, sizeof *out->files, by_path);
-    for (size_t i = 0; i < sizeof last / sizeof last[0] && rc == 0; i++)
-        rc = last[i](&plan, out, err, err_bytes);
+    if (rc == 0)
+        rc = expand_builds(input->source_root, out, err, err_bytes);
     for (size_t i = 0; i < out->count && rc == 0; i++)
         rc = out->files[i].text.failed;
     if (rc == 0)
