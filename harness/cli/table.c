@@ -92,14 +92,16 @@ static struct column measure(const struct cli_table *t, size_t rows, size_t colu
     return c;
 }
 
-static void print_cell(FILE *out, const char *text, struct column c, int is_last)
+/* Blanks are owed until something follows them, so that no line ends in blanks. */
+static void print_cell(FILE *out, const char *text, struct column c, int *owed)
 {
-    int pad = (int)(c.width - shown(text));
-    if (c.right)
-        fprintf(out, "%*s%s", pad, "", text);
-    else
-        fprintf(out, "%s%*s", text, is_last ? 0 : pad, "");
-    fputs(is_last ? "\n" : "  ", out);
+    int width = (int)shown(text), pad = (int)c.width - width;
+    if (width == 0) {
+        *owed += (int)c.width + 2;
+        return;
+    }
+    fprintf(out, "%*s%s", *owed + (c.right ? pad : 0), "", text);
+    *owed = 2 + (c.right ? 0 : pad);
 }
 
 static void print_rows(const struct cli_table *t, const struct column *columns, size_t rows,
@@ -107,12 +109,16 @@ static void print_rows(const struct cli_table *t, const struct column *columns, 
 {
     const char *on = cli_colour(out) ? "\033[1m" : "", *off = *on ? "\033[0m" : "";
     fputs(on, out);
+    int owed = 0;
     for (size_t i = 0; i < t->columns; i++)
-        print_cell(out, t->headings[i], columns[i], i + 1 == t->columns);
-    fputs(off, out);
-    for (size_t row = 0; row < rows; row++)
+        print_cell(out, t->headings[i], columns[i], &owed);
+    fprintf(out, "%s\n", off);
+    for (size_t row = 0; row < rows; row++) {
+        owed = 0;
         for (size_t i = 0; i < t->columns; i++)
-            print_cell(out, cell(t, row, i), columns[i], i + 1 == t->columns);
+            print_cell(out, cell(t, row, i), columns[i], &owed);
+        fputc('\n', out);
+    }
 }
 
 void cli_table_print(struct cli_table *t, FILE *out)
