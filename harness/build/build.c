@@ -167,7 +167,7 @@ static int has_suffix(const char *name, const char *suffix)
 
 static int is_header(const struct dirent *entry)
 {
-    return has_suffix(entry->d_name, ".h");
+    return has_suffix(entry->d_name, ".h") || has_suffix(entry->d_name, ".inc");
 }
 
 static int is_source(const struct dirent *entry)

@@ -12,6 +12,9 @@ struct hrn_device {
     /* Programs of the host that stand before the pushed one: an emulator and its options. */
     char prefix[HRN_PREFIX_MAX][160];
     size_t prefix_count;
+    /* Options for the pushed program, after its own. */
+    char option[HRN_PREFIX_MAX][32];
+    size_t option_count;
 };
 
 /* Zeroed, with its key; NULL without memory. */
@@ -27,6 +30,8 @@ void hrn_local_list(void (*found)(const char *key, const char *note, void *user)
 int hrn_local_open(const char *argument, struct hrn_device **out, char *err, size_t err_bytes);
 void hrn_qemu_list(void (*found)(const char *key, const char *note, void *user), void *user);
 int hrn_qemu_open(const char *argument, struct hrn_device **out, char *err, size_t err_bytes);
+void hrn_trap_list(void (*found)(const char *key, const char *note, void *user), void *user);
+int hrn_trap_open(const char *argument, struct hrn_device **out, char *err, size_t err_bytes);
 
 /* What an emulated CPU says of itself. */
 struct hrn_qemu_cpu {

@@ -21,6 +21,8 @@ const struct hrn_device_kind hrn_device_kinds[] = {
     { "local", "", "this machine", hrn_local_list, hrn_local_open },
     { "qemu", "CPU", "an AArch64 CPU in QEMU's user-mode emulation: correctness, never a time",
       hrn_qemu_list, hrn_qemu_open },
+    { "trap", "LEVEL", "this machine, an x86 ISA level that it lacks in software: never a time",
+      hrn_trap_list, hrn_trap_open },
 };
 const size_t hrn_device_kind_count = sizeof hrn_device_kinds / sizeof *hrn_device_kinds;
 
@@ -110,17 +112,20 @@ int hrn_device_push(struct hrn_device *device, const char *host_path, char *devi
     return 0;
 }
 
-/* prefix + argv, borrowed strings. */
+/* prefix + argv + options, borrowed strings. */
 static const char **full_arguments(const struct hrn_device *device, const char *const argv[])
 {
     size_t count = 0, n = 0;
     while (argv[count])
         count++;
-    const char **full = calloc(device->prefix_count + count + 1, sizeof *full);
+    const char **full =
+        calloc(device->prefix_count + count + device->option_count + 1, sizeof *full);
     for (size_t i = 0; full && i < device->prefix_count; i++)
         full[n++] = device->prefix[i];
     for (size_t i = 0; full && i < count; i++)
         full[n++] = argv[i];
+    for (size_t i = 0; full && i < device->option_count; i++)
+        full[n++] = device->option[i];
     return full;
 }
 

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/runner/trap_x86.h"
+
 /* A fault must end the child by its signal, whatever handler the runner came with (a sanitizer's,
  * say). */
 static void restore_faults(void)
@@ -16,6 +18,8 @@ static void restore_faults(void)
     static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP };
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
         signal(faults[i], SIG_DFL);
+    if (hrn_trap_isas() != 0) /* but an emulated level needs its own */
+        hrn_trap_install(hrn_trap_isas());
 }
 
 static void become_child(hrn_child_body *body, void *context, int message_fd)
@@ -89,7 +93,7 @@ void hrn_proof_of_status(struct hrn_proof *proof, int status, const struct krn_k
         return;
     }
     proof->signal = WTERMSIG(status);
-    if (proof->signal == SIGILL && !(krn_cpu_isas() & 1u << kernel->isa))
+    if (proof->signal == SIGILL && !(hrn_env_isas() & 1u << kernel->isa))
         proof->outcome = HRN_NO_ISA;
     snprintf(proof->detail, sizeof proof->detail, "%s", strsignal(proof->signal));
 }
@@ -108,7 +112,7 @@ int hrn_proof_gate(struct hrn_proof *proof, const struct krn_kernel *kernel)
         snprintf(proof->detail, sizeof proof->detail, "this runner was built without it");
         return -1;
     }
-    if (!(krn_cpu_isas() & 1u << kernel->isa)) {
+    if (!(hrn_env_isas() & 1u << kernel->isa)) {
         proof->outcome = HRN_NO_ISA;
         snprintf(proof->detail, sizeof proof->detail, "this CPU has no %s",
                  krn_isas[kernel->isa].name);

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "harness/runner/trap_x86.h"
+
 void hrn_env_pin(int cpu)
 {
     static cpu_set_t all; /* what the process was given; the children inherit the copy */
@@ -22,6 +24,11 @@ void hrn_env_pin(int cpu)
         CPU_SET(cpu, &one);
         sched_setaffinity(0, sizeof one, &one); /* measure.c looks whether it held */
     }
+}
+
+uint32_t hrn_env_isas(void)
+{
+    return krn_cpu_isas() | hrn_trap_isas();
 }
 
 static int64_t clock_ns(clockid_t clock)

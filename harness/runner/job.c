@@ -104,7 +104,7 @@ static int do_info(struct hrn_runner *runner, struct hrn_job *job)
     hrn_record_begin(&line, "info", job);
     hrn_line_add(&line, "arch", name.machine);
     hrn_line_add(&line, "kernel", name.release);
-    hrn_line_add_hex(&line, "isas", krn_cpu_isas());
+    hrn_line_add_hex(&line, "isas", hrn_env_isas());
     hrn_line_add_int(&line, "kernels", (int64_t)quern_kernels_count);
     return hrn_record_send(runner, &line);
 }

@@ -160,6 +160,7 @@ const char *hrn_abi_violation(void);
 
 /* ---- Environment */
 void hrn_env_pin(int cpu);  /* -1: any CPU of the process */
+uint32_t hrn_env_isas(void); /* what kernels may use: krn_cpu_isas(), and what is emulated (trap_x86.h) */
 int64_t hrn_now_ns(void);   /* CLOCK_MONOTONIC_RAW */
 int64_t hrn_cpu_time_ns(void); /* of this thread */
 struct hrn_env {

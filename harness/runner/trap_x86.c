@@ -2,6 +2,13 @@
 
 #include <errno.h>
 
+static uint32_t installed;
+
+uint32_t hrn_trap_isas(void)
+{
+    return installed;
+}
+
 #if defined(__x86_64__)
 
 #include <signal.h>
@@ -125,7 +132,10 @@ int hrn_trap_install(uint32_t isas)
         (has_masks ? 1u << TRAP_EVEX : 0) | (isas & 1u << KRN_ISA_AVXVNNI ? 1u << TRAP_VEX : 0);
     trap_index();
     sigemptyset(&action.sa_mask);
-    return sigaction(SIGILL, &action, &previous) == 0 ? 0 : -errno;
+    if (sigaction(SIGILL, &action, &previous) != 0)
+        return -errno;
+    installed = isas;
+    return 0;
 }
 
 uint64_t hrn_trap_count(void)

@@ -20,6 +20,9 @@
  * x86-64, has no AVX2, or has AVX-512 but not all of it; -errno of sigaction(). */
 int hrn_trap_install(uint32_t isas);
 
+/* The levels that were installed. */
+uint32_t hrn_trap_isas(void);
+
 /* Instructions executed in software so far in this process. */
 uint64_t hrn_trap_count(void);
 
