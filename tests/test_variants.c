@@ -254,7 +254,7 @@ static void check_assemblers(void)
     for (int isa = 0; isa < KRN_ISA_COUNT; isa++) {
         if (var_language((enum krn_isa)isa) != VAR_LANGUAGE_ASM)
             continue;
-        int count = write_level((enum krn_isa)isa, all ? 1 : 23), taken = 0;
+        int count = write_level((enum krn_isa)isa, all ? 1 : 41), taken = 0;
         for (size_t i = 0; i < sizeof(assemblers) / sizeof(assemblers[0]); i++) {
             const char *argv[10] = { 0 };
             int n = 0;

@@ -5,7 +5,8 @@
  *     <isa>_<family>_<knobs>[__<driver knobs>]      dotprod_igemm_m4n16k4u1a0b256l128s0__o1
  * knobs in table order, letter then value; code knobs that the family has are always written,
  * driver knobs only where they differ from their default. The part before "__" is the
- * micro-kernel's name: symbol, file name, registry entry. Only var_name_format() and var_name_parse() know this grammar.
+ * micro-kernel's name: symbol, file name, registry entry. Only var_name_format() and
+ * var_name_parse() know this grammar.
  *
  * Produces text; runs nothing, reads no file, has no globals but constant tables. */
 #ifndef QUERN_VARIANTS_VARIANT_H
