@@ -124,7 +124,7 @@ static void put_curves_script(FILE *gp, const struct rpt_plot *plot, const struc
     rpt_plot_axis_label(gp, 'y', "change of the median time, %");
     fprintf(gp, "set xrange [-0.3:%g]\nset offsets 0, 0, graph 0.08, graph 0.08\n",
             axis->count - 0.7);
-    fputs("set key below left reverse Left maxcols 1\n", gp);
+    fputs("set key above left reverse Left maxcols 1\n", gp);
     for (int i = 0; i < count; i++) {
         const struct rpt_candidate *base = base_point(&curves[i], knob);
         fprintf(gp,
