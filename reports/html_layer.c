@@ -202,7 +202,7 @@ void rpt_page_overview_plots(const struct rpt_page *page)
     if (page->plots->why[0]) {
         fputs("<div class=\"banner\"><p><b>Plots are missing.</b> ", out);
         rpt_html_text(out, page->plots->why);
-        fputs(" Then make the report again, or draw them in <code>", out);
+        fputs(". Then make the report again, or draw them in <code>", out);
         rpt_html_text(out, page->plots_dir);
         fputs("</code> with <code>gnuplot *.gp</code>.</p></div>\n", out);
     }
