@@ -224,7 +224,7 @@ static inline struct qnt_network *t_network(const struct t_graph *g)
     struct qnt_error error = { "" };
     struct qnt_network *network = NULL;
 
-    t_calibrate(g, 40, QNT_METHOD_AUTO, &calibration);
+    t_calibrate(g, 40, QNT_METHOD_MSE, &calibration);
     if (!T_CHECK(qnt_quantise(&g->graph, &calibration, &network, &error) == 0))
         printf("  %s\n", error.text);
     qnt_calibration_clear(&calibration);

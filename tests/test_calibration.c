@@ -273,6 +273,11 @@ static void check_ncnn(void)
         T_CHECK(symlink("/dev/full", beside) == 0);
         T_CHECK(qnt_calibration_save(&g.graph, &c, "json", path, &error) == -ENOSPC);
         unlink(beside);
+        struct stat st;
+        unlink(path);
+        T_CHECK(symlink("/dev/full", path) == 0);
+        T_CHECK(qnt_calibration_save(&g.graph, &c, "json", path, &error) == -ENOSPC);
+        T_CHECK(lstat(path, &st) == 0 && S_ISLNK(st.st_mode));
     }
     qnt_calibration_clear(&c);
     qnt_graph_free(&g.graph);

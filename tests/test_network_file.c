@@ -215,6 +215,13 @@ static void check_unwritable(const struct qnt_network *network)
     T_CHECK(qnt_network_save(network, path, &error) == -ENOSPC);
     T_CHECK(access(path, F_OK) != 0); /* nothing half written is left */
     unlink(beside);
+    /* What is no regular file is written to, not replaced. */
+    struct stat st;
+    T_CHECK(symlink("/dev/full", path) == 0);
+    T_CHECK(qnt_network_save(network, path, &error) == -ENOSPC);
+    T_CHECK(lstat(path, &st) == 0 && S_ISLNK(st.st_mode));
+    T_CHECK(stat("/dev/full", &st) == 0 && S_ISCHR(st.st_mode));
+    unlink(path);
 }
 
 int main(int argc, char **argv)

@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "quant/pipeline/pipeline_int.h"
+#include "quant/pipeline/save.h"
 
 static int is_convolution(const struct qnt_node *n)
 {
@@ -129,31 +129,19 @@ int qnt_calibration_save(const struct qnt_graph *graph, const struct qnt_calibra
                          const char *format, const char *path, struct qnt_error *error)
 {
     const struct qnt_calibration_format *f = find_format(format);
-    char *beside = NULL;
-    FILE *file = NULL;
-    int result = 0;
+    struct qnt_save save;
 
     if (!f)
         return qnt_error_set(error, -EINVAL, "no calibration format \"%s\"", format);
-    if (asprintf(&beside, "%s.%ld.tmp", path, (long)getpid()) < 0)
-        return qnt_error_set(error, -ENOMEM, "%s: out of memory", path);
-    file = fopen(beside, "we");
-    if (!file) {
-        result = qnt_error_set(error, -errno, "%s: cannot write it: %s", path, strerror(errno));
-        goto fail;
-    }
-    result = f->write(graph, calibration, file);
+    int result = qnt_save_open(&save, path), unfit = 0;
+    if (result == 0)
+        result = unfit = f->write(graph, calibration, save.file);
+    result = qnt_save_close(&save, result);
+    if (unfit)
+        return qnt_error_set(error, result, "%s: a name in the model does not fit the format %s",
+                             path, format);
     if (result != 0)
-        qnt_error_set(error, result, "%s: a name in the model does not fit the format %s", path,
-                      format);
-    int failed = ferror(file) | fclose(file);
-    if (result == 0 && (failed || rename(beside, path) != 0))
-        result = qnt_error_set(error, -errno ? -errno : -EIO, "%s: cannot write it: %s", path,
-                               strerror(errno));
-    if (result != 0)
-        unlink(beside);
-fail:
-    free(beside);
+        qnt_error_set(error, result, "%s: cannot write it: %s", path, strerror(-result));
     return result;
 }
 

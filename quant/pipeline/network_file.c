@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "quant/pipeline/save.h"
+
 /* A file beyond this is not a network that this version could hold. */
 #define FILE_BYTES_MAX ((uint64_t)4 << 30)
 
@@ -28,41 +30,17 @@ uint64_t qnt_file_checksum(const void *block, size_t bytes)
     return fnv1a(hash, (const uint8_t *)block + after, bytes - after);
 }
 
-/* ---- writing: to a file beside it, then renamed, so that no reader meets half a file */
-
-static int write_all(int fd, const uint8_t *bytes, size_t count)
-{
-    while (count > 0) {
-        ssize_t n = write(fd, bytes, count);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        bytes += n;
-        count -= (size_t)n;
-    }
-    return 0;
-}
-
 int qnt_network_save(const struct qnt_network *network, const char *path, struct qnt_error *error)
 {
-    char *beside = NULL;
-    int fd = -1, result;
+    const size_t bytes = (size_t)network->header->bytes;
+    struct qnt_save save;
+    int result = qnt_save_open(&save, path);
 
-    if (asprintf(&beside, "%s.%ld.tmp", path, (long)getpid()) < 0)
-        return qnt_error_set(error, -ENOMEM, "%s: out of memory", path);
-    fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    result = fd < 0 ? -errno : write_all(fd, network->block, (size_t)network->header->bytes);
-    if (fd >= 0 && close(fd) != 0 && result == 0)
-        result = -errno;
-    if (result == 0 && rename(beside, path) != 0)
-        result = -errno;
-    if (result != 0) {
+    if (result == 0 && fwrite(network->block, 1, bytes, save.file) != bytes)
+        result = errno ? -errno : -EIO;
+    result = qnt_save_close(&save, result);
+    if (result != 0)
         qnt_error_set(error, result, "%s: cannot write it: %s", path, strerror(-result));
-        if (fd >= 0)
-            unlink(beside);
-    }
-    free(beside);
     return result;
 }
 
