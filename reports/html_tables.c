@@ -71,6 +71,13 @@ void rpt_page_winners(const struct rpt_page *page)
     for (size_t l = 0; l < page->run->layer_count; l++)
         put_winner_row(page, l);
     fputs("</tbody></table></div>\n", out);
+    for (int b = 0; b < RPT_BASELINE_COUNT; b++)
+        if (page->digest->geomean_layers[b] < page->digest->timed_layers)
+            fprintf(out,
+                    "<p class=\"note\">%zu layer(s) are not compared with %s: the run has no time "
+                    "of it.</p>\n",
+                    page->digest->timed_layers - page->digest->geomean_layers[b],
+                    rpt_baseline_titles[b]);
 }
 
 /* ---- networks */

@@ -196,6 +196,10 @@ static void put_means(const struct rpt_digest *d, FILE *out)
     char number[RPT_NUMBER_MAX], least[RPT_NUMBER_MAX], words[RPT_PROOF_WORDS_MAX];
     for (int b = 0; b < RPT_BASELINE_COUNT; b++) {
         enum rpt_baseline baseline = (enum rpt_baseline)b;
+        if (d->geomean_layers[b] < d->timed_layers)
+            fprintf(out, "On %zu layer%s nothing is said of %s: the run has no time of it.\n",
+                    d->timed_layers - d->geomean_layers[b],
+                    d->timed_layers - d->geomean_layers[b] == 1 ? "" : "s", rpt_baseline_titles[b]);
         if (!d->geomean_layers[b])
             continue;
         fprintf(out, "Against %s: %sx, geometric mean of %zu layer%s (%s); least %sx on %s.\n",
