@@ -141,6 +141,10 @@ static void check_problems(void)
         struct var_variant v;
         struct krn_kernel kernel;
         char name[VAR_NAME_MAX];
+        if (isa == KRN_ISA_C) {
+            T_CHECK(var_peak(KRN_ISA_C, &v) < 0); /* no limit of a machine is written in C */
+            continue;
+        }
         T_CHECK(var_peak((enum krn_isa)isa, &v) == 0 && v.family == KRN_FAMILY_PEAK);
         var_kernel_describe(&v, &kernel, name);
         T_CHECK(kernel.macs > 0);

@@ -169,20 +169,6 @@ static void emit_dw(struct var_text *t, const struct var_variant *v)
     var_text_printf(t, "        record += record_bytes;\n    }\n");
 }
 
-/* A multiply and an add per lane and step, each step waiting for the one before, as a MAC does. */
-static void emit_peak(struct var_text *t, const struct var_variant *v)
-{
-    int lanes = v->knob[VAR_KNOB_UNROLL];
-    var_text_printf(t, "    const struct krn_peak_args *p = args;\n");
-    var_text_printf(t, "    uint32_t acc[%d];\n", lanes);
-    var_text_printf(t, "    for (int i = 0; i < %d; i++)\n        acc[i] = (uint32_t)i;\n", lanes);
-    var_text_printf(t, "    for (int64_t n = 0; n < p->iterations; n++)\n");
-    var_text_printf(t, "        for (int i = 0; i < %d; i++)\n", lanes);
-    var_text_printf(t, "            acc[i] = acc[i] * 1664525u + 1013904223u;\n");
-    var_text_printf(t, "    volatile uint32_t sink = 0; /* keeps the work */\n");
-    var_text_printf(t, "    for (int i = 0; i < %d; i++)\n        sink = sink ^ acc[i];\n", lanes);
-}
-
 int var_emit_c(const struct var_variant *v, struct var_text *out, char *err, size_t err_bytes)
 {
     static void (*const families[KRN_FAMILY_COUNT])(struct var_text *,
@@ -190,7 +176,6 @@ int var_emit_c(const struct var_variant *v, struct var_text *out, char *err, siz
         [KRN_FAMILY_GEMM] = emit_gemm,
         [KRN_FAMILY_IGEMM] = emit_gemm,
         [KRN_FAMILY_DW] = emit_dw,
-        [KRN_FAMILY_PEAK] = emit_peak,
     };
     char name[VAR_NAME_MAX];
     (void)err; /* no registers to run out of */

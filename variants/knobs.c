@@ -41,7 +41,6 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_C, GEMM, 1, 0, 0,
       GEMM_AXES((1, 2, 4, 6), (4, 8, 16), (1, 2, 4), (1, 2), (0), (0), (8), (0)) },
     { KRN_ISA_C, DW, 1, 0, 0, DW_AXES((1, 2), (1, 4, 8, 16), (1), (1, 3), (8), (0)) },
-    { KRN_ISA_C, PEAK, 1, 0, 1, PEAK_AXES((32), (8)) },
 
     { KRN_ISA_NEON, GEMM, 1, 0, 0,
       GEMM_AXES((1, 2, 3, 4, 6), (4, 8, 12), (16), (1, 2), (0, 64, 128), (0, 256, 512), (128),
@@ -102,7 +101,6 @@ const struct var_default_row var_defaults[] = {
     GEMM_ROW(KRN_ISA_C, 0, 0, 4, 16, 1, 2, 0, 0, 8, 0, 0),
     DW_ROW(KRN_ISA_C, 16, 1, 16, 1, 1, 8, 0),
     DW_ROW(KRN_ISA_C, 0, 1, 1, 1, 1, 8, 0),
-    PEAK_ROW(KRN_ISA_C, 32, 8),
 
     GEMM_ROW(KRN_ISA_NEON, 0, 1, 1, 8, 16, 1, 0, 0, 128, 0, 0),
     GEMM_ROW(KRN_ISA_NEON, 0, 0, 4, 4, 16, 1, 0, 0, 128, 0, 0),

@@ -84,8 +84,8 @@ static const struct cli_option option_table[] = {
       &typed.networks },
     { 'm', "model", CLI_LIST, "FILE", "The convolutions of a model file.", &typed.models },
     { 'f', "filter", CLI_STRING, "REGEX",
-      "Only variants whose name matches this extended regular expression; the baseline always "
-      "stays.",
+      "Only variants whose name matches this extended regular expression; the default of each "
+      "level always stays.",
       &typed.filter },
     { 0, "max-variants", CLI_INT, "N",
       "At most N variants per layer, a seeded choice of the space. Default: all.",

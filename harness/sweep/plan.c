@@ -26,37 +26,48 @@ static int same(const struct var_variant *a, const struct var_variant *b)
     return a->isa == b->isa && a->family == b->family && !memcmp(a->knob, b->knob, sizeof a->knob);
 }
 
-/* The default of the strongest wanted ISA that has one for the problem. */
-static int baseline(uint32_t isas, const struct krn_problem *problem, struct var_variant *out)
+static int is_default(const struct hrn_plan_layer *layer, const struct var_variant *v)
 {
-    for (int isa = KRN_ISA_COUNT - 1; isa >= 0; isa--)
-        if (isas >> isa & 1 && !var_default((enum krn_isa)isa, problem, out))
-            return 0;
-    return -ENOENT;
+    for (size_t i = 0; i < layer->defaults; i++)
+        if (same(&layer->variants[i], v))
+            return 1;
+    return 0;
+}
+
+/* The plain choices, strongest level first: without them nothing could be compared. */
+static int add_defaults(struct hrn_plan_layer *layer, size_t *capacity, uint32_t isas)
+{
+    int rc = 0;
+    for (int isa = KRN_ISA_COUNT - 1; !rc && isa >= 0; isa--) {
+        struct var_variant v;
+        if (!(isas >> isa & 1) || var_default((enum krn_isa)isa, &layer->layer->problem, &v) ||
+            is_default(layer, &v))
+            continue;
+        rc = append(layer, capacity, &v);
+        layer->defaults = layer->count;
+    }
+    return rc ? rc : layer->count ? 0 : -ENOENT;
 }
 
 static int fill(struct hrn_plan_layer *layer, uint32_t isas, hrn_wanted *wanted, void *user)
 {
     size_t capacity = 0;
-    struct var_variant first, v;
-    int rc = baseline(isas, &layer->layer->problem, &first);
-    if (rc)
-        return rc;
-    rc = append(layer, &capacity, &first);
+    struct var_variant v;
+    int rc = add_defaults(layer, &capacity, isas);
     struct var_space space;
     var_space_init(&space, isas, &layer->layer->problem);
-    while (!rc && var_space_next(&space, &v)) {
-        if (!same(&v, &first) && (!wanted || wanted(&v, user)))
+    while (!rc && var_space_next(&space, &v))
+        if (!is_default(layer, &v) && (!wanted || wanted(&v, user)))
             rc = append(layer, &capacity, &v);
-    }
     return rc;
 }
 
-/* Keeps [0] and a seeded choice of the others, in the order of the space. */
+/* Keeps the defaults and a seeded choice of the others, in the order of the space. */
 static void thin(struct hrn_plan_layer *layer, size_t keep, uint64_t seed)
 {
-    size_t left = layer->count - 1, wanted = keep - 1, kept = 1;
-    for (size_t i = 1; i < layer->count && wanted; i++, left--)
+    size_t kept = layer->defaults, wanted = keep > kept ? keep - kept : 0;
+    size_t left = layer->count - kept;
+    for (size_t i = kept; i < layer->count && wanted; i++, left--)
         if (hrn_random(&seed) % left < wanted) {
             layer->variants[kept++] = layer->variants[i];
             wanted--;

@@ -19,8 +19,9 @@
 /* What to try on each layer. */
 struct hrn_plan_layer {
     const struct hrn_layer *layer; /* borrowed */
-    struct var_variant
-        *variants; /* owned; [0] is the baseline: var_default() of the strongest ISA */
+    /* owned; the defaults first, and [0], of the strongest ISA, is the baseline */
+    struct var_variant *variants;
+    size_t defaults; /* the first so many: var_default() of each level */
     size_t count;
 };
 struct hrn_plan {
@@ -31,9 +32,9 @@ struct hrn_plan {
 /* Non-zero if the variant is wanted. */
 typedef int hrn_wanted(const struct var_variant *v, void *user);
 
-/* Enumerates the space of `isas` for each layer. max_variants > 0 keeps the baseline and a seeded
- * choice of that many in all. The filter does not apply to the baseline, without which nothing can
- * be compared. 0, -ENOENT (a layer has no variant at all; err names it), -ENOMEM. */
+/* Enumerates the space of `isas` for each layer. max_variants > 0 keeps the defaults and a seeded
+ * choice, that many in all. The filter does not apply to the defaults, without which nothing can be
+ * compared. 0, -ENOENT (a layer has no variant at all; err names it), -ENOMEM. */
 int hrn_plan_make(const struct hrn_layers *layers, uint32_t isas, hrn_wanted *wanted, void *user,
                   size_t max_variants, uint64_t seed, struct hrn_plan *out, char *err,
                   size_t err_bytes);
