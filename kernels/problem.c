@@ -24,20 +24,18 @@ const struct krn_field_info krn_fields[KRN_FIELD_COUNT] = {
     [DW] = { "dw", offsetof(struct krn_problem, dw), 0, 1 },
 };
 
-/* One axis: the filter reaches real input at the first and at the last output, and no row of input
- * is left over that a whole further output would fit on. */
+/* One axis: the last output begins on real input, or where equal padding on both sides ends; and no
+ * row of input is left over that a whole further output would fit on. Padding may be wider than the
+ * filter (SqueezeNet's last layer is 1x1 with a padding of 1): such outputs see nothing else. */
 static int check_axis(char axis, int64_t in, int64_t out, int64_t taps, int64_t stride, int64_t pad,
                       int64_t distance, char *err, size_t err_bytes)
 {
     int64_t extent = (taps - 1) * distance + 1; /* of the filter with its gaps */
-    if (pad >= extent) {
-        krn_text_print(err, err_bytes, "p%c%lld is not less than the filter's extent of %lld", axis,
-                       (long long)pad, (long long)extent);
-        return -EINVAL;
-    }
     int64_t room = in + pad - extent;
     int64_t least = room < 0 ? 1 : room / stride + 1;
     int64_t most = (in - 1 + pad) / stride + 1;
+    int64_t even = room + pad < 0 ? 0 : (room + pad) / stride + 1; /* padding equal on both sides */
+    most = even > most ? even : most;
     if (out < least || out > most) {
         krn_text_print(err, err_bytes,
                        "o%c%lld does not follow from i%c%lld k%c%lld s%c%lld p%c%lld d%c%lld: "
