@@ -246,11 +246,12 @@ static int prepare_for_writing(struct pdb *db, const struct identity *id,
     if (result == 0)
         result = enter_wal(db);
     /* NORMAL in WAL mode: a killed process loses no commit, a power cut at worst the last ones, and
-     * the file stays whole. */
+     * the file stays whole. Rounds over many variants write to the same pages again and again:
+     * a long WAL, 64 MB, writes them back to the file once. */
     return result ? result
                   : exec(db,
                          "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL;"
-                         "PRAGMA cache_size = -65536",
+                         "PRAGMA wal_autocheckpoint = 16000; PRAGMA cache_size = -65536",
                          "set it up");
 }
 

@@ -69,6 +69,7 @@ int pdb_fail_sqlite(struct pdb *db, const char *doing)
 {
     int system_error = errno, code = sqlite3_extended_errcode(db->sql);
     const struct meaning *m = meaning_of(is_full(code, system_error) ? SQLITE_FULL : code);
+    db->event_count = 0;
     int lost = db->is_writing && sqlite3_get_autocommit(db->sql);
     if (lost) /* SQLite rolled back by itself */
         db->is_writing = 0;

@@ -41,12 +41,21 @@ enum pdb_stmt {
     PDB_STMT_COUNT
 };
 
+#define PDB_EVENTS_KEPT 32
+
 struct pdb {
     sqlite3 *sql;
     sqlite3_stmt *stmt[PDB_STMT_COUNT];
     char *path;
     enum pdb_mode mode;
     int is_writing; /* between a BEGIN and a COMMIT of ours */
+    /* Ids of events that this handle has met, forgotten at any failure: they may have been undone.
+     */
+    struct pdb_event {
+        char name[48];
+        int64_t id;
+    } event[PDB_EVENTS_KEPT];
+    size_t event_count;
     char message[1024];
 };
 

@@ -2,6 +2,7 @@
 #include "perfdb/perfdb.h"
 
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 
 #include "perfdb/perfdb_int.h"
@@ -284,12 +285,28 @@ int pdb_proof(struct pdb *db, int64_t measurement_id, const struct hrn_proof *p)
     return call_end(db, execute(db, PDB_STMT_PROOF_ADD, row, PDB_COUNT(row), NULL));
 }
 
+static int event_intern(struct pdb *db, const char name[48], int64_t *event_id)
+{
+    for (size_t i = 0; i < db->event_count; i++)
+        if (strncmp(db->event[i].name, name, sizeof db->event[i].name) == 0) {
+            *event_id = db->event[i].id;
+            return 0;
+        }
+    const struct pdb_value key = pdb_chars(name, sizeof db->event[0].name);
+    int result = intern(db, PDB_STMT_EVENT_FIND, PDB_STMT_EVENT_ADD, &key, 1, event_id);
+    if (result >= 0 && db->event_count < PDB_EVENTS_KEPT) {
+        struct pdb_event *kept = &db->event[db->event_count++];
+        memcpy(kept->name, name, sizeof kept->name);
+        kept->id = *event_id;
+    }
+    return result;
+}
+
 static int counter_add(struct pdb *db, int64_t measurement_id, int64_t sequence,
                        const struct hrn_counter *c)
 {
     int64_t event_id;
-    const struct pdb_value event[] = { pdb_chars(c->event, sizeof c->event) };
-    int result = intern(db, PDB_STMT_EVENT_FIND, PDB_STMT_EVENT_ADD, event, 1, &event_id);
+    int result = event_intern(db, c->event, &event_id);
     if (result < 0)
         return result;
     const struct pdb_value row[] = { pdb_int(measurement_id), pdb_int(sequence),

@@ -1,7 +1,7 @@
 /* How fast perfdb takes samples and answers a report's queries: not a test, it prints figures.
  *
- *     bench_perfdb [SAMPLES]      default 300000; with 10000000 the file takes about 1 GB
- * Samples come as a sweep gives them: rounds over all variants, some with counters. */
+ *     bench_perfdb [SAMPLES]      default 200000; with 10000000 the file takes about 1 GB
+ * Samples come as sweeps give them: runs of rounds over all variants, some with counters. */
 #include "perfdb/perfdb.h"
 
 #include <inttypes.h>
@@ -11,13 +11,18 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { VARIANTS = 500, PROBLEMS = 20, COUNTERS = 6, COMMIT_EVERY = 500 };
+enum { VARIANTS = 500, PROBLEMS = 20, ROUNDS = 20, COUNTERS = 6 };
+
+static double clock_s(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 static double now_s(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return clock_s(CLOCK_MONOTONIC);
 }
 
 static void require(struct pdb *db, int result)
@@ -49,9 +54,8 @@ static void add_measurements(struct pdb *db, int64_t run_id, int64_t ids[PROBLEM
     require(db, pdb_commit(db));
 }
 
-/* Returns samples per second, commits included. */
-static double add_samples(struct pdb *db, int64_t ids[PROBLEMS][VARIANTS], long samples,
-                          size_t counters)
+/* One run: ROUNDS samples of everything. Returns their count. */
+static long add_samples(struct pdb *db, int64_t ids[PROBLEMS][VARIANTS], size_t counters)
 {
     static const struct hrn_counter events[COUNTERS] = {
         { "CPU_CYCLES", 1000000, 9, 9 },    { "INST_RETIRED", 3000000, 9, 9 },
@@ -61,21 +65,38 @@ static double add_samples(struct pdb *db, int64_t ids[PROBLEMS][VARIANTS], long 
     struct hrn_sample sample = {
         .calls = 10, .time_ns = 1234567, .overhead_ns = 30, .freq_khz = 2400000, .temp_mc = 41500
     };
-    double begin_s = now_s();
-    const long rounds = samples / (PROBLEMS * VARIANTS);
-    long done = 0;
     for (int p = 0; p < PROBLEMS; p++)
-        for (long r = 0; r < rounds; r++)
+        for (int r = 0; r < ROUNDS; r++) {
             for (int v = 0; v < VARIANTS; v++) {
-                sample.round = (int32_t)r;
+                sample.round = r;
                 sample.position = v;
                 sample.time_ns += 7;
                 require(db, pdb_sample(db, ids[p][v], &sample, events, counters));
-                if (++done % COMMIT_EVERY == 0)
-                    require(db, pdb_commit(db));
             }
-    require(db, pdb_commit(db));
-    return (double)done / (now_s() - begin_s);
+            require(db, pdb_commit(db));
+        }
+    return (long)PROBLEMS * ROUNDS * VARIANTS;
+}
+
+/* Whole runs until there are `samples`. Returns the last run. */
+static int64_t add_runs(struct pdb *db, long samples, size_t counters)
+{
+    static int64_t ids[PROBLEMS][VARIANTS];
+    const struct pdb_run run = { .device_key = "bench", .cpu = "none" };
+    int64_t run_id = 0;
+    double spent_s = 0, cpu_s = 0;
+    long done = 0;
+    while (done < samples) {
+        require(db, pdb_run_begin(db, &run, &run_id));
+        add_measurements(db, run_id, ids);
+        double begin_s = now_s(), begin_cpu_s = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+        done += add_samples(db, ids, counters);
+        spent_s += now_s() - begin_s;
+        cpu_s += clock_s(CLOCK_PROCESS_CPUTIME_ID) - begin_cpu_s;
+    }
+    printf("%ld samples with %zu counters each: %.0f samples/s, %.0f per second of CPU time\n",
+           done, counters, (double)done / spent_s, (double)done / cpu_s);
+    return run_id;
 }
 
 static int count_samples(const struct pdb_measurement_row *row, void *user)
@@ -115,13 +136,10 @@ static void time_queries(struct pdb *db, int64_t run_id)
 
 int main(int argc, char **argv)
 {
-    static int64_t ids[2][PROBLEMS][VARIANTS];
-    const struct pdb_run run = { .device_key = "bench", .cpu = "none" };
-    const long samples = argc > 1 ? strtol(argv[1], NULL, 10) : 300000;
+    const long samples = argc > 1 ? strtol(argv[1], NULL, 10) : 200000;
     const char *base = getenv("TMPDIR");
     char folder[256], path[300];
     struct pdb *db = NULL;
-    int64_t run_ids[2];
     struct stat st = { 0 };
 
     snprintf(folder, sizeof folder, "%s/bench_perfdb.XXXXXX", base ? base : "/tmp");
@@ -129,14 +147,9 @@ int main(int argc, char **argv)
         return 1;
     snprintf(path, sizeof path, "%s/bench.db", folder);
     require(db, pdb_open(path, PDB_WRITE, &db));
-    for (int i = 0; i < 2; i++) {
-        require(db, pdb_run_begin(db, &run, &run_ids[i]));
-        add_measurements(db, run_ids[i], ids[i]);
-    }
-    printf("%.0f samples/s\n", add_samples(db, ids[0], samples, 0));
-    printf("%.0f samples/s with %d counters each\n",
-           add_samples(db, ids[1], samples / COUNTERS, COUNTERS), COUNTERS);
-    time_queries(db, run_ids[0]);
+    int64_t run_id = add_runs(db, samples, 0);
+    add_runs(db, samples / COUNTERS, COUNTERS);
+    time_queries(db, run_id);
     pdb_close(db);
     stat(path, &st);
     printf("file: %" PRId64 " MB\n", (int64_t)st.st_size / 1000000);
