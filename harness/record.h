@@ -11,10 +11,10 @@ enum hrn_outcome {
     HRN_WRONG,   /* differed from the reference, or wrote outside its output, or broke the ABI */
     HRN_CRASHED, /* a signal; `signal` has it */
     HRN_TIMEOUT,
-    HRN_NO_ISA,  /* the CPU has not the level, or SIGILL */
-    HRN_REFUSED, /* the driver cannot compute this problem with this kernel */
-    HRN_NO_BUILD,/* the assembler or the compiler refused it */
-    HRN_VOID,    /* measured, but under conditions that make it worthless; `detail` has the reason */
+    HRN_NO_ISA,   /* the CPU has not the level, or SIGILL */
+    HRN_REFUSED,  /* the driver cannot compute this problem with this kernel */
+    HRN_NO_BUILD, /* the assembler or the compiler refused it */
+    HRN_VOID, /* measured, but under conditions that make it worthless; `detail` has the reason */
     HRN_OUTCOME_COUNT
 };
 
@@ -63,7 +63,8 @@ struct hrn_counter {
 };
 
 extern const char *const hrn_outcome_names[HRN_OUTCOME_COUNT];   /* "ok", "wrong", "crashed", ... */
-extern const char *const hrn_evidence_names[HRN_EVIDENCE_COUNT]; /* "measured", "emulated", "predicted" */
+/* "measured", "emulated", "predicted" */
+extern const char *const hrn_evidence_names[HRN_EVIDENCE_COUNT];
 extern const char *const hrn_stage_names[HRN_STAGE_COUNT];       /* "build", "prove", "time" */
 
 #endif

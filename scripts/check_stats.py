@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Prints tests/golden/stats_reference.inc, what test_stats expects, without using the C code.
 
-The median of a resample of n sorted values takes each order statistic (even n: each pair of them) with a
-probability that can be written down, so the percentile interval is exact here, with no resampling. The
-C code draws 10,000 resamples; its interval must be the same unless a probability lies within sampling
-error of 2.5 %, and such rows are left out.
+The median of a resample of n sorted values takes each order statistic (even n: each pair of them)
+with a probability that can be written down, so the percentile interval is exact here, with no
+resampling. The C code draws 10,000 resamples; its interval must be the same unless a probability
+lies within sampling error of 2.5 %, and such rows are left out.
 """
 import math
 import random
@@ -25,15 +25,17 @@ def median_distribution(n):
         for i in range(n):
             out[i, i] = at_most(low, i) - (at_most(low, i - 1) if i else 0)
         return out
-    for i in range(n):  # even n: exactly low + 1 draws <= i with one at i, the rest >= j with one at j
+    # Even n: exactly low + 1 draws <= i with one at i, the rest >= j with one at j.
+    for i in range(n):
         for j in range(i, n):
             if i == j:
                 total = Fraction(0)
                 for below in range(low + 1):
                     for above in range(n - high):
                         equal = n - below - above
-                        total += (math.factorial(n) // (math.factorial(below) * math.factorial(above)
-                                                        * math.factorial(equal))
+                        total += (math.factorial(n) // (math.factorial(below) *
+                                                        math.factorial(above) *
+                                                        math.factorial(equal))
                                   * Fraction(i, n)**below * Fraction(n - 1 - i, n)**above
                                   * Fraction(1, n)**equal)
                 out[i, j] = total
@@ -47,7 +49,7 @@ def median_distribution(n):
 
 
 def interval(log_ratios):
-    """(low, high, margin): the 95 % percentile interval, and how far the nearest step is from 2.5 %."""
+    """(low, high, margin): the 95 % percentile interval; how far the nearest step is from 2.5 %."""
     v = sorted(log_ratios)
     distribution = median_distribution(len(v))
     steps = sorted(((v[i] + v[j]) / 2, p) for (i, j), p in distribution.items())
@@ -79,7 +81,8 @@ def main():
         centre = median(a)
         mad = median(abs(x - centre) for x in a)
         numbers = [centre, mad, math.exp(median(logs)), math.exp(low), math.exp(high)]
-        print("{%d, {%s},\n {%s},\n %s}," % (n, *(", ".join(map(repr, v)) for v in (a, b, numbers))))
+        print("{%d, {%s},\n {%s},\n %s}," %
+              (n, *(", ".join(map(repr, v)) for v in (a, b, numbers))))
         rows += 1
 
 

@@ -156,7 +156,7 @@ def export(net, path):
 
 
 def write_fixture(path, values, accuracy):
-    """Scores of the first test images, and the accuracy on all of them, for tests/test_fashion.c."""
+    """For tests/test_fashion.c: scores of the first test images, and the accuracy on all."""
     with open(path, "w", encoding="ascii") as f:
         f.write("# scripts/train_fashion.py: top-1 on the 10,000 test images in percent, "
                 "then torch's scores of the\n# first test images, one image a line\n")

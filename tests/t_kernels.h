@@ -119,7 +119,7 @@ T_DW_TABLE(T_DW_FN)
 
 #define T_GEMM_ROW(name, mr, nr, kr, w, b)                                                         \
     { "test_gemm_" #name, t_gemm_##name, KRN_ISA_C, KRN_FAMILY_GEMM, mr, nr, kr, w, b, 0, 0 },     \
-        { "test_igemm_" #name, t_igemm_##name, KRN_ISA_C, KRN_FAMILY_IGEMM, mr, nr, kr, w, b, 0, 0 },
+    { "test_igemm_" #name, t_igemm_##name, KRN_ISA_C, KRN_FAMILY_IGEMM, mr, nr, kr, w, b, 0, 0 },
 #define T_DW_ROW(name, nr, kr, w, b, taps)                                                         \
     { "test_dw_" #name, t_dw_##name, KRN_ISA_C, KRN_FAMILY_DW, 1, nr, kr, w, b, taps, 0 },
 

@@ -73,11 +73,12 @@ void var_space_init(struct var_space *space, uint32_t isas, const struct krn_pro
 int var_space_next(struct var_space *space, struct var_variant *out);
 
 /* The plain choice for a problem on an ISA: what a user without a sweep gets, the baseline of a
- * sweep and the fallback of an export. 0, or -ENOTSUP where the level has none (KRN_ISA_C always has). */
+ * sweep and the fallback of an export. 0, or -ENOTSUP where the level has none (KRN_ISA_C always
+ * has). */
 int var_default(enum krn_isa isa, const struct krn_problem *problem, struct var_variant *out);
 
-/* The peak micro-kernel of an ISA (family PEAK). 0, or -ENOTSUP: portable C has none, since what the
- * compiler makes of it is no limit of the machine. */
+/* The peak micro-kernel of an ISA (family PEAK). 0, or -ENOTSUP: portable C has none, since what
+ * the compiler makes of it is no limit of the machine. */
 int var_peak(enum krn_isa isa, struct var_variant *out);
 
 /* Fills all but `fn`; `name` is set to `name_buf` (VAR_NAME_MAX bytes, the caller's). */

@@ -38,7 +38,8 @@ struct hrn_qemu_cpu {
     uint64_t hwcap, hwcap2;
     uint32_t midr;
 };
-/* Runs a tiny program on it. 0; -ENOENT (no such emulator); -EINVAL with the emulator's complaint. */
+/* Runs a tiny program on it. 0; -ENOENT (no such emulator); -EINVAL with the emulator's complaint.
+ */
 int hrn_qemu_probe(const char *emulator, const char *cpu, struct hrn_qemu_cpu *out, char *complaint,
                    size_t complaint_bytes);
 

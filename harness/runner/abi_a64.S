@@ -1,6 +1,6 @@
-// The checked call of a micro-kernel on AArch64 (AAPCS64): loads patterns into all that a callee must
-// preserve, calls, and stores what it finds. State lives in hrn_abi, not on the stack, because the stack
-// pointer may come back wrong. Words, in the order of the table in abi.c:
+// The checked call of a micro-kernel on AArch64 (AAPCS64): loads patterns into all that a callee
+// must preserve, calls, and stores what it finds. State lives in hrn_abi, not on the stack,
+// because the stack pointer may come back wrong. Words, in the order of the table in abi.c:
 //   0-9 x19..x28, 10 x29, 11 x18, 12-19 d8..d15, 20 sp, 21 fpcr, 22-29 the stack above the call
 // x18 is the platform register: Android keeps the shadow call stack in it.
 #include "harness/runner/abi_int.h"

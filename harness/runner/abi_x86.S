@@ -1,6 +1,6 @@
-# The checked call of a micro-kernel on x86-64 (System V): loads patterns into all that a callee must
-# preserve, calls, and stores what it finds. State lives in hrn_abi, not on the stack, because the stack
-# pointer may come back wrong. Words, in the order of the table in abi.c:
+# The checked call of a micro-kernel on x86-64 (System V): loads patterns into all that a callee
+# must preserve, calls, and stores what it finds. State lives in hrn_abi, not on the stack,
+# because the stack pointer may come back wrong. Words, in the order of the table in abi.c:
 #   0 rbx, 1 rbp, 2-5 r12..r15, 6 rsp, 7 mxcsr (control bits), 8 x87 control word, 9 direction flag,
 #   10-17 the stack above the call
 #include "harness/runner/abi_int.h"

@@ -1,9 +1,9 @@
 /* The lines that host and runner exchange, both ways, and the reading of them. Compiled into both.
  *
  *     WORD key=value key=value ... *1f2e3d4c\n
- * Bytes of a value outside '!'..'~', and '%', travel as %XX. The number after '*' is the CRC-32 of all
- * that stands before " *". A line that does not check is -EBADMSG: stray output of a device's shell, or
- * a damaged record; both ends notice it. */
+ * Bytes of a value outside '!'..'~', and '%', travel as %XX. The number after '*' is the CRC-32 of
+ * all that stands before " *". A line that does not check is -EBADMSG: stray output of a device's
+ * shell, or a damaged record; both ends notice it. */
 #ifndef QUERN_HARNESS_LINE_INT_H
 #define QUERN_HARNESS_LINE_INT_H
 
@@ -47,8 +47,8 @@ struct hrn_reader {
     int skipping;      /* within an overlong line, which is dropped up to its newline */
     char data[2 * HRN_LINE_MAX];
 };
-/* 1 and *line (NUL-terminated, valid until the next call); 0 after timeout_ms (-1 = never) or a signal; -EPIPE at the
- * end of the input; -errno. */
+/* 1 and *line (NUL-terminated, valid until the next call); 0 after timeout_ms (-1 = never) or a
+ * signal; -EPIPE at the end of the input; -errno. */
 int hrn_reader_next(struct hrn_reader *reader, int timeout_ms, char **line);
 
 /* Writes all of it. 0 or -errno. */

@@ -7,7 +7,8 @@
  *     peak.c     verb `peak`
  *     child.c    fork, messages, deadlines, what a signal means
  *     cases.c    problems and data with their reference results
- *     guard.c    buffers between guard pages;         abi.c, abi_*.S  the checked call of a micro-kernel
+ *     guard.c    buffers between guard pages
+ *     abi.c      the checked call of a micro-kernel, with abi_*.S
  *     env.c      core, frequency, temperature, clock */
 #ifndef QUERN_HARNESS_RUNNER_INT_H
 #define QUERN_HARNESS_RUNNER_INT_H
@@ -53,24 +54,33 @@ struct hrn_runner {
     int stopping;            /* the host asked to end the job in hand */
 };
 
-/* Reads and does jobs until `quit` or the end of the input. 0, or -errno if the host is gone or talks nonsense. */
+/* Reads and does jobs until `quit` or the end of the input. 0, or -errno if the host is gone or
+ * talks nonsense. */
 int hrn_jobs_run(struct hrn_runner *runner);
-/* Looks, without waiting, for `stop` on the input, and sets stopping. -EPIPE when the host is gone. */
+/* Looks, without waiting, for `stop` on the input, and sets stopping. -EPIPE when the host is gone.
+ */
 int hrn_job_poll_stop(struct hrn_runner *runner);
 
 int hrn_job_prove(struct hrn_runner *runner, struct hrn_job *job);
 int hrn_job_time(struct hrn_runner *runner, struct hrn_job *job);
-/* Best of several batches, in multiply-accumulates per second; 0 with the proof filled when it failed. */
+/* Best of several batches, in multiply-accumulates per second; 0 with the proof filled when it
+ * failed. */
 int64_t hrn_peak(const struct krn_kernel *kernel, int cpu, struct hrn_proof *failure);
 
-/* ---- Records. The one place that writes them: a journal would be written here, before the pipe. */
+/* ---- Records. The one place that writes them: a journal would be written here, before the pipe.
+ */
 void hrn_record_begin(struct hrn_line *line, const char *word, const struct hrn_job *job);
 int hrn_record_send(struct hrn_runner *runner, struct hrn_line *line);
 int hrn_record_proof(struct hrn_runner *runner, const struct hrn_job *job, size_t index,
                      const struct hrn_proof *proof);
 
 /* ---- Children */
-enum hrn_message_kind { HRN_MESSAGE_BEGIN, HRN_MESSAGE_PROOF, HRN_MESSAGE_SAMPLE, HRN_MESSAGE_PEAK };
+enum hrn_message_kind {
+    HRN_MESSAGE_BEGIN,
+    HRN_MESSAGE_PROOF,
+    HRN_MESSAGE_SAMPLE,
+    HRN_MESSAGE_PEAK
+};
 
 /* What a child tells the runner; smaller than PIPE_BUF, so a write is whole or not at all. */
 struct hrn_message {
@@ -117,15 +127,16 @@ struct hrn_case_list {
     struct hrn_case *item;
     size_t count, capacity;
 };
-/* Data of `seed` (mixed: uniform and extreme bytes, biases that wrap, scales that tie) and the answer. */
+/* Data of `seed` (mixed: uniform and extreme bytes, biases that wrap, scales that tie) and the
+ * answer. */
 int hrn_case_make(const struct krn_problem *problem, uint64_t seed, struct hrn_case *out);
 /* As above without the answer (expected = NULL): for timing. */
 int hrn_case_make_inputs(const struct krn_problem *problem, uint64_t seed, struct hrn_case *out);
 void hrn_case_clear(struct hrn_case *c);
 void hrn_cases_clear(struct hrn_case_list *list);
 /* Small problems around every tail of the tile of `kernel`, in the geometry of `problem`. */
-int hrn_cases_tails(const struct krn_problem *problem, const struct krn_kernel *kernel, uint64_t seed,
-                    struct hrn_case_list *out);
+int hrn_cases_tails(const struct krn_problem *problem, const struct krn_kernel *kernel,
+                    uint64_t seed, struct hrn_case_list *out);
 /* Fewer output rows, columns and channels until it has at most max_macs. 1 if anything was cut. */
 int hrn_problem_crop(struct krn_problem *problem, int64_t max_macs);
 
@@ -143,24 +154,27 @@ struct hrn_guarded {
 };
 enum hrn_side { HRN_SIDE_UPPER, HRN_SIDE_LOWER, HRN_SIDE_COUNT };
 extern const char *const hrn_side_names[HRN_SIDE_COUNT];
-/* Puts a buffer of `bytes` against the guard at `side`, aligned downwards to `align`; the rest is filled
- * with a canary. 0 or -errno. */
+/* Puts a buffer of `bytes` against the guard at `side`, aligned downwards to `align`; the rest is
+ * filled with a canary. 0 or -errno. */
 int hrn_guard_place(struct hrn_guarded *g, size_t bytes, size_t align, enum hrn_side side);
-/* Bytes beside the buffer that are no longer the canary: offset from its start, or 0 if all is well. */
+/* Bytes beside the buffer that are no longer the canary: offset from its start, or 0 if all is
+ * well. */
 ptrdiff_t hrn_guard_damage(const struct hrn_guarded *g);
-/* From now on a fault within a guard of `all[0..count)` fills `proof`, lets `describe` add to it, sends it and
- * ends the process; other faults end it by their signal. */
+/* From now on a fault within a guard of `all[0..count)` fills `proof`, lets `describe` add to it,
+ * sends it and ends the process; other faults end it by their signal. */
 void hrn_guard_watch(const struct hrn_guarded *all, size_t count, struct hrn_proof *proof,
                      void (*describe)(void), int message_fd);
 
-/* A function to put in the place of kernel->fn: calls it and checks what the calling convention protects. */
+/* A function to put in the place of kernel->fn: calls it and checks what the calling convention
+ * protects. */
 krn_fn *hrn_abi_wrap(krn_fn *target);
 /* The first violation since hrn_abi_wrap(), "x21 was not restored", or NULL. */
 const char *hrn_abi_violation(void);
 
 /* ---- Environment */
 void hrn_env_pin(int cpu);  /* -1: any CPU of the process */
-uint32_t hrn_env_isas(void); /* what kernels may use: krn_cpu_isas(), and what is emulated (trap_x86.h) */
+/* What kernels may use: krn_cpu_isas(), and what is emulated (trap_x86.h). */
+uint32_t hrn_env_isas(void);
 int64_t hrn_now_ns(void);   /* CLOCK_MONOTONIC_RAW */
 int64_t hrn_cpu_time_ns(void); /* of this thread */
 struct hrn_env {

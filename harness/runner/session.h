@@ -1,8 +1,9 @@
 /* The host's end of a runner: sends jobs, receives records.
  *
  *     hrn_session_open(device, runner_path) -> prove -> time -> close
- * The runner forks children, so a variant that crashes, hangs or is illegal costs itself only; if the
- * runner or the device itself goes, calls return -EPIPE and what was received stays received. */
+ * The runner forks children, so a variant that crashes, hangs or is illegal costs itself only; if
+ * the runner or the device itself goes, calls return -EPIPE and what was received stays received.
+ */
 #ifndef QUERN_HARNESS_SESSION_H
 #define QUERN_HARNESS_SESSION_H
 
@@ -15,7 +16,8 @@
 
 struct hrn_session;
 
-/* Pushes and starts the runner built by hrn_build(). `cpu` is the CPU to pin to, -1 = the device's choice. */
+/* Pushes and starts the runner built by hrn_build(). `cpu` is the CPU to pin to, -1 = the device's
+ * choice. */
 int hrn_session_open(struct hrn_device *device, const char *runner_path, int cpu,
                      struct hrn_session **out, char *err, size_t err_bytes);
 void hrn_session_close(struct hrn_session *session); /* accepts NULL */
@@ -26,24 +28,27 @@ struct hrn_prove_options {
     int timeout_ms; /* per variant */
     int tails;      /* also small problems around every tail of the tile */
 };
-/* Proves each of `names[0..count)` on the problem; `done` is called once per variant, in any order. */
+/* Proves each of `names[0..count)` on the problem; `done` is called once per variant, in any order.
+ */
 typedef void hrn_prove_done(size_t index, const struct hrn_proof *proof, void *user);
 int hrn_session_prove(struct hrn_session *session, const struct krn_problem *problem,
-                      const char *const *names, size_t count, const struct hrn_prove_options *options,
-                      hrn_prove_done *done, void *user);
+                      const char *const *names, size_t count,
+                      const struct hrn_prove_options *options, hrn_prove_done *done, void *user);
 
 struct hrn_time_options {
     uint64_t seed;         /* shuffles the rounds */
     int first_round;       /* number of the first round, so that a second call can go on */
     int rounds;
-    int64_t min_sample_ns; /* calls per sample are calibrated to last this long; >= 1 ms for a verdict */
+    int64_t min_sample_ns; /* what calls of a sample last at least; >= 1 ms for a verdict */
     int64_t warmup_ns;     /* once per variant and process */
     int timeout_ms;        /* per sample */
-    const volatile sig_atomic_t *stop; /* NULL, or: when it becomes non-zero, finish the sample and return -EINTR */
+    /* NULL, or: when it becomes non-zero, finish the sample and return -EINTR. */
+    const volatile sig_atomic_t *stop;
 };
-/* Times `names` interleaved: each round visits every variant once in a seeded random order, so that samples of one round are pairs. Counters come with
- * their sample (counter_count may be 0). A variant that fails here is reported through `failed`
- * and left out of later rounds. On a device without times: -ENOTSUP. */
+/* Times `names` interleaved: each round visits every variant once in a seeded random order, so that
+ * samples of one round are pairs. Counters come with their sample (counter_count may be 0). A
+ * variant that fails here is reported through `failed` and left out of later rounds. On a device
+ * without times: -ENOTSUP. */
 typedef void hrn_time_sample(size_t index, const struct hrn_sample *sample,
                              const struct hrn_counter *counters, size_t counter_count, void *user);
 typedef void hrn_time_failed(size_t index, const struct hrn_proof *proof, void *user);
@@ -51,7 +56,8 @@ int hrn_session_time(struct hrn_session *session, const struct krn_problem *prob
                      const char *const *names, size_t count, const struct hrn_time_options *options,
                      hrn_time_sample *sample, hrn_time_failed *failed, void *user);
 
-/* Measures the peak of a PEAK kernel: multiply-accumulates per second, the best of several batches. */
+/* Measures the peak of a PEAK kernel: multiply-accumulates per second, the best of several batches.
+ */
 int hrn_session_peak(struct hrn_session *session, const char *name, double *macs_per_s);
 
 #endif

@@ -1,4 +1,5 @@
-/* Inside the host's end: one exchange of a job and its records, on which prove, time and peak stand. */
+/* Inside the host's end: one exchange of a job and its records, on which prove, time and peak
+ * stand. */
 #ifndef QUERN_HARNESS_SESSION_INT_H
 #define QUERN_HARNESS_SESSION_INT_H
 
@@ -29,19 +30,20 @@ struct hrn_request {
     const volatile sig_atomic_t *stop; /* may be NULL */
 };
 void hrn_request_add(struct hrn_request *request, struct hrn_line *line);
-/* The line of one variant, with what the driver needs; the host parses names so that the runner need not.
- * -EINVAL with the session's error for a name that is none. */
-int hrn_request_variant(struct hrn_session *s, struct hrn_request *request, const char *name, size_t index,
-                        int from_round);
+/* The line of one variant, with what the driver needs; the host parses names so that the runner
+ * need not. -EINVAL with the session's error for a name that is none. */
+int hrn_request_variant(struct hrn_session *s, struct hrn_request *request, const char *name,
+                        size_t index, int from_round);
 void hrn_request_clear(struct hrn_request *request);
 
 /* Begins the line of a verb with a new job number. */
 void hrn_verb_begin(struct hrn_session *s, struct hrn_line *line, const char *verb,
                     const struct krn_problem *problem);
 
-/* Starts the runner if it is not running, sends the request and calls `record` for each record of this job up
- * to its end. 0; -EPIPE (the runner or the device is gone; it is no longer running); -EINTR (stopped
- * by *stop); -EINVAL (the runner refused the job: reason in the session's error). */
+/* Starts the runner if it is not running, sends the request and calls `record` for each record of
+ * this job up to its end. 0; -EPIPE (the runner or the device is gone; it is no longer running);
+ * -EINTR (stopped by *stop); -EINVAL (the runner refused the job: reason in the session's error).
+ */
 typedef void hrn_on_record(const struct hrn_fields *record, void *user);
 int hrn_exchange(struct hrn_session *s, const struct hrn_request *request, hrn_on_record *record,
                  void *user);
