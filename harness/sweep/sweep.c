@@ -9,7 +9,8 @@
 #include "harness/runner/session.h"
 #include "harness/sweep/stats.h"
 
-#define KILL_RATIO 2.0 /* after the first round, a variant this much slower than the best leaves   \
+#define KILL_RATIO                                                                                 \
+    2.0                /* after the first round, a variant this much slower than the best leaves   \
                         */
 #define PROVE_BATCH 32 /* variants of one prove job: Ctrl-C is looked at between jobs */
 
@@ -17,9 +18,8 @@
 struct entry {
     const struct var_variant *variant;
     char name[VAR_NAME_MAX];
-    int alive;   /* proved and not failed since */
-    int refused; /* the build did not take it */
-    char why[HRN_DETAIL_MAX];
+    int is_default; /* stays for all screening rounds: the others are compared with it */
+    int alive;      /* proved and not failed since */
     int next_round; /* first round that it has no sample of */
     double *times;  /* per call, ns: the screening samples */
     size_t time_count, time_capacity;
@@ -211,8 +211,8 @@ static void on_sample(size_t index, const struct hrn_sample *sample,
         keep_first(s, add_time(e, (double)sample->time_ns / (double)sample->calls));
     if (sample->round >= e->next_round)
         e->next_round = sample->round + 1;
-    keep_first(s, s->sink->sample(s->layer, e->variant, sample, counters, counter_count,
-                                  s->sink->user));
+    keep_first(
+        s, s->sink->sample(s->layer, e->variant, sample, counters, counter_count, s->sink->user));
     report(s, e->name);
 }
 
@@ -237,7 +237,9 @@ static int begin_entries(struct sweep *s)
     const struct hrn_plan_layer *layer = &s->plan->layers[s->layer];
     for (size_t i = 0; i < layer->count && !s->rc; i++) {
         struct entry *e = &s->entries[i];
-        *e = (struct entry) { .variant = &layer->variants[i], .alive = -1 };
+        *e = (struct entry) { .variant = &layer->variants[i],
+                              .is_default = i < layer->defaults,
+                              .alive = -1 };
         var_name_format(e->variant, e->name);
         struct hrn_known known = { 0 };
         if (s->sink->known)
@@ -325,7 +327,8 @@ static int lacks_first_round(const struct entry *e, double bound)
 
 static int is_survivor(const struct entry *e, double bound)
 {
-    return e->alive > 0 && e->median > 0 && e->median <= bound && e->next_round == 1;
+    return e->alive > 0 && e->next_round == 1 && e->median > 0 &&
+           (e->median <= bound || e->is_default);
 }
 
 static int is_finalist(const struct entry *e, double bound)
