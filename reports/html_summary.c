@@ -287,7 +287,8 @@ static void put_time_notes(FILE *out)
     put_note(out, "Tied",
              "Variants whose interval against the fastest one does not exclude the band of 1 %: "
              "equal, or"
-             " not told apart yet. The winner is the first of them by name, so that the same "
+             " not told apart yet. The winner is the first by name that none of them beats: "
+             "the same "
              "samples always"
              " give the same winner.");
     put_note(out, "Sum of a network",

@@ -186,7 +186,7 @@ static int put_winners(const struct rpt_run *run, const struct ink *ink, FILE *o
         out,
         "\n%svs = time of the baseline / time of the winner, paired by round; default = what a "
         "user without a sweep gets on %s.\ntied = variants that cannot be told from the fastest "
-        "(band %g %%); the winner is the first of them by name.%s\n",
+        "(band %g %%); the winner is the first of them by name that none of them beats.%s\n",
         ink->dim, run->best_isa[0] ? run->best_isa : "this CPU", 100 * RPT_NOISE_BAND, ink->plain);
     return result;
 }

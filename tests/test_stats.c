@@ -328,6 +328,44 @@ static void test_rank_many(void)
     }
 }
 
+/* 1 if some other of c[0..ties) is faster than c[index], paired by round. */
+static int is_beaten(const struct hrn_candidate *c, long index, long ties)
+{
+    struct hrn_comparison cmp;
+    for (long i = 0; i < ties; i++) {
+        hrn_compare(c[index].time_ns, c[i].time_ns, 12, BAND, t_seed, scratch, &cmp);
+        if (i != index && cmp.verdict == HRN_SLOWER)
+            return 1;
+    }
+    return 0;
+}
+
+/* Two groups whose members share the noise of their rounds: against the other group nothing can be
+ * told, within the group everything. The winner is beaten only where everybody is. */
+static void test_rank_unbeaten(void)
+{
+    enum { VARIANTS = 8, ROUNDS = 12, TRIALS = 60 };
+    static const char *const names[VARIANTS] = { "a", "b", "c", "d", "e", "f", "g", "h" };
+    uint64_t state = t_seed;
+    for (int trial = 0; trial < TRIALS; trial++) {
+        double noise[2][ROUNDS], times[VARIANTS][ROUNDS];
+        struct hrn_candidate c[VARIANTS];
+        make_times(noise[0], ROUNDS, 1000, 0.03, 0, &state);
+        make_times(noise[1], ROUNDS, 1000, 0.03, 0, &state);
+        for (int v = 0; v < VARIANTS; v++) {
+            for (int i = 0; i < ROUNDS; i++)
+                times[v][i] = noise[v % 2][i] * (1 + 0.007 * (VARIANTS - v));
+            c[v] =
+                (struct hrn_candidate) { .name = names[v], .time_ns = times[v], .rounds = ROUNDS };
+        }
+        long ties = hrn_rank(c, VARIANTS, BAND, t_seed);
+        int beaten = 0;
+        for (long i = 0; i < ties; i++)
+            beaten += is_beaten(c, i, ties);
+        T_CHECK(ties > 0 && (beaten == ties || !is_beaten(c, 0, ties)));
+    }
+}
+
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
@@ -344,5 +382,6 @@ int main(int argc, char **argv)
     test_rank_few_rounds();
     test_rank_paired();
     test_rank_many();
+    test_rank_unbeaten();
     return t_end();
 }

@@ -121,6 +121,35 @@ static size_t move_ties(struct hrn_candidate *candidates, size_t begin, size_t c
     return end;
 }
 
+static int is_beaten(const struct hrn_candidate *candidates, size_t index, size_t ties, double band,
+                     uint64_t seed, double *scratch)
+{
+    const struct hrn_candidate *c = &candidates[index];
+    for (size_t i = 0; i < ties; i++) {
+        size_t rounds = c->rounds < candidates[i].rounds ? c->rounds : candidates[i].rounds;
+        struct hrn_comparison cmp;
+        hrn_compare(c->time_ns, candidates[i].time_ns, rounds, band, seed, scratch, &cmp);
+        if (i != index && cmp.verdict == HRN_SLOWER)
+            return 1;
+    }
+    return 0;
+}
+
+/* Not to be told from the best does not mean not to be told from each other: the first of the tie
+ * set that none of it beats goes to the front. If all are beaten, in a circle, the order stays. */
+static void put_unbeaten_first(struct hrn_candidate *candidates, size_t ties, double band,
+                               uint64_t seed, double *scratch)
+{
+    for (size_t i = 0; i < ties; i++) {
+        struct hrn_candidate moved = candidates[i];
+        if (is_beaten(candidates, i, ties, band, seed, scratch))
+            continue;
+        memmove(&candidates[1], &candidates[0], i * sizeof *candidates);
+        candidates[0] = moved;
+        return;
+    }
+}
+
 long hrn_rank(struct hrn_candidate *candidates, size_t count, double band, uint64_t seed)
 {
     double best_median = NAN;
@@ -136,10 +165,10 @@ long hrn_rank(struct hrn_candidate *candidates, size_t count, double band, uint6
         best_median = compare_finalists(candidates, finalists, band, seed, scratch);
     for (size_t i = finalists; i < count; i++)
         compare_by_median(&candidates[i], best_median, band);
-    free(scratch);
-
     size_t near = move_ties(candidates, 0, finalists, 1 + band);
     size_t ties = move_ties(candidates, near, finalists, NAN);
+    put_unbeaten_first(candidates, ties, band, seed, scratch);
+    free(scratch);
     qsort(candidates + ties, count - ties, sizeof *candidates, by_median);
     return (long)ties;
 }

@@ -25,8 +25,8 @@ struct hrn_candidate {
 };
 
 /* Ranks `candidates` in place, best first: the tie set (tie or undecided against the best) by
- * name - but of it first those whose median ratio is within the band -, then the others by
- * median, then by name; without a sample: last. band as in stats.h. A finalist has samples in at
+ * name - but of it first those whose median ratio is within the band, and at its very front the
+ * first that no other of it beats, paired by round -, then the others by median, then by name; without a sample: last. band as in stats.h. A finalist has samples in at
  * least half as many rounds as the one with most: what a search dropped after a few rounds
  * cannot win by a lucky one. A finalist that is faster than the one of the lowest median, paired
  * by round, takes its place as the best. Returns the number in the tie set (0 only where no
