@@ -18,19 +18,18 @@ struct hrn_candidate {
     const double *time_ns; /* per call, [rounds]; NAN where the round has no sample */
     size_t rounds;
     struct hrn_summary summary; /* filled */
-    struct hrn_comparison
-        against_best; /* filled: this against the candidate of the lowest median. Of one
-                         that is no finalist: ratio of the medians, low and high NAN,
-                         slower if the ratio is beyond the band, else undecided */
+    /* Filled: this against the candidate of the lowest median. Of one that is no finalist: ratio of
+     * the medians, low and high NAN, slower if the ratio is beyond the band, else undecided. */
+    struct hrn_comparison against_best;
 };
 
 /* Ranks `candidates` in place, best first: the tie set (tie or undecided against the best) by
- * name - but of it first those whose median ratio is within the band, and at its very front the
- * first that no other of it beats, paired by round -, then the others by median, then by name; without a sample: last. band as in stats.h. A finalist has samples in at
- * least half as many rounds as the one with most: what a search dropped after a few rounds
- * cannot win by a lucky one. A finalist that is faster than the one of the lowest median, paired
- * by round, takes its place as the best. Returns the number in the tie set (0 only where no
- * candidate has a sample), -ENOMEM. */
+ * name, but of it first those whose median ratio is within the band, and at its very front the
+ * first that no other of it beats, paired by round; then the others by median, then by name;
+ * without a sample: last. band as in stats.h. A finalist has samples in at least half as many
+ * rounds as the one with most: what a search dropped after a few rounds cannot win by a lucky one.
+ * A finalist that is faster than the one of the lowest median, paired by round, takes its place as
+ * the best. Returns the number in the tie set (0 only where no candidate has a sample), -ENOMEM. */
 long hrn_rank(struct hrn_candidate *candidates, size_t count, double band, uint64_t seed);
 
 #endif
