@@ -22,3 +22,9 @@ const char *const hrn_stage_names[HRN_STAGE_COUNT] = {
     [HRN_STAGE_PROVE] = "prove",
     [HRN_STAGE_TIME] = "time",
 };
+
+const char *const hrn_role_names[HRN_ROLE_COUNT] = {
+    [HRN_CANDIDATE] = "candidate",
+    [HRN_TWIN] = "twin",
+    [HRN_CANARY] = "canary",
+};

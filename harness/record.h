@@ -29,6 +29,14 @@ enum hrn_evidence {
 /* Where a variant was when it failed. */
 enum hrn_stage { HRN_STAGE_BUILD, HRN_STAGE_PROVE, HRN_STAGE_TIME, HRN_STAGE_COUNT };
 
+/* What a sample is for. */
+enum hrn_role {
+    HRN_CANDIDATE, /* its variant competes */
+    HRN_TWIN,   /* the baseline again, as if it were another variant: the noise of equal things */
+    HRN_CANARY, /* the baseline, now and then, to watch the machine's drift */
+    HRN_ROLE_COUNT
+};
+
 #define HRN_DETAIL_MAX 200
 
 /* The proof of one variant on one problem (and its tails). */
@@ -43,16 +51,19 @@ struct hrn_proof {
 
 /* One timed batch of calls of one variant. */
 struct hrn_sample {
-    int32_t round;       /* visit of all live variants, from 0 */
-    int32_t position;    /* place within the round's shuffled order */
-    int64_t calls;       /* whole convolutions in the batch */
-    int64_t time_ns;     /* of the batch, empty-call overhead subtracted */
-    int64_t overhead_ns; /* what was subtracted */
-    int32_t freq_khz;    /* of the core, 0 = unknown */
-    int32_t temp_mc;     /* millidegrees, INT32_MIN = unknown */
+    int32_t round;                        /* visit of all live variants, from 0 */
+    int32_t position;                     /* place within the round's shuffled order */
+    int64_t calls;                        /* whole convolutions in the batch */
+    int64_t time_ns;                      /* of the batch, empty-call overhead subtracted */
+    int64_t overhead_ns;                  /* what was subtracted */
+    int32_t freq_khz;                     /* of the core, 0 = unknown */
+    int32_t temp_mc;                      /* millidegrees, INT32_MIN = unknown */
     int32_t migrations, context_switches; /* during the batch, -1 = unknown */
-    enum hrn_outcome outcome; /* HRN_OK or HRN_VOID */
-    char detail[HRN_DETAIL_MAX]; /* reason of a void */
+    enum hrn_outcome outcome;             /* HRN_OK or HRN_VOID */
+    char detail[HRN_DETAIL_MAX];          /* reason of a void */
+    enum hrn_role role;
+    int32_t pass;       /* which set of counters was open, from 0 */
+    int32_t current_ua; /* drawn from the battery, microampere, 0 = unknown */
 };
 
 /* One counter read with a sample; never scaled: enabled != running voids it. */
@@ -62,9 +73,10 @@ struct hrn_counter {
     int64_t enabled_ns, running_ns;
 };
 
-extern const char *const hrn_outcome_names[HRN_OUTCOME_COUNT];   /* "ok", "wrong", "crashed", ... */
+extern const char *const hrn_outcome_names[HRN_OUTCOME_COUNT]; /* "ok", "wrong", "crashed", ... */
 /* "measured", "emulated", "predicted" */
 extern const char *const hrn_evidence_names[HRN_EVIDENCE_COUNT];
-extern const char *const hrn_stage_names[HRN_STAGE_COUNT];       /* "build", "prove", "time" */
+extern const char *const hrn_stage_names[HRN_STAGE_COUNT]; /* "build", "prove", "time" */
+extern const char *const hrn_role_names[HRN_ROLE_COUNT];   /* "candidate", "twin", "canary" */
 
 #endif

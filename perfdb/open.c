@@ -13,10 +13,12 @@
 
 #define BUSY_TIMEOUT_MS 10000
 
-extern const char pdb_schema_sql[]; /* schema.sql, embedded by the build */
+/* schema_N.sql, embedded by the build */
+extern const char pdb_schema_1_sql[], pdb_schema_2_sql[];
 
 const struct pdb_migration pdb_migrations[] = {
-    { 1, pdb_schema_sql },
+    { 1, pdb_schema_1_sql },
+    { 2, pdb_schema_2_sql },
 };
 const size_t pdb_migration_count = PDB_COUNT(pdb_migrations);
 
@@ -70,10 +72,11 @@ static int judge(struct pdb *db, const struct identity *id, int newest)
             "%s: its schema version %lld is newer than this program's %d; use a newer quern",
             db->path, (long long)id->version, newest);
     if (id->version < newest && db->mode == PDB_READ)
-        return pdb_fail(db, -EPROTO,
-                        "%s: its schema version %lld is older than this program's %d; open it for "
-                        "writing once to upgrade it (any sweep into it does)",
-                        db->path, (long long)id->version, newest);
+        return pdb_fail(
+            db, -EPROTO,
+            "%s: its schema version %lld is older than this program's %d; upgrade it with: "
+            "quern db upgrade",
+            db->path, (long long)id->version, newest);
     return 0;
 }
 

@@ -62,6 +62,9 @@ struct pdb_variant {
     const char *const *knob_names;
     const int *knob_values;
     size_t knob_count;
+    /* of the code as it was built; code_bytes 0 = the other two are unknown, too */
+    int64_t code_bytes, workspace_bytes;
+    int32_t callee_saved; /* registers that it saves and restores */
 };
 int pdb_measurement(struct pdb *db, int64_t run_id, const char *problem,
                     const struct pdb_variant *variant, int64_t *measurement_id);
@@ -71,9 +74,26 @@ int pdb_sample(struct pdb *db, int64_t measurement_id, const struct hrn_sample *
 /* A measured peak of the core in this run. */
 int pdb_peak(struct pdb *db, int64_t run_id, const char *isa, const char *kernel_name,
              double macs_per_s);
+/* Anything else that was true of the device in this run: "governor" = "performance". The first
+ * value of a name stays. */
+int pdb_run_fact(struct pdb *db, int64_t run_id, const char *name, const char *value);
+/* What a known-answer kernel says of an event. */
+struct pdb_event_probe {
+    const char *event, *verdict, *detail; /* verdict: a word of the caller's table */
+    int64_t expected, seen;               /* -1: none */
+};
+int pdb_event_probe(struct pdb *db, int64_t run_id, const struct pdb_event_probe *probe);
+/* Measured read bandwidth; bytes_per_cycle 0 = unknown. A second one of the same level and size is
+ * ignored. */
+struct pdb_bandwidth {
+    const char *level; /* "L1d", "L2", "L3", "memory" */
+    int64_t working_set_bytes;
+    double bytes_per_s, bytes_per_cycle;
+};
+int pdb_bandwidth(struct pdb *db, int64_t run_id, const struct pdb_bandwidth *bandwidth);
 
-/* ---- queries (query.c). Callbacks get borrowed strings, valid during the call; a non-zero
- * return of a callback stops the query and is returned. */
+/* ---- queries (query.c, facts.c). Callbacks get borrowed strings, valid during the call; a
+ * non-zero return of a callback stops the query and is returned. */
 
 struct pdb_run_row {
     int64_t id, begin_unix_s;
@@ -111,6 +131,14 @@ struct pdb_measurement_row {
     const int32_t *sample_round;
     const double *sample_ns; /* per call: time_ns / calls */
     size_t void_count;
+    /* The same of samples that are twins and canaries; only a baseline has such. */
+    struct pdb_series {
+        const int32_t *round;
+        const double *ns;
+        size_t count;
+    } twin, canary;
+    int64_t code_bytes, workspace_bytes; /* code_bytes 0 = unknown, all three */
+    int32_t callee_saved;
 };
 int pdb_measurements(struct pdb *db, int64_t run_id, const char *problem,
                      int (*row)(const struct pdb_measurement_row *, void *), void *user);
@@ -123,6 +151,27 @@ struct pdb_peak_row {
 };
 int pdb_peaks(struct pdb *db, int64_t run_id, int (*row)(const struct pdb_peak_row *, void *),
               void *user);
+
+/* Every counter of the good samples of a measurement, by event, then in order of sample. */
+struct pdb_counter_row {
+    const char *event;
+    int64_t value, calls, time_ns; /* of the batch, as struct hrn_counter and hrn_sample */
+    int64_t enabled_ns, running_ns;
+    int32_t round, pass;
+};
+int pdb_counters(struct pdb *db, int64_t measurement_id,
+                 int (*row)(const struct pdb_counter_row *, void *), void *user);
+
+/* By name. */
+int pdb_run_facts(struct pdb *db, int64_t run_id,
+                  int (*row)(const char *name, const char *value, void *), void *user);
+/* The newest probe of each event on the core of this run, by name; probes of any run of that core
+ * count. */
+int pdb_event_probes(struct pdb *db, int64_t run_id,
+                     int (*row)(const struct pdb_event_probe *, void *), void *user);
+/* Of the newest run of that core that measured it, from the smallest size up. */
+int pdb_bandwidths(struct pdb *db, int64_t run_id, int (*row)(const struct pdb_bandwidth *, void *),
+                   void *user);
 
 /* Counts per ISA over all runs of the file: how many distinct variants were proved, or failed
  * how. */

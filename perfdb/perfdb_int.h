@@ -38,6 +38,9 @@ enum pdb_stmt {
     PDB_STMT_EVENT_ADD,
     PDB_STMT_COUNTER_ADD,
     PDB_STMT_PEAK_ADD,
+    PDB_STMT_FACT_ADD,
+    PDB_STMT_PROBE_ADD,
+    PDB_STMT_BANDWIDTH_ADD,
     PDB_STMT_COUNT
 };
 
@@ -58,6 +61,20 @@ struct pdb {
     size_t event_count;
     char message[1024];
 };
+
+/* write.c: what every call that adds rows is made of.
+ *     pdb_call_begin() -> pdb_execute() ... -> pdb_call_end() with the last result */
+int pdb_call_begin(struct pdb *db);
+int pdb_call_end(struct pdb *db, int result); /* result >= 0 keeps what was added; 0 or the error */
+/* Runs one statement. 1 if it gave a row (*id: its first column), 0 if none, or a negative errno.
+ */
+struct pdb_value;
+int pdb_execute(struct pdb *db, enum pdb_stmt which, const struct pdb_value *values, size_t count,
+                int64_t *id);
+int pdb_event_intern(struct pdb *db, const char name[48], int64_t *event_id);
+
+/* query.c: the text in a column, "" for NULL. */
+const char *pdb_column_text(sqlite3_stmt *stmt, int column);
 
 /* Sets the sentence and returns `error`. */
 int pdb_fail(struct pdb *db, int error, const char *format, ...)

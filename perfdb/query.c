@@ -7,7 +7,7 @@
 
 #include "perfdb/perfdb_int.h"
 
-static const char *text(sqlite3_stmt *stmt, int column)
+const char *pdb_column_text(sqlite3_stmt *stmt, int column)
 {
     const unsigned char *t = sqlite3_column_text(stmt, column);
     return t ? (const char *)t : "";
@@ -19,7 +19,7 @@ struct run_walk {
     void *user;
 };
 
-/* Columns in the order of RUNS_SQL. max(sequence) + 1 is the count of samples (schema.sql). */
+/* Columns in the order of RUNS_SQL. max(sequence) + 1 is the count of samples (schema_1.sql). */
 #define RUNS_SQL                                                                                   \
     "SELECT run.id, run.begin_unix_ns / 1000000000, device.key, device.arch, core.cpu, core.midr," \
     " device.kernel, device.os, compiler.version, compiler.flags, tool.version, run.command,"      \
@@ -42,17 +42,17 @@ static int give_run(sqlite3_stmt *s, void *user)
     const struct pdb_run_row row = {
         .id = sqlite3_column_int64(s, 0),
         .begin_unix_s = sqlite3_column_int64(s, 1),
-        .device_key = text(s, 2),
-        .arch = text(s, 3),
-        .cpu = text(s, 4),
-        .midr = text(s, 5),
-        .kernel = text(s, 6),
-        .os = text(s, 7),
-        .compiler = text(s, 8),
-        .compiler_flags = text(s, 9),
-        .tool_version = text(s, 10),
-        .command = text(s, 11),
-        .outcome = text(s, 12),
+        .device_key = pdb_column_text(s, 2),
+        .arch = pdb_column_text(s, 3),
+        .cpu = pdb_column_text(s, 4),
+        .midr = pdb_column_text(s, 5),
+        .kernel = pdb_column_text(s, 6),
+        .os = pdb_column_text(s, 7),
+        .compiler = pdb_column_text(s, 8),
+        .compiler_flags = pdb_column_text(s, 9),
+        .tool_version = pdb_column_text(s, 10),
+        .command = pdb_column_text(s, 11),
+        .outcome = pdb_column_text(s, 12),
         .evidence = (enum hrn_evidence)sqlite3_column_int(s, 13),
         .seed = (uint64_t)sqlite3_column_int64(s, 14),
         .rounds = sqlite3_column_int(s, 15),
@@ -96,9 +96,9 @@ static int give_problem(sqlite3_stmt *s, void *user)
 {
     const struct problem_walk *walk = user;
     const struct pdb_problem_row row = {
-        .problem = text(s, 0),
-        .title = text(s, 1),
-        .network = text(s, 2),
+        .problem = pdb_column_text(s, 0),
+        .title = pdb_column_text(s, 1),
+        .network = pdb_column_text(s, 2),
         .place = sqlite3_column_int(s, 3),
         .times = sqlite3_column_int(s, 4),
         .macs = sqlite3_column_int64(s, 5),
@@ -118,11 +118,17 @@ int pdb_run_problems(struct pdb *db, int64_t run_id,
                      &key, 1, give_problem, &walk);
 }
 
-/* The samples of one measurement; the arrays are kept from one measurement to the next. */
+/* The samples of one measurement that have one role; the arrays are kept from one measurement to
+ * the next. */
 struct sample_list {
     int32_t *round;
     double *time_ns;
-    size_t count, capacity, void_count;
+    size_t count, capacity;
+};
+
+struct sample_lists {
+    struct sample_list role[HRN_ROLE_COUNT];
+    size_t void_count; /* of candidates */
     char void_detail[HRN_DETAIL_MAX];
 };
 
@@ -145,10 +151,15 @@ static int list_reserve(struct sample_list *list)
 
 static int list_add(sqlite3_stmt *s, void *user)
 {
-    struct sample_list *list = user;
+    struct sample_lists *lists = user;
+    int role = sqlite3_column_int(s, 5);
+    struct sample_list *list = &lists->role[role];
     if (sqlite3_column_int(s, 3) != HRN_OK) {
-        list->void_count++;
-        sqlite3_snprintf(sizeof list->void_detail, list->void_detail, "%s", text(s, 4));
+        if (role != HRN_CANDIDATE)
+            return 0;
+        lists->void_count++;
+        sqlite3_snprintf(sizeof lists->void_detail, lists->void_detail, "%s",
+                         pdb_column_text(s, 4));
         return 0;
     }
     if (list_reserve(list) != 0)
@@ -159,21 +170,28 @@ static int list_add(sqlite3_stmt *s, void *user)
     return 0;
 }
 
-static int list_read(struct pdb *db, int64_t measurement_id, struct sample_list *list)
+static int lists_read(struct pdb *db, int64_t measurement_id, struct sample_lists *lists)
 {
     const struct pdb_value key = pdb_int(measurement_id);
-    list->count = list->void_count = 0;
-    list->void_detail[0] = '\0';
+    for (int role = 0; role < HRN_ROLE_COUNT; role++)
+        lists->role[role].count = 0;
+    lists->void_count = 0;
+    lists->void_detail[0] = '\0';
     int result = pdb_query(db,
-                           "SELECT round, time_ns, calls, outcome, detail FROM sample"
+                           "SELECT round, time_ns, calls, outcome, detail, role FROM sample"
                            " WHERE measurement_id = ?1 ORDER BY round, sequence",
-                           &key, 1, list_add, list);
+                           &key, 1, list_add, lists);
     return result == -ENOMEM ? pdb_fail(db, result, "%s: out of memory", db->path) : result;
+}
+
+static struct pdb_series series(const struct sample_list *list)
+{
+    return (struct pdb_series) { list->round, list->time_ns, list->count };
 }
 
 struct measurement_walk {
     struct pdb *db;
-    struct sample_list samples;
+    struct sample_lists samples;
     int (*row)(const struct pdb_measurement_row *, void *);
     void *user;
 };
@@ -183,7 +201,8 @@ struct measurement_walk {
 #define MEASUREMENTS_SQL                                                                           \
     "SELECT m.id, v.name, v.kernel_name, v.isa, v.family, m.algorithm, v.source_hash,"             \
     " coalesce(p.outcome, 7), coalesce(p.stage, 1), coalesce(p.signal, 0), coalesce(p.checks, 0)," \
-    " coalesce(p.detail, 'not proved')"                                                            \
+    " coalesce(p.detail, 'not proved'), coalesce(m.code_bytes, 0),"                                \
+    " coalesce(m.workspace_bytes, 0), coalesce(m.callee_saved, 0)"                                 \
     " FROM measurement m JOIN problem ON problem.id = m.problem_id JOIN variant v ON v.id = "      \
     "m.variant_id"                                                                                 \
     " LEFT JOIN proof p ON p.measurement_id = m.id AND p.sequence = (SELECT sequence FROM proof"   \
@@ -193,32 +212,38 @@ struct measurement_walk {
 static int give_measurement(sqlite3_stmt *s, void *user)
 {
     struct measurement_walk *walk = user;
-    struct sample_list *list = &walk->samples;
-    int result = list_read(walk->db, sqlite3_column_int64(s, 0), list);
+    struct sample_lists *lists = &walk->samples;
+    const struct sample_list *list = &lists->role[HRN_CANDIDATE];
+    int result = lists_read(walk->db, sqlite3_column_int64(s, 0), lists);
     if (result != 0)
         return result;
     struct pdb_measurement_row row = {
         .id = sqlite3_column_int64(s, 0),
-        .variant = text(s, 1),
-        .kernel_name = text(s, 2),
-        .isa = text(s, 3),
-        .family = text(s, 4),
-        .algorithm = text(s, 5),
+        .variant = pdb_column_text(s, 1),
+        .kernel_name = pdb_column_text(s, 2),
+        .isa = pdb_column_text(s, 3),
+        .family = pdb_column_text(s, 4),
+        .algorithm = pdb_column_text(s, 5),
         .source_hash = (uint64_t)sqlite3_column_int64(s, 6),
         .outcome = (enum hrn_outcome)sqlite3_column_int(s, 7),
         .stage = (enum hrn_stage)sqlite3_column_int(s, 8),
         .signal = sqlite3_column_int(s, 9),
         .checks = sqlite3_column_int(s, 10),
-        .detail = text(s, 11),
+        .detail = pdb_column_text(s, 11),
         .sample_count = list->count,
         .sample_round = list->round,
         .sample_ns = list->time_ns,
-        .void_count = list->void_count,
+        .void_count = lists->void_count,
+        .twin = series(&lists->role[HRN_TWIN]),
+        .canary = series(&lists->role[HRN_CANARY]),
+        .code_bytes = sqlite3_column_int64(s, 12),
+        .workspace_bytes = sqlite3_column_int64(s, 13),
+        .callee_saved = sqlite3_column_int(s, 14),
     };
-    if (row.outcome == HRN_OK && list->count == 0 && list->void_count > 0) {
+    if (row.outcome == HRN_OK && list->count == 0 && lists->void_count > 0) {
         row.outcome = HRN_VOID;
         row.stage = HRN_STAGE_TIME;
-        row.detail = list->void_detail;
+        row.detail = lists->void_detail;
     }
     return walk->row(&row, walk->user);
 }
@@ -229,8 +254,10 @@ int pdb_measurements(struct pdb *db, int64_t run_id, const char *problem,
     struct measurement_walk walk = { .db = db, .row = row, .user = user };
     const struct pdb_value key[] = { pdb_int(run_id), pdb_text(problem) };
     int result = pdb_query(db, MEASUREMENTS_SQL, key, PDB_COUNT(key), give_measurement, &walk);
-    free(walk.samples.round);
-    free(walk.samples.time_ns);
+    for (int role = 0; role < HRN_ROLE_COUNT; role++) {
+        free(walk.samples.role[role].round);
+        free(walk.samples.role[role].time_ns);
+    }
     return result;
 }
 
@@ -269,7 +296,8 @@ struct peak_walk {
 static int give_peak(sqlite3_stmt *s, void *user)
 {
     const struct peak_walk *walk = user;
-    const struct pdb_peak_row row = { text(s, 0), text(s, 1), sqlite3_column_double(s, 2) };
+    const struct pdb_peak_row row = { pdb_column_text(s, 0), pdb_column_text(s, 1),
+                                      sqlite3_column_double(s, 2) };
     return walk->row(&row, walk->user);
 }
 
@@ -293,8 +321,8 @@ static int give_outcome(sqlite3_stmt *s, void *user)
 {
     const struct outcome_walk *walk = user;
     const struct pdb_outcome_row row = {
-        .isa = text(s, 0),
-        .device_key = text(s, 1),
+        .isa = pdb_column_text(s, 0),
+        .device_key = pdb_column_text(s, 1),
         .outcome = (enum hrn_outcome)sqlite3_column_int(s, 2),
         .variants = sqlite3_column_int64(s, 3),
         .measurements = sqlite3_column_int64(s, 4),

@@ -46,8 +46,8 @@ static const char *const statements[PDB_STMT_COUNT] = {
     [PDB_STMT_MEASUREMENT_FIND] =
         "SELECT id FROM measurement WHERE run_id = ?1 AND problem_id = ?2 AND variant_id = ?3",
     [PDB_STMT_MEASUREMENT_ADD] =
-        "INSERT INTO measurement (run_id, problem_id, variant_id, algorithm)"
-        " VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO measurement (run_id, problem_id, variant_id, algorithm, code_bytes,"
+        " callee_saved, workspace_bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [PDB_STMT_PROOF_ADD] =
         "INSERT INTO proof (measurement_id, sequence, outcome, stage, signal, seed, checks, detail)"
         " VALUES (?1, (SELECT coalesce(max(sequence) + 1, 0) FROM proof WHERE measurement_id = ?1),"
@@ -56,8 +56,10 @@ static const char *const statements[PDB_STMT_COUNT] = {
         "SELECT coalesce(max(sequence) + 1, 0) FROM sample WHERE measurement_id = ?1",
     [PDB_STMT_SAMPLE_ADD] = "INSERT INTO sample (measurement_id, sequence, round, position, calls, "
                             "time_ns, overhead_ns,"
-                            " freq_khz, temp_mc, migrations, context_switches, outcome, detail)"
-                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                            " freq_khz, temp_mc, migrations, context_switches, outcome, detail,"
+                            " role, pass, current_ua)"
+                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+                            " ?15, ?16)",
     [PDB_STMT_EVENT_FIND] = "SELECT id FROM event WHERE name = ?1",
     [PDB_STMT_EVENT_ADD] = "INSERT INTO event (name) VALUES (?1)",
     [PDB_STMT_COUNTER_ADD] =
@@ -67,12 +69,19 @@ static const char *const statements[PDB_STMT_COUNT] = {
         "INSERT INTO peak (run_id, kernel_name, sequence, isa, macs_per_s)"
         " VALUES (?1, ?2, (SELECT coalesce(max(sequence) + 1, 0) FROM peak WHERE run_id = ?1"
         " AND kernel_name = ?2), ?3, ?4)",
+    [PDB_STMT_FACT_ADD] =
+        "INSERT INTO run_fact (run_id, name, value) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    [PDB_STMT_PROBE_ADD] =
+        "INSERT INTO event_probe (run_id, event_id, sequence, verdict, expected, seen, detail)"
+        " VALUES (?1, ?2, (SELECT coalesce(max(sequence) + 1, 0) FROM event_probe WHERE run_id = ?1"
+        " AND event_id = ?2), ?3, ?4, ?5, ?6)",
+    [PDB_STMT_BANDWIDTH_ADD] =
+        "INSERT INTO bandwidth (run_id, level, working_set_bytes, bytes_per_s, bytes_per_cycle)"
+        " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
 };
 
-/* Runs one statement. 1 if it gave a row (*id: its first column), 0 if none, or a negative
- * errno. */
-static int execute(struct pdb *db, enum pdb_stmt which, const struct pdb_value *values,
-                   size_t count, int64_t *id)
+int pdb_execute(struct pdb *db, enum pdb_stmt which, const struct pdb_value *values, size_t count,
+                int64_t *id)
 {
     static const unsigned flags = SQLITE_PREPARE_PERSISTENT;
     sqlite3_stmt **stmt = &db->stmt[which];
@@ -99,34 +108,34 @@ static int execute(struct pdb *db, enum pdb_stmt which, const struct pdb_value *
 static int intern(struct pdb *db, enum pdb_stmt find, enum pdb_stmt add,
                   const struct pdb_value *values, size_t count, int64_t *id)
 {
-    int result = execute(db, find, values, count, id);
+    int result = pdb_execute(db, find, values, count, id);
     if (result != 0)
         return result < 0 ? result : 0;
-    result = execute(db, add, values, count, NULL);
+    result = pdb_execute(db, add, values, count, NULL);
     *id = sqlite3_last_insert_rowid(db->sql);
     return result < 0 ? result : 1;
 }
 
 /* Opens the transaction if there is none, and a savepoint in it, so that a call is all or
  * nothing. */
-static int call_begin(struct pdb *db)
+int pdb_call_begin(struct pdb *db)
 {
     if (db->mode != PDB_WRITE)
         return pdb_fail(db, -EROFS, "%s: it was opened for reading only", db->path);
     if (!db->is_writing) {
-        int result = execute(db, PDB_STMT_BEGIN, NULL, 0, NULL);
+        int result = pdb_execute(db, PDB_STMT_BEGIN, NULL, 0, NULL);
         if (result < 0)
             return result;
         db->is_writing = 1;
     }
-    return execute(db, PDB_STMT_SAVEPOINT, NULL, 0, NULL);
+    return pdb_execute(db, PDB_STMT_SAVEPOINT, NULL, 0, NULL);
 }
 
-/* Ends call_begin(): `result` >= 0 keeps what was added. Returns 0 or the error. */
-static int call_end(struct pdb *db, int result)
+/* Ends pdb_call_begin(): `result` >= 0 keeps what was added. Returns 0 or the error. */
+int pdb_call_end(struct pdb *db, int result)
 {
     if (result >= 0) {
-        result = execute(db, PDB_STMT_RELEASE, NULL, 0, NULL);
+        result = pdb_execute(db, PDB_STMT_RELEASE, NULL, 0, NULL);
         return result < 0 ? result : 0;
     }
     if (db->is_writing) { /* else SQLite has undone everything; keep the message of the failure */
@@ -140,7 +149,7 @@ int pdb_commit(struct pdb *db)
 {
     if (!db->is_writing)
         return 0;
-    int result = execute(db, PDB_STMT_COMMIT, NULL, 0, NULL);
+    int result = pdb_execute(db, PDB_STMT_COMMIT, NULL, 0, NULL);
     if (result >= 0)
         db->is_writing = 0;
     return result < 0 ? result : 0;
@@ -185,7 +194,7 @@ static int run_add(struct pdb *db, const struct pdb_run *run, int64_t *run_id)
         pdb_int(tool_id),    pdb_int(run->evidence),      pdb_text(run->command),
         pdb_uint(run->seed), pdb_int(run->min_sample_ns), pdb_int(run->rounds),
     };
-    result = execute(db, PDB_STMT_RUN_ADD, row, PDB_COUNT(row), NULL);
+    result = pdb_execute(db, PDB_STMT_RUN_ADD, row, PDB_COUNT(row), NULL);
     *run_id = sqlite3_last_insert_rowid(db->sql);
     return result;
 }
@@ -193,22 +202,22 @@ static int run_add(struct pdb *db, const struct pdb_run *run, int64_t *run_id)
 int pdb_run_begin(struct pdb *db, const struct pdb_run *run, int64_t *run_id)
 {
     *run_id = 0;
-    int result = call_begin(db);
+    int result = pdb_call_begin(db);
     if (result < 0)
         return result;
-    return call_end(db, run_add(db, run, run_id));
+    return pdb_call_end(db, run_add(db, run, run_id));
 }
 
 int pdb_run_end(struct pdb *db, int64_t run_id, const char *outcome)
 {
     const struct pdb_value row[] = { pdb_int(run_id), pdb_text(outcome), pdb_int(unix_ns()) };
-    int result = call_begin(db);
+    int result = pdb_call_begin(db);
     if (result < 0)
         return result;
-    result = execute(db, PDB_STMT_RUN_END, row, PDB_COUNT(row), NULL);
+    result = pdb_execute(db, PDB_STMT_RUN_END, row, PDB_COUNT(row), NULL);
     if (result == 0)
         result = pdb_fail(db, -ENOENT, "%s: it has no run %lld", db->path, (long long)run_id);
-    return call_end(db, result);
+    return pdb_call_end(db, result);
 }
 
 static int problem_intern(struct pdb *db, const char *problem, int64_t *problem_id)
@@ -221,16 +230,16 @@ int pdb_run_problem(struct pdb *db, int64_t run_id, const char *problem, const c
                     const char *network, int32_t place, int32_t times, int64_t macs)
 {
     int64_t problem_id;
-    int result = call_begin(db);
+    int result = pdb_call_begin(db);
     if (result < 0)
         return result;
     result = problem_intern(db, problem, &problem_id);
     if (result < 0)
-        return call_end(db, result);
+        return pdb_call_end(db, result);
     const struct pdb_value row[] = { pdb_int(run_id), pdb_int(problem_id), pdb_text(network),
                                      pdb_text(title), pdb_int(place),      pdb_int(times),
                                      pdb_int(macs) };
-    return call_end(db, execute(db, PDB_STMT_RUN_PROBLEM_ADD, row, PDB_COUNT(row), NULL));
+    return pdb_call_end(db, pdb_execute(db, PDB_STMT_RUN_PROBLEM_ADD, row, PDB_COUNT(row), NULL));
 }
 
 static int variant_intern(struct pdb *db, const struct pdb_variant *v, int64_t *variant_id)
@@ -244,7 +253,7 @@ static int variant_intern(struct pdb *db, const struct pdb_variant *v, int64_t *
     for (size_t i = 0; i < knobs && result >= 0; i++) {
         const struct pdb_value knob[] = { pdb_int(*variant_id), pdb_text(v->knob_names[i]),
                                           pdb_int(v->knob_values[i]) };
-        result = execute(db, PDB_STMT_KNOB_ADD, knob, PDB_COUNT(knob), NULL);
+        result = pdb_execute(db, PDB_STMT_KNOB_ADD, knob, PDB_COUNT(knob), NULL);
     }
     return result;
 }
@@ -254,18 +263,26 @@ int pdb_measurement(struct pdb *db, int64_t run_id, const char *problem,
 {
     int64_t problem_id, variant_id;
     *measurement_id = 0;
-    int result = call_begin(db);
+    int result = pdb_call_begin(db);
     if (result < 0)
         return result;
     result = problem_intern(db, problem, &problem_id);
     if (result >= 0)
         result = variant_intern(db, variant, &variant_id);
     if (result < 0)
-        return call_end(db, result);
-    const struct pdb_value row[] = { pdb_int(run_id), pdb_int(problem_id), pdb_int(variant_id),
-                                     pdb_text(variant->algorithm) };
-    return call_end(db, intern(db, PDB_STMT_MEASUREMENT_FIND, PDB_STMT_MEASUREMENT_ADD, row,
-                               PDB_COUNT(row), measurement_id));
+        return pdb_call_end(db, result);
+    int known = variant->code_bytes > 0;
+    const struct pdb_value row[] = {
+        pdb_int(run_id),
+        pdb_int(problem_id),
+        pdb_int(variant_id),
+        pdb_text(variant->algorithm),
+        pdb_int_unless(variant->code_bytes, 0),
+        known ? pdb_int(variant->callee_saved) : pdb_null(),
+        known ? pdb_int(variant->workspace_bytes) : pdb_null(),
+    };
+    return pdb_call_end(db, intern(db, PDB_STMT_MEASUREMENT_FIND, PDB_STMT_MEASUREMENT_ADD, row,
+                                   PDB_COUNT(row), measurement_id));
 }
 
 int pdb_proof(struct pdb *db, int64_t measurement_id, const struct hrn_proof *p)
@@ -279,13 +296,13 @@ int pdb_proof(struct pdb *db, int64_t measurement_id, const struct hrn_proof *p)
         pdb_int(p->checks),
         pdb_chars(p->detail, sizeof p->detail),
     };
-    int result = call_begin(db);
+    int result = pdb_call_begin(db);
     if (result < 0)
         return result;
-    return call_end(db, execute(db, PDB_STMT_PROOF_ADD, row, PDB_COUNT(row), NULL));
+    return pdb_call_end(db, pdb_execute(db, PDB_STMT_PROOF_ADD, row, PDB_COUNT(row), NULL));
 }
 
-static int event_intern(struct pdb *db, const char name[48], int64_t *event_id)
+int pdb_event_intern(struct pdb *db, const char name[48], int64_t *event_id)
 {
     for (size_t i = 0; i < db->event_count; i++)
         if (strncmp(db->event[i].name, name, sizeof db->event[i].name) == 0) {
@@ -306,20 +323,20 @@ static int counter_add(struct pdb *db, int64_t measurement_id, int64_t sequence,
                        const struct hrn_counter *c)
 {
     int64_t event_id;
-    int result = event_intern(db, c->event, &event_id);
+    int result = pdb_event_intern(db, c->event, &event_id);
     if (result < 0)
         return result;
     const struct pdb_value row[] = { pdb_int(measurement_id), pdb_int(sequence),
                                      pdb_int(event_id),       pdb_int(c->value),
                                      pdb_int(c->enabled_ns),  pdb_int(c->running_ns) };
-    return execute(db, PDB_STMT_COUNTER_ADD, row, PDB_COUNT(row), NULL);
+    return pdb_execute(db, PDB_STMT_COUNTER_ADD, row, PDB_COUNT(row), NULL);
 }
 
 static int sample_add(struct pdb *db, int64_t measurement_id, const struct hrn_sample *s,
                       int64_t *sequence)
 {
     const struct pdb_value key = pdb_int(measurement_id);
-    int result = execute(db, PDB_STMT_SAMPLE_NEXT, &key, 1, sequence);
+    int result = pdb_execute(db, PDB_STMT_SAMPLE_NEXT, &key, 1, sequence);
     if (result < 0)
         return result;
     const struct pdb_value row[] = {
@@ -336,21 +353,24 @@ static int sample_add(struct pdb *db, int64_t measurement_id, const struct hrn_s
         pdb_int_unless(s->context_switches, -1),
         pdb_int(s->outcome),
         pdb_chars(s->detail, sizeof s->detail),
+        pdb_int(s->role),
+        pdb_int(s->pass),
+        pdb_int_unless(s->current_ua, 0),
     };
-    return execute(db, PDB_STMT_SAMPLE_ADD, row, PDB_COUNT(row), NULL);
+    return pdb_execute(db, PDB_STMT_SAMPLE_ADD, row, PDB_COUNT(row), NULL);
 }
 
 int pdb_sample(struct pdb *db, int64_t measurement_id, const struct hrn_sample *sample,
                const struct hrn_counter *counters, size_t counter_count)
 {
     int64_t sequence = 0;
-    int result = call_begin(db);
+    int result = pdb_call_begin(db);
     if (result < 0)
         return result;
     result = sample_add(db, measurement_id, sample, &sequence);
     for (size_t i = 0; i < counter_count && result >= 0; i++)
         result = counter_add(db, measurement_id, sequence, &counters[i]);
-    return call_end(db, result);
+    return pdb_call_end(db, result);
 }
 
 int pdb_peak(struct pdb *db, int64_t run_id, const char *isa, const char *kernel_name,
@@ -358,8 +378,8 @@ int pdb_peak(struct pdb *db, int64_t run_id, const char *isa, const char *kernel
 {
     const struct pdb_value row[] = { pdb_int(run_id), pdb_text(kernel_name), pdb_text(isa),
                                      pdb_real(macs_per_s) };
-    int result = call_begin(db);
+    int result = pdb_call_begin(db);
     if (result < 0)
         return result;
-    return call_end(db, execute(db, PDB_STMT_PEAK_ADD, row, PDB_COUNT(row), NULL));
+    return pdb_call_end(db, pdb_execute(db, PDB_STMT_PEAK_ADD, row, PDB_COUNT(row), NULL));
 }

@@ -149,6 +149,9 @@ static inline int64_t begin_all(struct pdb *db, int64_t *run_id)
     };
     struct pdb_variant variant = a_variant("v1");
     int64_t measurement_id = 0;
+    variant.code_bytes = 640;
+    variant.callee_saved = 8;
+    variant.workspace_bytes = 4096;
     T_CHECK(pdb_run_begin(db, &a_run, run_id) == 0);
     T_CHECK(pdb_run_problem(db, *run_id, "ic8ih8oc8kh1", "conv1", "net", 0, 3, 4096) == 0);
     T_CHECK(pdb_measurement(db, *run_id, "ic8ih8oc8kh1", &variant, &measurement_id) == 0);

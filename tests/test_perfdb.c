@@ -27,7 +27,7 @@ static int check_run(const struct pdb_run_row *r, void *user)
     T_CHECK_STR(r->outcome, "complete");
     T_CHECK(r->evidence == a_run.evidence && r->seed == a_run.seed && r->rounds == a_run.rounds);
     T_CHECK(r->min_sample_ns == a_run.min_sample_ns);
-    T_CHECK(r->problems == 2 && r->measurements == 5 && r->proofs_ok == 2 && r->samples == 5);
+    T_CHECK(r->problems == 2 && r->measurements == 5 && r->proofs_ok == 2 && r->samples == 8);
     return 0;
 }
 
@@ -75,6 +75,10 @@ static int check_measurement(const struct pdb_measurement_row *m, void *user)
     T_CHECK(m->sample_count == expected[at].samples && m->void_count == expected[at].voids);
     for (size_t i = 0; i < m->sample_count; i++)
         T_CHECK(m->sample_round[i] == rounds[i] && m->sample_ns[i] == times_ns[i]);
+    T_CHECK(m->twin.count == (at == 0) && m->canary.count == (at == 0));
+    T_CHECK(at || (m->twin.round[0] == 0 && m->twin.ns[0] == 1100 && m->canary.ns[0] == 1200));
+    T_CHECK(m->code_bytes == (at ? 0 : 640) && m->callee_saved == (at ? 0 : 8));
+    T_CHECK(m->workspace_bytes == (at ? 0 : 4096));
     return 0;
 }
 
@@ -101,16 +105,19 @@ static void write_samples(struct pdb *db, int64_t id)
 {
     static const struct hrn_sample samples[] = {
         /* out of order: a resumed sweep may do so */
-        { 2, 5, 4, 4000, 20, 2400000, 41500, 0, 1, HRN_OK, "" },
-        { 0, 3, 4, 5000, 20, 0, INT32_MIN, -1, -1, HRN_OK, "" },
-        { 1, 1, 4, 6001, 21, 2400000, -500, 0, 0, HRN_OK, "" },
-        { 1, 2, 4, 9999, 21, 2400000, 41500, 1, 0, HRN_VOID, "migrated" },
+        { 2, 5, 4, 4000, 20, 2400000, 41500, 0, 1, HRN_OK, "", HRN_CANDIDATE, 0, 0 },
+        { 0, 3, 4, 5000, 20, 0, INT32_MIN, -1, -1, HRN_OK, "", HRN_CANDIDATE, 1, 250000 },
+        { 1, 1, 4, 6001, 21, 2400000, -500, 0, 0, HRN_OK, "", HRN_CANDIDATE, 0, 0 },
+        { 1, 2, 4, 9999, 21, 2400000, 41500, 1, 0, HRN_VOID, "migrated", HRN_CANDIDATE, 0, 0 },
+        { 0, 6, 4, 4400, 20, 0, INT32_MIN, -1, -1, HRN_OK, "", HRN_TWIN, 0, 0 },
+        { 1, 0, 4, 4800, 20, 0, INT32_MIN, -1, -1, HRN_OK, "", HRN_CANARY, 0, 0 },
+        { 2, 0, 4, 9999, 20, 0, INT32_MIN, -1, -1, HRN_VOID, "moved", HRN_CANARY, 0, 0 },
     };
     static const struct hrn_counter counters[] = {
         { "CPU_CYCLES", INT64_MAX, 100, 100 },
         { "INST_RETIRED", 77, 100, 99 },
     };
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++)
         T_CHECK(pdb_sample(db, id, &samples[i], counters, i == 1 ? 2 : 0) == 0);
 }
 
@@ -181,7 +188,10 @@ static void test_round_trip(void)
                           " WHERE name = 'INST_RETIRED' AND value = 77 AND running_ns = 99") == 1);
     T_CHECK(raw_sql(path, "SELECT max(value) FROM counter") == INT64_MAX);
     T_CHECK(raw_sql(path, "SELECT count(*) FROM sample WHERE freq_khz IS NULL AND temp_mc IS NULL"
-                          " AND migrations IS NULL AND context_switches IS NULL") == 2);
+                          " AND migrations IS NULL AND context_switches IS NULL"
+                          " AND role = 0") == 2);
+    T_CHECK(raw_sql(path, "SELECT count(*) FROM sample WHERE pass = 1 AND current_ua = 250000") ==
+            1);
     T_CHECK(raw_sql(path,
                     "SELECT count(*) FROM sample WHERE round = 2 AND position = 5 AND calls = 4"
                     " AND time_ns = 4000 AND overhead_ns = 20 AND freq_khz = 2400000"
@@ -202,8 +212,9 @@ static void test_names(void)
         int count;
     } tables[] = { { "outcome", hrn_outcome_names, HRN_OUTCOME_COUNT },
                    { "evidence", hrn_evidence_names, HRN_EVIDENCE_COUNT },
-                   { "stage", hrn_stage_names, HRN_STAGE_COUNT } };
-    for (size_t t = 0; t < 3; t++) {
+                   { "stage", hrn_stage_names, HRN_STAGE_COUNT },
+                   { "role", hrn_role_names, HRN_ROLE_COUNT } };
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
         snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", tables[t].table);
         T_CHECK(raw_sql(path, sql) == tables[t].count);
         for (int i = 0; i < tables[t].count; i++) {
@@ -271,45 +282,149 @@ static void raw_exec(const char *path, const char *sql)
 
 /* ---- versions */
 
+/* The versions of this program and one more. */
+static size_t with_next(const char *sql, struct pdb_migration out[16])
+{
+    memcpy(out, pdb_migrations, pdb_migration_count * sizeof *out);
+    out[pdb_migration_count] = (struct pdb_migration) { (int)pdb_migration_count + 1, sql };
+    return pdb_migration_count + 1;
+}
+
+static void refuse_upgrade(const char *path, const char *sql, int error, const char *words)
+{
+    struct pdb_migration list[16];
+    struct pdb *db;
+    size_t count = with_next(sql, list);
+    int result = pdb_open_with(path, PDB_WRITE, list, count, &db);
+    T_CHECK(error ? result == error : result < 0);
+    T_CHECK(strstr(pdb_errmsg(db), words) != NULL);
+    pdb_close(db);
+    T_CHECK(raw_sql(path, "PRAGMA user_version") == (int64_t)pdb_migration_count);
+    T_CHECK(raw_sql(path, "SELECT count(*) FROM sqlite_schema WHERE name = 'tool2'") == 0);
+}
+
 static void test_versions(void)
 {
-    static const char *add_column =
-        "ALTER TABLE tool ADD COLUMN commit_hash TEXT NOT NULL DEFAULT ''";
-    const struct pdb_migration next[] = { pdb_migrations[0], { 2, add_column } };
-    const struct pdb_migration broken[] = { pdb_migrations[0],
-                                            { 2, "CREATE TABLE tool2 (x); nonsense" } };
-    const struct pdb_migration orphans[] = {
-        pdb_migrations[0], { 2, "INSERT INTO peak VALUES (999, 'x', 0, 'y', 1.0)" }
-    };
+    struct pdb_migration next[16];
+    size_t count =
+        with_next("ALTER TABLE tool ADD COLUMN commit_hash TEXT NOT NULL DEFAULT ''", next);
     const char *path = in_folder("versions.db");
+    char newer[64];
     struct pdb *db = open_ok(path, PDB_WRITE);
     write_everything(db);
     pdb_close(db);
     T_CHECK(raw_sql(path, "PRAGMA application_id") == PDB_APPLICATION_ID);
-    T_CHECK(raw_sql(path, "PRAGMA user_version") ==
-            pdb_migrations[pdb_migration_count - 1].version);
+    T_CHECK(raw_sql(path, "PRAGMA user_version") == (int64_t)pdb_migration_count);
 
     /* a newer program reads the file only after an upgrade; a failed upgrade leaves it as it was */
-    T_CHECK(pdb_open_with(path, PDB_READ, next, 2, &db) == -EPROTO);
-    T_CHECK(strstr(pdb_errmsg(db), "older") != NULL);
+    T_CHECK(pdb_open_with(path, PDB_READ, next, count, &db) == -EPROTO);
+    T_CHECK(strstr(pdb_errmsg(db), "quern db upgrade") != NULL);
     pdb_close(db);
-    T_CHECK(pdb_open_with(path, PDB_WRITE, broken, 2, &db) < 0);
-    pdb_close(db);
-    T_CHECK(pdb_open_with(path, PDB_WRITE, orphans, 2, &db) == -EBADMSG);
-    T_CHECK(strstr(pdb_errmsg(db), "peak") != NULL);
-    pdb_close(db);
-    T_CHECK(raw_sql(path, "PRAGMA user_version") == 1);
-    T_CHECK(raw_sql(path, "SELECT count(*) FROM sqlite_schema WHERE name = 'tool2'") == 0);
-    T_CHECK(pdb_open_with(path, PDB_WRITE, next, 2, &db) == 0);
+    refuse_upgrade(path, "CREATE TABLE tool2 (x); nonsense", 0, "upgrade the schema");
+    refuse_upgrade(path, "INSERT INTO peak VALUES (999, 'x', 0, 'y', 1.0)", -EBADMSG, "peak");
+    T_CHECK(pdb_open_with(path, PDB_WRITE, next, count, &db) == 0);
     check_everything(db);
     pdb_close(db);
-    T_CHECK(raw_sql(path, "PRAGMA user_version") == 2);
+    T_CHECK(raw_sql(path, "PRAGMA user_version") == (int64_t)count);
     T_CHECK(raw_sql(path, "SELECT count(commit_hash) FROM tool") == 1);
 
     /* this program refuses the newer file, and leaves it alone */
-    check_refused(path, PDB_READ, -EPROTO, "newer than this program's 1");
-    check_refused(path, PDB_WRITE, -EPROTO, "newer than this program's 1");
-    T_CHECK(raw_sql(path, "PRAGMA user_version") == 2);
+    snprintf(newer, sizeof newer, "newer than this program's %zu", pdb_migration_count);
+    check_refused(path, PDB_READ, -EPROTO, newer);
+    check_refused(path, PDB_WRITE, -EPROTO, newer);
+    T_CHECK(raw_sql(path, "PRAGMA user_version") == (int64_t)count);
+}
+
+/* A file of each version that was ever written comes up to date with all that it holds. */
+static void test_old_versions(void)
+{
+    for (size_t version = 1; version < pdb_migration_count; version++) {
+        const char *path = in_folder("old.db");
+        struct pdb *db;
+        int64_t run_id;
+        T_CHECK(pdb_open_with(path, PDB_WRITE, pdb_migrations, version, &db) == 0);
+        pdb_close(db);
+        raw_exec(path,
+                 "INSERT INTO device VALUES (1, 'local', 'x86_64', '6.1', 'Debian');"
+                 "INSERT INTO core VALUES (1, 1, 0, 'EPYC', '25-1-1');"
+                 "INSERT INTO compiler VALUES (1, 'gcc', '-O2');"
+                 "INSERT INTO tool VALUES (1, '0.1.0');"
+                 "INSERT INTO run (id, core_id, begin_unix_ns, compiler_id, tool_id, evidence,"
+                 " command, seed, min_sample_ns, rounds) VALUES (5, 1, 9, 1, 1, 0, '', 1, 2, 3);"
+                 "INSERT INTO problem VALUES (1, 'ic8ih8oc8kh1');"
+                 "INSERT INTO variant VALUES (1, 'v', 7, 'v', 'avx2', 'gemm');"
+                 "INSERT INTO measurement (id, run_id, problem_id, variant_id, algorithm)"
+                 " VALUES (1, 5, 1, 1, 'pointwise');"
+                 "INSERT INTO sample (measurement_id, sequence, round, position, calls, time_ns,"
+                 " overhead_ns, outcome, detail) VALUES (1, 0, 0, 0, 2, 50, 1, 0, '')");
+        check_refused(path, PDB_READ, -EPROTO, "older than this program's");
+        db = open_ok(path, PDB_WRITE);
+        T_CHECK(pdb_latest_run(db, &run_id) == 0 && run_id == 5);
+        pdb_close(db);
+        T_CHECK(raw_sql(path, "SELECT time_ns FROM sample WHERE role = 0 AND pass = 0") == 50);
+        remove_file("old.db");
+    }
+}
+
+static int check_fact(const char *name, const char *value, void *user)
+{
+    T_CHECK_STR(name, *(int *)user ? "paranoid" : "governor");
+    T_CHECK_STR(value, *(int *)user ? "2" : "performance");
+    ++*(int *)user;
+    return 0;
+}
+
+static int check_probe(const struct pdb_event_probe *p, void *user)
+{
+    T_CHECK_STR(p->event, *(int *)user ? "LD_SPEC" : "INST_RETIRED");
+    T_CHECK_STR(p->verdict, *(int *)user ? "not implemented" : "ok");
+    T_CHECK(p->seen == (*(int *)user ? -1 : 1002) && p->expected == 1000);
+    ++*(int *)user;
+    return 0;
+}
+
+static int check_bandwidth(const struct pdb_bandwidth *b, void *user)
+{
+    ++*(int *)user;
+    T_CHECK_STR(b->level, "L1d");
+    T_CHECK(b->working_set_bytes == 16384 && b->bytes_per_s == 2e11 && b->bytes_per_cycle == 0);
+    return 0;
+}
+
+static int check_counter(const struct pdb_counter_row *c, void *user)
+{
+    T_CHECK_STR(c->event, *(int *)user ? "INST_RETIRED" : "CPU_CYCLES");
+    T_CHECK(c->calls == 4 && c->time_ns == 5000 && c->round == 0 && c->pass == 1);
+    ++*(int *)user;
+    return 0;
+}
+
+/* Facts, probes and bandwidths of a core are known to every later run of it. */
+static void test_facts(void)
+{
+    static const struct pdb_event_probe probes[] = {
+        { "INST_RETIRED", "lies", "first try", 1000, 7 },
+        { "INST_RETIRED", "ok", "", 1000, 1002 },
+        { "LD_SPEC", "not implemented", "not in PMCEID", 1000, -1 },
+    };
+    static const struct pdb_bandwidth l1 = { "L1d", 16384, 2e11, 0 };
+    int64_t run_id, later;
+    int facts = 0, seen = 0, bandwidths = 0, counters = 0;
+    struct pdb *db = open_ok(in_folder("facts.db"), PDB_WRITE);
+    int64_t id = begin_all(db, &run_id);
+    write_samples(db, id);
+    T_CHECK(pdb_run_fact(db, run_id, "paranoid", "2") == 0);
+    T_CHECK(pdb_run_fact(db, run_id, "governor", "performance") == 0);
+    T_CHECK(pdb_run_fact(db, run_id, "governor", "schedutil") == 0);
+    for (size_t i = 0; i < 3; i++)
+        T_CHECK(pdb_event_probe(db, run_id, &probes[i]) == 0);
+    T_CHECK(pdb_bandwidth(db, run_id, &l1) == 0 && pdb_bandwidth(db, run_id, &l1) == 0);
+    T_CHECK(pdb_run_begin(db, &a_run, &later) == 0);
+    T_CHECK(pdb_run_facts(db, run_id, check_fact, &facts) == 0 && facts == 2);
+    T_CHECK(pdb_event_probes(db, later, check_probe, &seen) == 0 && seen == 2);
+    T_CHECK(pdb_bandwidths(db, later, check_bandwidth, &bandwidths) == 0 && bandwidths == 1);
+    T_CHECK(pdb_counters(db, id, check_counter, &counters) == 0 && counters == 2);
+    pdb_close(db);
 }
 
 /* ---- files that are none of ours, or damaged */
@@ -368,6 +483,8 @@ int main(int argc, char **argv)
     test_rules();
     test_many_runs();
     test_versions();
+    test_old_versions();
+    test_facts();
     test_foreign();
     test_truncated();
     remove_folder();

@@ -426,7 +426,8 @@ static void test_hostile(void)
         snprintf(name, sizeof name, "%s_m%dn%da%d", evil, 1 + i % 3, 1 + i / 3, i * 64);
         const char *const knobs[] = { var_knobs[VAR_KNOB_MR].name, var_knobs[VAR_KNOB_NR].name };
         const int values[] = { 1 + i % 3, 1 + i / 3 };
-        const struct pdb_variant variant = { name, name, evil, evil, evil, 1, knobs, values, 2 };
+        const struct pdb_variant variant = { name,  name,   evil, evil, evil, 1,
+                                             knobs, values, 2,    0,    0,    0 };
         T_CHECK(pdb_measurement(db, run_id, evil, &variant, &id) == 0);
         T_CHECK(pdb_proof(db, id, i == 11 ? &crashed : &proved) == 0);
         for (int r = 0; r < 3; r++) {

@@ -1,4 +1,4 @@
--- Schema version 1 of a Quern database (PRAGMA user_version, PRAGMA application_id: perfdb.c).
+-- Schema version 1 of a Quern database (PRAGMA user_version, PRAGMA application_id: migrate.h).
 -- Every table has a natural key that is UNIQUE; an id is internal to its file and never leaves it, so
 -- that two files can be merged. Rows are only ever added; the one update is the end of a run.
 -- 64-bit hashes and seeds are unsigned: read them with printf('%016x', seed). NULL = unknown.
