@@ -54,7 +54,7 @@ struct hrn_sample {
     int32_t round;                        /* visit of all live variants, from 0 */
     int32_t position;                     /* place within the round's shuffled order */
     int64_t calls;                        /* whole convolutions in the batch */
-    int64_t time_ns;                      /* of the batch, empty-call overhead subtracted */
+    int64_t time_ns;                      /* of the batch less empty calls; 0 unless measured */
     int64_t overhead_ns;                  /* what was subtracted */
     int32_t freq_khz;                     /* of the core, 0 = unknown */
     int32_t temp_mc;                      /* millidegrees, INT32_MIN = unknown */

@@ -27,6 +27,7 @@ struct hrn_device_info {
     int32_t cpu_index; /* the CPU that the runner pins itself to */
     enum hrn_evidence
         evidence; /* of what it times: HRN_MEASURED, or HRN_EMULATED = no times at all */
+    int counts;   /* counts executed instructions (hrn_session_count()) */
 };
 
 /* Opens by key. On failure *out is NULL and err has what happened and the remedy. */

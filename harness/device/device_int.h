@@ -10,7 +10,7 @@ struct hrn_device {
     struct hrn_device_info info;
     char error[400];
     /* Programs of the host that stand before the pushed one: an emulator and its options. */
-    char prefix[HRN_PREFIX_MAX][160];
+    char prefix[HRN_PREFIX_MAX][256];
     size_t prefix_count;
     /* Options for the pushed program, after its own. */
     char option[HRN_PREFIX_MAX][32];

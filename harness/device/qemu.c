@@ -1,10 +1,11 @@
-/* qemu:CPU: user-mode emulation of an AArch64 CPU. Proves; has no times. */
+/* qemu:CPU: user-mode emulation of an AArch64 CPU. Proves and counts; has no times. */
 #include "harness/device/device_int.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernels/cpu.h"
 
@@ -32,6 +33,9 @@ static const struct {
     { KRN_ISA_DOTPROD, 0, 20 }, /* ASIMDDP */
     { KRN_ISA_I8MM, 1, 13 },    /* I8MM */
 };
+
+/* The plugin that counts instructions: of this build, or installed. */
+static const char *const plugins[] = { QUERN_PLUGIN_BUILT, QUERN_PLUGIN_INSTALLED };
 
 /* The first emulator that is installed, and what it makes of the CPU. */
 static int probe(const char *cpu, const char **emulator, struct hrn_qemu_cpu *out, char *complaint,
@@ -65,6 +69,24 @@ static uint32_t isas_of(const struct hrn_qemu_cpu *cpu)
     return isas;
 }
 
+static void add_prefix(struct hrn_device *device, const char *word)
+{
+    snprintf(device->prefix[device->prefix_count++], sizeof device->prefix[0], "%s", word);
+}
+
+/* The static emulator takes no plugins. */
+static void add_plugin(struct hrn_device *device, const char *emulator)
+{
+    const size_t room = sizeof device->prefix[0];
+    for (size_t i = 0; i < sizeof plugins / sizeof *plugins && emulator == emulators[0]; i++)
+        if (strlen(plugins[i]) < room && access(plugins[i], R_OK) == 0) {
+            add_prefix(device, "-plugin");
+            add_prefix(device, plugins[i]);
+            device->info.counts = 1;
+            return;
+        }
+}
+
 int hrn_qemu_open(const char *argument, struct hrn_device **out, char *err, size_t err_bytes)
 {
     struct hrn_device *device = NULL;
@@ -82,11 +104,11 @@ int hrn_qemu_open(const char *argument, struct hrn_device **out, char *err, size
         snprintf(err, err_bytes, "out of memory");
         return -ENOMEM;
     }
-    const char *const prefix[] = { emulator, "-cpu", argument };
     struct hrn_device_info *info = &device->info;
-    for (; device->prefix_count < 3; device->prefix_count++)
-        snprintf(device->prefix[device->prefix_count], sizeof device->prefix[0], "%s",
-                 prefix[device->prefix_count]);
+    add_prefix(device, emulator);
+    add_prefix(device, "-cpu");
+    add_prefix(device, argument);
+    add_plugin(device, emulator);
     hrn_device_host_info(info);
     snprintf(info->arch, sizeof info->arch, "aarch64");
     snprintf(info->midr, sizeof info->midr, "0x%08x", cpu.midr);

@@ -2,8 +2,8 @@
  *     variant index kernel=NAME order mc_tiles from_round     any number; they belong to the verb
  * that follows prove   job problem=STRING seed=HEX timeout_ms tails max_macs time    job
  * problem=STRING seed=HEX timeout_ms first_round rounds min_sample_ns warmup_ns peak    job
- * kernel=NAME info    job stop    ends the job in hand after its sample quit Answers: hello, then
- * per job any of begin, proof, sample, peak, info; and last end     job records
+ * kernel=NAME count   job problem=STRING timeout_ms info    job stop    ends the job in hand after its sample quit Answers: hello, then
+ * per job any of begin, proof, sample, peak, counts, info; and last end     job records
  * status=ok|stopped|error detail=TEXT */
 #include "harness/runner/runner_int.h"
 
@@ -134,6 +134,8 @@ static int do_job(struct hrn_runner *runner, struct hrn_job *job, const struct h
         error = hrn_job_time(runner, job);
     else if (strcmp(f->word, "peak") == 0)
         error = do_peak(runner, job, hrn_field(f, "kernel"));
+    else if (strcmp(f->word, "count") == 0)
+        error = hrn_job_count(runner, job);
     else
         error = do_info(runner, job);
     if (error == -EPIPE)
@@ -145,7 +147,7 @@ static int do_job(struct hrn_runner *runner, struct hrn_job *job, const struct h
 
 static int is_verb(const char *word)
 {
-    static const char *const verbs[] = { "prove", "time", "peak", "info" };
+    static const char *const verbs[] = { "prove", "time", "peak", "count", "info" };
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(word, verbs[i]) == 0)
             return 1;

@@ -5,6 +5,7 @@
  *     prove.c    verb `prove`: a child per variant;   check.c   what the child does
  *     time.c     verb `time`: a child per block;      measure.c what the child does
  *     peak.c     verb `peak`
+ *     count.c    verb `count`
  *     child.c    fork, messages, deadlines, what a signal means
  *     cases.c    problems and data with their reference results
  *     guard.c    buffers between guard pages
@@ -15,6 +16,7 @@
 
 #include <sys/types.h>
 
+#include "harness/count/count.h"
 #include "harness/record.h"
 #include "harness/runner/line_int.h"
 #include "kernels/conv.h"
@@ -63,6 +65,7 @@ int hrn_job_poll_stop(struct hrn_runner *runner);
 
 int hrn_job_prove(struct hrn_runner *runner, struct hrn_job *job);
 int hrn_job_time(struct hrn_runner *runner, struct hrn_job *job);
+int hrn_job_count(struct hrn_runner *runner, struct hrn_job *job);
 /* Best of several batches, in multiply-accumulates per second; 0 with the proof filled when it
  * failed. */
 int64_t hrn_peak(const struct krn_kernel *kernel, int cpu, struct hrn_proof *failure);
@@ -79,7 +82,8 @@ enum hrn_message_kind {
     HRN_MESSAGE_BEGIN,
     HRN_MESSAGE_PROOF,
     HRN_MESSAGE_SAMPLE,
-    HRN_MESSAGE_PEAK
+    HRN_MESSAGE_PEAK,
+    HRN_MESSAGE_COUNTS
 };
 
 /* What a child tells the runner; smaller than PIPE_BUF, so a write is whole or not at all. */
@@ -91,6 +95,7 @@ struct hrn_message {
         struct hrn_proof proof;
         struct hrn_sample sample;
         int64_t macs_per_s;
+        struct hrn_count_reply counts;
     } of;
 };
 

@@ -56,6 +56,14 @@ int hrn_session_time(struct hrn_session *session, const struct krn_problem *prob
                      const char *const *names, size_t count, const struct hrn_time_options *options,
                      hrn_time_sample *sample, hrn_time_failed *failed, void *user);
 
+/* Counts what one convolution of each of `names` executes, on a device whose info says `counts`
+ * (others: -ENOTSUP): a sample of one call without a time, and counters named as in
+ * hrn_count_names[] and hrn_count_kernel_names[] (count/count.h). `failed` as above. -EPIPE leaves
+ * out those that were not reported. */
+int hrn_session_count(struct hrn_session *session, const struct krn_problem *problem,
+                      const char *const *names, size_t count, int timeout_ms,
+                      hrn_time_sample *sample, hrn_time_failed *failed, void *user);
+
 /* Measures the peak of a PEAK kernel: multiply-accumulates per second, the best of several batches.
  */
 int hrn_session_peak(struct hrn_session *session, const char *name, double *macs_per_s);

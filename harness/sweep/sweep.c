@@ -207,7 +207,7 @@ static void on_sample(size_t index, const struct hrn_sample *sample,
 {
     struct sweep *s = user;
     struct entry *e = &s->entries[s->map[index]];
-    if (sample->outcome == HRN_OK && sample->calls > 0)
+    if (sample->outcome == HRN_OK && sample->calls > 0 && sample->time_ns > 0)
         keep_first(s, add_time(e, (double)sample->time_ns / (double)sample->calls));
     if (sample->round >= e->next_round)
         e->next_round = sample->round + 1;
@@ -325,6 +325,21 @@ static int lacks_first_round(const struct entry *e, double bound)
     return e->alive > 0 && e->next_round == 0;
 }
 
+/* What an emulator that counts can say of those that are right; progress was made by the proof. */
+static int count(struct sweep *s, const char **names)
+{
+    size_t n;
+    while ((n = choose(s, lacks_first_round, 0, names))) {
+        int rc = stopped(s) ? -EINTR : 0;
+        if (!rc)
+            rc = hrn_session_count(s->session, problem(s), names, n < PROVE_BATCH ? n : PROVE_BATCH,
+                                   s->options->timeout_ms, on_sample, on_failed, s);
+        if (rc || s->rc)
+            return session_failed(s, rc);
+    }
+    return 0;
+}
+
 static int is_survivor(const struct entry *e, double bound)
 {
     return e->alive > 0 && e->next_round == 1 && e->median > 0 &&
@@ -411,6 +426,8 @@ static int sweep_layer(struct sweep *s)
         rc = prove(s, names);
     if (!rc && hrn_device_info(s->options->device)->evidence == HRN_MEASURED)
         rc = time_layer(s, names, scratch);
+    if (!rc && hrn_device_info(s->options->device)->counts)
+        rc = count(s, names);
     for (size_t i = 0; s->entries && i < s->count; i++)
         free(s->entries[i].times);
     free(s->entries);
