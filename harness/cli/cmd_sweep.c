@@ -2,20 +2,20 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/cli/layers.h"
 #include "harness/cli/select.h"
 #include "harness/cli/sweep_store.h"
-#include "quant/model/graph.h"
 #include "reports/report.h"
 
 /* What was typed, with the defaults. */
 struct arguments {
     const char *device, *filter, *db, *cc, *resume;
-    struct cli_list isas, problems, batches, networks, models;
+    struct cli_list isas;
+    struct cli_layers named;
     long long max_variants, screen_rounds, rounds, finalists, timeout_s, seed, cpu;
     double screen_ms, sample_ms, warmup_ms;
     int no_tails, dry_run, json, quiet;
@@ -74,15 +74,7 @@ static const struct cli_option option_table[] = {
       &typed.device },
     { 0, "isa", CLI_LIST, "LEVEL[,LEVEL]",
       "ISA levels to generate for. Default: all that the device has.", &typed.isas },
-    { 'p', "problem", CLI_LIST, "PROBLEM",
-      "A problem string, such as ic64ih56oc64kh3ph1 or H:W:Cin:Cout. May be repeated.",
-      &typed.problems },
-    { 'b', "batch", CLI_LIST, "FILE", "A file of problem strings, one per line.", &typed.batches },
-    { 'n', "network", CLI_LIST, "NAME",
-      "The convolutions of a built-in network: resnet50, mobilenet_v1, mobilenet_v2, "
-      "squeezenet_1.1.",
-      &typed.networks },
-    { 'm', "model", CLI_LIST, "FILE", "The convolutions of a model file.", &typed.models },
+    CLI_LAYER_OPTIONS(typed.named),
     { 'f', "filter", CLI_STRING, "REGEX",
       "Only variants whose name matches this extended regular expression; the default of each "
       "level always stays.",
@@ -166,51 +158,6 @@ static int check_numbers(const struct arguments *a)
         return cli_fail(CLI_USAGE, "durations are between 0 and 60000 milliseconds");
     if (a->cpu < -1 || a->cpu > 1023)
         return cli_fail(CLI_USAGE, "--cpu goes from 0 to 1023");
-    return CLI_OK;
-}
-
-static int add_model(struct work *w, const char *path)
-{
-    struct qnt_graph graph = { 0 };
-    struct qnt_error error;
-    if (qnt_model_load(path, &graph, &error))
-        return cli_fail(CLI_FAILED, "%s", error.text);
-    size_t count = qnt_graph_problems(&graph, NULL, 0);
-    struct krn_problem *problems = calloc(count ? count : 1, sizeof *problems);
-    int rc = problems ? 0 : -ENOMEM;
-    char *copy = strdup(path);
-    if (!rc)
-        qnt_graph_problems(&graph, problems, count);
-    for (size_t i = 0; !rc && copy && i < count; i++)
-        rc = hrn_layers_add(&w->layers, &problems[i], basename(copy));
-    free(copy);
-    free(problems);
-    qnt_graph_free(&graph);
-    if (rc || !count)
-        return cli_fail(CLI_FAILED, rc ? "out of memory" : "%s holds no convolution", path);
-    return CLI_OK;
-}
-
-static int gather_layers(struct work *w)
-{
-    const struct arguments *a = &w->a;
-    int rc = 0;
-    for (size_t i = 0; !rc && i < a->problems.count; i++)
-        rc = hrn_layers_add_text(&w->layers, a->problems.items[i], "", w->err, sizeof w->err);
-    for (size_t i = 0; !rc && i < a->batches.count; i++)
-        rc = hrn_layers_add_file(&w->layers, a->batches.items[i], "", w->err, sizeof w->err);
-    for (size_t i = 0; !rc && i < a->networks.count; i++)
-        rc = hrn_layers_add_network(&w->layers, cli_source_root(), a->networks.items[i], w->err,
-                                    sizeof w->err);
-    if (rc)
-        return cli_fail(CLI_USAGE, "%s", w->err);
-    for (size_t i = 0; i < a->models.count; i++)
-        if ((rc = add_model(w, a->models.items[i])))
-            return rc;
-    if (!w->layers.count)
-        return cli_fail(CLI_USAGE,
-                        "nothing to sweep: name layers by --problem, --batch, --network or "
-                        "--model");
     return CLI_OK;
 }
 
@@ -385,10 +332,8 @@ static void clear(struct work *w)
     hrn_device_close(w->device);
     hrn_plan_clear(&w->plan);
     hrn_layers_clear(&w->layers);
-    struct cli_list *const lists[] = { &w->a.isas, &w->a.problems, &w->a.batches, &w->a.networks,
-                                       &w->a.models };
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        free(lists[i]->items);
+    free(w->a.isas.items);
+    cli_layers_clear(&w->a.named);
 }
 
 static int work(struct work *w, const char *command)
@@ -397,7 +342,7 @@ static int work(struct work *w, const char *command)
     if (!rc)
         rc = open_select(w);
     if (!rc)
-        rc = gather_layers(w);
+        rc = cli_layers_gather(&w->a.named, &w->layers);
     if (!rc)
         rc = open_device(w);
     if (!rc)

@@ -1,0 +1,333 @@
+/* quern count: what variants execute, in emulation. */
+#include "harness/cli/cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/cli/cli_int.h"
+#include "harness/cli/layers.h"
+#include "harness/cli/select.h"
+#include "harness/sweep/count.h"
+
+struct work {
+    const char *device_key, *filter, *cc;
+    struct cli_list isas, names;
+    struct cli_layers named;
+    long long top, timeout_s, max_variants;
+    int json, quiet;
+    struct cli_select select;
+    struct hrn_layers layers;
+    struct hrn_plan plan;
+    struct hrn_device *device;
+    struct hrn_toolchain toolchain;
+    struct hrn_counted **counted;
+    char err[600];
+};
+
+static struct cli_progress progress;
+
+static void show_progress(size_t done, size_t total, const char *note)
+{
+    cli_progress_step(&progress, done, total, note);
+}
+
+/* ---- what to count */
+
+static int is_wanted(const struct var_variant *v, void *user)
+{
+    const struct work *w = user;
+    char name[VAR_NAME_MAX];
+    if (!w->names.count)
+        return cli_select_takes(&w->select, v);
+    var_name_format(v, name);
+    for (size_t i = 0; i < w->names.count; i++)
+        if (!strcmp(name, w->names.items[i]))
+            return 1;
+    return 0;
+}
+
+/* A plan keeps the defaults whatever the filter says; here they are not asked for. */
+static void drop_unwanted(struct work *w)
+{
+    for (size_t i = 0; i < w->plan.count; i++) {
+        struct hrn_plan_layer *layer = &w->plan.layers[i];
+        size_t kept = 0;
+        for (size_t j = 0; j < layer->count; j++)
+            if (is_wanted(&layer->variants[j], w))
+                layer->variants[kept++] = layer->variants[j];
+        w->plan.variants -= layer->count - kept;
+        layer->count = kept;
+    }
+}
+
+static int check_names(const struct work *w)
+{
+    struct var_variant v;
+    char why[200];
+    for (size_t i = 0; i < w->names.count; i++)
+        if (var_name_parse(w->names.items[i], &v, why, sizeof why))
+            return cli_fail(CLI_USAGE, "%s; 'quern list' has the names", why);
+    return CLI_OK;
+}
+
+static int make_plan(struct work *w)
+{
+    const struct hrn_device_info *info = hrn_device_info(w->device);
+    uint32_t isas = info->isas & ~(1u << KRN_ISA_C);
+    int rc = cli_select_open(&w->select, &w->isas, isas, &(struct cli_list) { 0 }, w->filter);
+    if (rc)
+        return rc;
+    isas = w->names.count ? info->isas : w->select.isas & info->isas;
+    if (!isas)
+        return cli_fail(CLI_USAGE, "%s has none of these ISA levels", info->key);
+    rc = hrn_plan_make(&w->layers, isas, is_wanted, w, (size_t)w->max_variants, 1, &w->plan, w->err,
+                       sizeof w->err);
+    if (rc)
+        return cli_fail(CLI_FAILED, "%s", w->err);
+    drop_unwanted(w);
+    return w->plan.variants ? CLI_OK : cli_fail(CLI_USAGE, "no such variant fits these layers");
+}
+
+/* ---- results, the least first */
+
+struct rank {
+    const struct hrn_counted *counted;
+    const struct var_variant *variant;
+};
+
+static int by_insn(const void *a, const void *b)
+{
+    const struct rank *x = a, *y = b;
+    int64_t p = x->counted->whole[HRN_COUNT_INSN], q = y->counted->whole[HRN_COUNT_INSN];
+    if (x->counted->outcome != y->counted->outcome)
+        return x->counted->outcome > y->counted->outcome ? 1 : -1;
+    if (p != q)
+        return p > q ? 1 : -1;
+    return x->variant > y->variant ? 1 : -1; /* in the order of the space */
+}
+
+static struct rank *ranked(const struct work *w, size_t l)
+{
+    const struct hrn_plan_layer *layer = &w->plan.layers[l];
+    struct rank *ranks = calloc(layer->count + 1, sizeof *ranks);
+    for (size_t i = 0; ranks && i < layer->count; i++)
+        ranks[i] = (struct rank) { &w->counted[l][i], &layer->variants[i] };
+    if (ranks)
+        qsort(ranks, layer->count, sizeof *ranks, by_insn);
+    return ranks;
+}
+
+static size_t shown(const struct work *w, size_t l)
+{
+    size_t count = w->plan.layers[l].count;
+    return w->top && (size_t)w->top < count ? (size_t)w->top : count;
+}
+
+static const enum hrn_count columns[] = { HRN_COUNT_LOAD,   HRN_COUNT_STORE,  HRN_COUNT_PREFETCH,
+                                          HRN_COUNT_BRANCH, HRN_COUNT_VECTOR, HRN_COUNT_MULTIPLY,
+                                          HRN_COUNT_MAC };
+enum { COLUMNS = sizeof columns / sizeof *columns };
+
+static void print_row(const struct hrn_layer *layer, const struct rank *rank,
+                      struct cli_table *table)
+{
+    const struct hrn_counted *c = rank->counted;
+    double macs = (double)krn_problem_macs(&layer->problem);
+    char name[VAR_NAME_MAX];
+    var_name_format(rank->variant, name);
+    cli_table_cell(table, "%s", layer->problem.name[0] ? layer->problem.name : layer->key);
+    cli_table_cell(table, "%s", name);
+    if (c->outcome != HRN_OK) {
+        cli_table_cell(table, "%s", hrn_outcome_names[c->outcome]);
+        for (int i = 0; i <= COLUMNS; i++)
+            cli_table_cell(table, "-");
+        return;
+    }
+    cli_table_cell(table, "%.4f", (double)c->whole[HRN_COUNT_INSN] / macs);
+    cli_table_cell(table, "%.4f", (double)c->kernel[HRN_COUNT_INSN] / macs);
+    for (int i = 0; i < COLUMNS; i++)
+        cli_table_cell(table, "%.4f", (double)c->whole[columns[i]] / macs);
+}
+
+static void print_means(const struct work *w)
+{
+    static const char *const kinds[] = { "other than depthwise", "depthwise" };
+    for (int depthwise = 0; depthwise < 2; depthwise++) {
+        size_t layers;
+        double mean = hrn_count_geomean(&w->plan, w->counted, depthwise, &layers);
+        if (layers)
+            printf("Geometric mean of the least of each layer, %zu %s: %.4f instructions per MAC\n",
+                   layers, kinds[depthwise], mean);
+    }
+}
+
+static void print_text(const struct work *w)
+{
+    const char *headings[4 + COLUMNS] = { "layer", "variant", "insn/MAC", "kernel" };
+    for (int i = 0; i < COLUMNS; i++)
+        headings[4 + i] = hrn_count_names[columns[i]];
+    struct cli_table *table = cli_table_new(headings, 4 + COLUMNS);
+    printf("EMULATED COUNTS on %s: executed instructions per multiply-accumulate of the layer; no "
+           "time, and not proved here\n",
+           hrn_device_info(w->device)->key);
+    for (size_t l = 0; l < w->plan.count; l++) {
+        struct rank *ranks = ranked(w, l);
+        for (size_t i = 0; ranks && i < shown(w, l); i++)
+            print_row(w->plan.layers[l].layer, &ranks[i], table);
+        free(ranks);
+    }
+    cli_table_print(table, stdout);
+    print_means(w);
+}
+
+static void print_counts_json(const struct hrn_counted *c)
+{
+    for (int i = 0; i < HRN_COUNT_COUNT; i++)
+        printf(", \"%s\": %" PRId64 ", \"%s\": %" PRId64, hrn_count_names[i], c->whole[i],
+               hrn_count_kernel_names[i], c->kernel[i]);
+}
+
+static void print_layer_json(const struct work *w, size_t l)
+{
+    const struct hrn_layer *layer = w->plan.layers[l].layer;
+    struct rank *ranks = ranked(w, l);
+    printf("%s\n    {\"layer\": ", l ? "," : "");
+    cli_json_string(stdout, layer->problem.name);
+    printf(", \"problem\": \"%s\", \"macs\": %" PRId64 ", \"variants\": [", layer->key,
+           krn_problem_macs(&layer->problem));
+    for (size_t i = 0; ranks && i < shown(w, l); i++) {
+        const struct hrn_counted *c = ranks[i].counted;
+        char name[VAR_NAME_MAX];
+        var_name_format(ranks[i].variant, name);
+        printf("%s\n      {\"variant\": \"%s\", \"outcome\": \"%s\"", i ? "," : "", name,
+               hrn_outcome_names[c->outcome]);
+        if (c->outcome == HRN_OK)
+            print_counts_json(c);
+        fputs("}", stdout);
+    }
+    fputs("\n    ]}", stdout);
+    free(ranks);
+}
+
+static void print_json(const struct work *w)
+{
+    static const char *const keys[] = { "geomean_insn_per_mac", "geomean_insn_per_mac_depthwise" };
+    printf("{\n  \"device\": \"%s\",\n  \"evidence\": \"emulated\",\n",
+           hrn_device_info(w->device)->key);
+    for (int depthwise = 0; depthwise < 2; depthwise++) {
+        size_t layers;
+        double mean = hrn_count_geomean(&w->plan, w->counted, depthwise, &layers);
+        if (layers)
+            printf("  \"%s\": %.6f,\n", keys[depthwise], mean);
+    }
+    fputs("  \"layers\": [", stdout);
+    for (size_t l = 0; l < w->plan.count; l++)
+        print_layer_json(w, l);
+    fputs("\n  ]\n}\n", stdout);
+}
+
+/* ---- */
+
+static int count(struct work *w)
+{
+    const struct hrn_build_paths paths = { .source_root = cli_source_root(),
+                                           .cache_dir = cli_cache_dir() };
+    const struct hrn_count_options options = { .toolchain = &w->toolchain,
+                                               .paths = &paths,
+                                               .device = w->device,
+                                               .timeout_ms = (int)w->timeout_s * 1000,
+                                               .stop = &cli_stop,
+                                               .progress = w->quiet ? NULL : show_progress };
+    cli_catch_interrupt();
+    if (!w->quiet)
+        cli_progress_begin(&progress, "count");
+    int rc = hrn_count_plan(&w->plan, &options, &w->counted, w->err, sizeof w->err);
+    if (!w->quiet)
+        cli_progress_end(&progress);
+    if (rc == -EINTR)
+        return CLI_INTERRUPTED;
+    if (rc)
+        return cli_fail(rc == -EPIPE || rc == -ENOTSUP ? CLI_DEVICE : CLI_FAILED, "%s", w->err);
+    (w->json ? print_json : print_text)(w);
+    return CLI_OK;
+}
+
+static int run(struct work *w)
+{
+    int rc = check_names(w);
+    if (!rc && (w->timeout_s < 1 || w->timeout_s > 86400 || w->top < 0 || w->max_variants < 0))
+        rc = cli_fail(CLI_USAGE, "--timeout goes from 1 to 86400, --top and --max-variants from 0");
+    if (!rc)
+        rc = cli_layers_gather(&w->named, &w->layers);
+    if (!rc && hrn_device_open(w->device_key, &w->device, w->err, sizeof w->err))
+        rc = cli_fail(CLI_DEVICE, "%s", w->err);
+    if (!rc && hrn_toolchain_find(hrn_device_info(w->device)->arch, w->cc, &w->toolchain, w->err,
+                                  sizeof w->err))
+        rc = cli_fail(CLI_DEVICE, "%s", w->err);
+    if (!rc)
+        rc = make_plan(w);
+    return rc ? rc : count(w);
+}
+
+static void clear(struct work *w)
+{
+    hrn_counted_free(w->counted, w->plan.count);
+    cli_select_clear(&w->select);
+    hrn_plan_clear(&w->plan);
+    hrn_layers_clear(&w->layers);
+    hrn_device_close(w->device);
+    cli_layers_clear(&w->named);
+    cli_list_clear(&w->isas);
+    cli_list_clear(&w->names);
+}
+
+int cmd_count(int argc, char **argv)
+{
+    static struct work w = { .device_key = "qemu:cortex-a76", .top = 1, .timeout_s = 60 };
+    const struct cli_option options[] = {
+        { 'd', "device", CLI_STRING, "KEY",
+          "An emulated device that counts: qemu:CPU. Default: qemu:cortex-a76.", &w.device_key },
+        { 'i', "isa", CLI_LIST, "LEVEL[,LEVEL]",
+          "ISA levels. Default: all that the CPU has, but portable C.", &w.isas },
+        CLI_LAYER_OPTIONS(w.named),
+        { 'f', "filter", CLI_STRING, "REGEX",
+          "Only variants whose name matches this extended regular expression.", &w.filter },
+        { 0, "max-variants", CLI_INT, "N",
+          "At most N variants per layer, a seeded choice of the space. Default: all.",
+          &w.max_variants },
+        { 't', "top", CLI_INT, "N",
+          "Shows the N variants of a layer that execute the least; 0 = all. Default: 1.", &w.top },
+        { 0, "timeout", CLI_INT, "SECONDS", "Limit of one variant. Default: 60.", &w.timeout_s },
+        { 0, "cc", CLI_STRING, "PROGRAM", "Compiler for the device. Default: the cross compiler.",
+          &w.cc },
+        { 0, "json", CLI_FLAG, NULL, "Writes JSON: the counts themselves.", &w.json },
+        { 'q', "quiet", CLI_FLAG, NULL, "No progress.", &w.quiet },
+    };
+    const struct cli_command command = {
+        .name = "count",
+        .synopsis = "quern count (--problem=P | --batch=FILE | --network=NAME)... [OPTION]... "
+                    "[VARIANT]...",
+        .description =
+            "Counts what one convolution executes, exactly and repeatably: all instructions of the "
+            "driver and the micro-kernel, packing of A and requantisation included, packing of "
+            "weights and set-up not. Per MAC of the layer, taps in the padding counted.\n\n"
+            "Columns: all instructions, those of the micro-kernel alone, then by kind; multiply "
+            "are vector multiplications of integers, mac the products that they make (more than 1 "
+            "per MAC where a tile is not full), vector all other vector instructions.\n\n"
+            "Counts are no times: latency, issue and caches are not in them. Nothing is proved or "
+            "stored here; 'quern sweep -d qemu:CPU' does both.",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+        .examples = "quern count -p ic64ih56oc64kh1 -t 5\n"
+                    "quern count -p ic64ih56oc64kh1 dotprod_gemm_m8n8k4u1a0b0l128s1\n"
+                    "quern count -d qemu:max,sve=off --isa i8mm --batch shapes.txt",
+    };
+    int code = cli_parse(&command, argc, argv, &w.names);
+    if (code)
+        return code - 1;
+    code = run(&w);
+    clear(&w);
+    return code;
+}

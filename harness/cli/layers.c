@@ -1,0 +1,60 @@
+#include "harness/cli/layers.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quant/model/graph.h"
+
+static int add_model(struct hrn_layers *layers, const char *path)
+{
+    struct qnt_graph graph = { 0 };
+    struct qnt_error error;
+    if (qnt_model_load(path, &graph, &error))
+        return cli_fail(CLI_FAILED, "%s", error.text);
+    size_t count = qnt_graph_problems(&graph, NULL, 0);
+    struct krn_problem *problems = calloc(count ? count : 1, sizeof *problems);
+    int rc = problems ? 0 : -ENOMEM;
+    char *copy = strdup(path);
+    if (!rc)
+        qnt_graph_problems(&graph, problems, count);
+    for (size_t i = 0; !rc && copy && i < count; i++)
+        rc = hrn_layers_add(layers, &problems[i], basename(copy));
+    free(copy);
+    free(problems);
+    qnt_graph_free(&graph);
+    if (rc || !count)
+        return cli_fail(CLI_FAILED, rc ? "out of memory" : "%s holds no convolution", path);
+    return CLI_OK;
+}
+
+int cli_layers_gather(const struct cli_layers *named, struct hrn_layers *out)
+{
+    char err[600];
+    int rc = 0;
+    for (size_t i = 0; !rc && i < named->problems.count; i++)
+        rc = hrn_layers_add_text(out, named->problems.items[i], "", err, sizeof err);
+    for (size_t i = 0; !rc && i < named->batches.count; i++)
+        rc = hrn_layers_add_file(out, named->batches.items[i], "", err, sizeof err);
+    for (size_t i = 0; !rc && i < named->networks.count; i++)
+        rc = hrn_layers_add_network(out, cli_source_root(), named->networks.items[i], err,
+                                    sizeof err);
+    if (rc)
+        return cli_fail(CLI_USAGE, "%s", err);
+    for (size_t i = 0; i < named->models.count; i++)
+        if ((rc = add_model(out, named->models.items[i])))
+            return rc;
+    if (!out->count)
+        return cli_fail(CLI_USAGE, "no layers: name them by --problem, --batch, --network or "
+                                   "--model");
+    return CLI_OK;
+}
+
+void cli_layers_clear(struct cli_layers *named)
+{
+    struct cli_list *const lists[] = { &named->problems, &named->batches, &named->networks,
+                                       &named->models };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        cli_list_clear(lists[i]);
+}
