@@ -1,10 +1,17 @@
-/* From lines to jobs. The words, in the order of a job (keys in hrn_job_*; an int unless told):
- *     variant index kernel=NAME order mc_tiles from_round     any number; they belong to the verb
- * that follows prove   job problem=STRING seed=HEX timeout_ms tails max_macs time    job
- * problem=STRING seed=HEX timeout_ms first_round rounds min_sample_ns warmup_ns peak    job
- * kernel=NAME count   job problem=STRING timeout_ms info    job stop    ends the job in hand after its sample quit Answers: hello, then
- * per job any of begin, proof, sample, peak, counts, info; and last end     job records
- * status=ok|stopped|error detail=TEXT */
+/* From lines to jobs. A job is any number of `variant` lines, then a verb; keys in hrn_job_*, each
+ * an int unless told:
+ *
+ *   - variant index kernel=NAME order mc_tiles from_round
+ *   - prove   job problem=STRING seed=HEX timeout_ms tails max_macs
+ *   - time    job problem=STRING seed=HEX timeout_ms first_round rounds min_sample_ns warmup_ns
+ *   - peak    job kernel=NAME
+ *   - count   job problem=STRING timeout_ms
+ *   - info    job
+ *   - stop    ends the job in hand after its sample
+ *   - quit
+ *
+ * Answers: hello, then per job any of begin, proof, sample, peak, counts, info; and last
+ * `end job records status=ok|stopped|error detail=TEXT`. */
 #include "harness/runner/runner_int.h"
 
 #include <errno.h>
