@@ -53,6 +53,25 @@ const char *rpt_proof_words(const struct rpt_run *run, const struct rpt_digest *
     return out;
 }
 
+const char *rpt_band_words(const struct rpt_run *run, char *out)
+{
+    double low = INFINITY, high = HRN_BAND_MIN;
+    size_t measured = 0;
+    for (size_t l = 0; l < run->layer_count; l++) {
+        const struct rpt_layer *layer = &run->layers[l];
+        low = fmin(low, layer->band);
+        high = fmax(high, layer->band);
+        measured += layer->band_pairs >= HRN_PAIRS_MIN;
+    }
+    char first[RPT_NUMBER_MAX], last[RPT_NUMBER_MAX];
+    int is_range = 1000 * (high - low) >= 0.5;
+    rpt_number(100 * fmin(low, high), 2, first);
+    rpt_number(100 * high, 2, last);
+    snprintf(out, RPT_PROOF_WORDS_MAX, "%s%s%s %%%s", is_range ? first : "", is_range ? " to " : "",
+             last, measured ? ", from the baseline against itself" : ", assumed");
+    return out;
+}
+
 const char *rpt_verdict_words(const struct rpt_digest *d, enum rpt_baseline b, char *out)
 {
     static const char *const words[HRN_VERDICT_COUNT] = {

@@ -52,7 +52,8 @@ static void put_axis(FILE *out, const struct scale *s)
             place(s, 1), BAR_WIDTH - BAR_MARGIN, s->high);
 }
 
-static void put_bar(FILE *out, const struct hrn_comparison *c, const struct scale *s, int is_tied)
+static void put_bar(FILE *out, const struct hrn_comparison *c, double band, const struct scale *s,
+                    int is_tied)
 {
     const char *ink = is_tied ? "--series-1" : "--plain";
     fprintf(out,
@@ -60,8 +61,7 @@ static void put_bar(FILE *out, const struct hrn_comparison *c, const struct scal
             "of the fastest\">",
             BAR_WIDTH, isfinite(c->ratio) ? c->ratio : 0);
     fprintf(out, "<rect x=\"%.1f\" y=\"0\" width=\"%.1f\" height=\"16\" fill=\"var(--track)\"/>",
-            place(s, 1 - RPT_NOISE_BAND),
-            place(s, 1 + RPT_NOISE_BAND) - place(s, 1 - RPT_NOISE_BAND));
+            place(s, 1 - band), place(s, 1 + band) - place(s, 1 - band));
     fprintf(out, "<path d=\"M%.1f 0V16\" stroke=\"var(--muted)\"/>", place(s, 1));
     if (isfinite(c->low) && isfinite(c->high) && c->low < s->high)
         fprintf(out,
@@ -126,7 +126,7 @@ static void put_ranked(const struct rpt_page *page, const struct rpt_layer *laye
         fputs("<td class=\"num\">&ndash;</td>", out);
     put_ratio_cell(out, &c->rank.against_best);
     fputs("<td>", out);
-    put_bar(out, &c->rank.against_best, scale, i < layer->tied);
+    put_bar(out, &c->rank.against_best, layer->band, scale, i < layer->tied);
     fputs("</td></tr>\n", out);
 }
 
@@ -248,8 +248,12 @@ static void put_layer_facts(FILE *out, const struct rpt_layer *layer)
         fprintf(out, " &middot; %d&times; in ", layer->times);
         rpt_html_text(out, layer->network);
     }
-    fprintf(out, " &middot; %zu variants timed, %zu not &middot; %zu tied with the fastest</p>\n",
-            layer->timed, layer->count - layer->timed, layer->tied);
+    fprintf(out,
+            " &middot; %zu variants timed, %zu not &middot; %zu tied with the fastest &middot; "
+            "noise band %s %% (%s)</p>\n",
+            layer->timed, layer->count - layer->timed, layer->tied,
+            rpt_number(100 * layer->band, 2, number),
+            layer->band_pairs >= HRN_PAIRS_MIN ? "the baseline against itself" : "assumed");
 }
 
 static void put_layer(const struct rpt_page *page, size_t l)

@@ -284,13 +284,16 @@ static void put_time_notes(FILE *out)
         " a narrow win a little.");
     put_note(out, "The default",
              "The variant that a user without a sweep gets on the strongest ISA of this run.");
-    put_note(out, "Tied",
-             "Variants whose interval against the fastest one does not exclude the band of 1 %: "
-             "equal, or"
-             " not told apart yet. The winner is the first by name that none of them beats: "
-             "the same "
-             "samples always"
-             " give the same winner.");
+    put_note(
+        out, "Tied",
+        "Variants whose interval against the fastest one does not exclude the noise band of the "
+        "layer (the baseline against itself, at least 1 %): "
+        "equal, or"
+        " not told apart yet. The winner is the one with the least code, then the "
+        "fewest saved registers, the least workspace, the first name, among those that none "
+        "of them beats: the same "
+        "samples always"
+        " give the same winner.");
     put_note(out, "Sum of a network",
              "Medians of the layers, each as often as the network has it, each measured"
              " alone and repeatedly, so with warm caches. A whole network also pays for what lies "

@@ -104,7 +104,6 @@ static struct object context_of(const struct rpt_run *run, const struct rpt_dige
         return c;
     add_int(&c, "samples", run->samples);
     add_int(&c, "min_sample_ns", run->min_sample_ns);
-    add_real(&c, "noise_band", RPT_NOISE_BAND);
     add_text(&c, "default_isa", run->best_isa);
     add_text(&c, "cpu_time",
              "not measured apart: repeats real_time, which tools expect to find twice");
@@ -160,6 +159,12 @@ static void add_times(struct object *o, const struct rpt_layer *layer, size_t i)
     add_int(o, "rank", (long long)i + 1);
     add_bool(o, "winner", i == 0);
     add_bool(o, "tied", i < layer->tied);
+    if (c->rank.cost.code_bytes > 0) {
+        add_int(o, "code_bytes", c->rank.cost.code_bytes);
+        add_int(o, "callee_saved", c->rank.cost.callee_saved);
+        add_int(o, "workspace_bytes", c->rank.cost.workspace_bytes);
+    }
+    add_real(o, "noise_band", layer->band);
     add_text(o, "verdict", hrn_verdict_names[c->rank.against_best.verdict]);
     add_real(o, "ratio_to_fastest", c->rank.against_best.ratio);
     add_real(o, "ratio_low", c->rank.against_best.low);

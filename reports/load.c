@@ -111,6 +111,7 @@ static int take_problem(const struct pdb_problem_row *row, void *user)
     layer->place = row->place;
     layer->times = row->times;
     layer->macs = row->macs;
+    layer->band = HRN_BAND_MIN;
     return layer->problem && layer->title && layer->network ? 0 : -ENOMEM;
 }
 
@@ -122,17 +123,17 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Times by round: the median where a round has several samples, NAN where it has none. `row` comes
+/* Times by round: the median where a round has several samples, NAN where it has none. `in` comes
  * in order of round. *out is owned by the caller. */
-static int fold_rounds(const struct pdb_measurement_row *row, double **out, size_t *rounds)
+static int fold_rounds(const struct pdb_series *in, double **out, size_t *rounds)
 {
-    int last = row->sample_count ? row->sample_round[row->sample_count - 1] : -1;
+    int last = in->count ? in->round[in->count - 1] : -1;
     *out = NULL;
     *rounds = 0;
-    if (last < 0 || last >= ROUNDS_MAX || row->sample_round[0] < 0)
+    if (last < 0 || last >= ROUNDS_MAX || in->round[0] < 0)
         return 0;
     double *times = malloc(((size_t)last + 1) * sizeof *times);
-    double *group = malloc(row->sample_count * sizeof *group);
+    double *group = malloc(in->count * sizeof *group);
     if (!times || !group) {
         free(times);
         free(group);
@@ -142,15 +143,38 @@ static int fold_rounds(const struct pdb_measurement_row *row, double **out, size
     size_t s = 0;
     for (size_t r = 0; r < *rounds; r++) {
         size_t n = 0;
-        for (; s < row->sample_count && row->sample_round[s] <= (int32_t)r; s++)
-            if (isfinite(row->sample_ns[s]) && row->sample_ns[s] > 0)
-                group[n++] = row->sample_ns[s];
+        for (; s < in->count && in->round[s] <= (int32_t)r; s++)
+            if (isfinite(in->ns[s]) && in->ns[s] > 0)
+                group[n++] = in->ns[s];
         qsort(group, n, sizeof *group, by_value);
         times[r] = n == 0 ? (double)NAN : 0.5 * (group[(n - 1) / 2] + group[n / 2]);
     }
     free(group);
     *out = times;
     return 0;
+}
+
+/* The noise band of the layer, from the rounds in which its baseline ran twice, as if it were two
+ * variants. */
+static int take_band(const struct rpt_run *run, struct rpt_layer *layer,
+                     const struct pdb_series *twin, const struct hrn_candidate *baseline)
+{
+    double *times;
+    size_t rounds;
+    int result = fold_rounds(twin, &times, &rounds);
+    if (result != 0 || rounds == 0)
+        return result;
+    rounds = rounds < baseline->rounds ? rounds : baseline->rounds;
+    double *scratch = malloc((HRN_RESAMPLES + 2 * rounds) * sizeof *scratch);
+    if (scratch) {
+        double band = hrn_band(times, baseline->time_ns, rounds, run->seed, scratch);
+        layer->band = fmax(layer->band, band);
+        for (size_t r = 0; r < rounds; r++)
+            layer->band_pairs += isfinite(times[r]) && isfinite(baseline->time_ns[r]);
+    }
+    free(scratch);
+    free(times);
+    return scratch ? 0 : -ENOMEM;
 }
 
 /* From the name; from the database where the grammar of today does not know it. */
@@ -194,13 +218,20 @@ static int take_measurement(const struct pdb_measurement_row *row, void *user)
     c->signal = row->signal;
     c->checks = row->checks;
     c->voids = row->void_count;
+    c->rank.cost = (struct hrn_cost) { HRN_COST_UNKNOWN, HRN_COST_UNKNOWN, HRN_COST_UNKNOWN };
+    if (row->code_bytes > 0)
+        c->rank.cost =
+            (struct hrn_cost) { row->code_bytes, row->callee_saved, row->workspace_bytes };
     if (!c->variant || !c->kernel_name || !c->isa || !c->family || !c->algorithm || !c->detail)
         return -ENOMEM;
     int result = take_knobs(walk->run->db, row->variant, c->knob);
     if (result == 0 && row->outcome == HRN_OK && rpt_run_timed(walk->run)) {
+        const struct pdb_series samples = { row->sample_round, row->sample_ns, row->sample_count };
         double *times;
-        result = fold_rounds(row, &times, &c->rank.rounds);
+        result = fold_rounds(&samples, &times, &c->rank.rounds);
         c->rank.time_ns = times;
+        if (result == 0 && row->twin.count > 0)
+            result = take_band(walk->run, walk->layer, &row->twin, &c->rank);
     }
     return result;
 }

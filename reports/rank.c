@@ -84,7 +84,7 @@ static int rank_layer(const struct rpt_run *run, struct rpt_layer *layer)
         ranks[i].name = layer->candidates[i].variant;
     }
     if (tied == 0)
-        tied = hrn_rank(ranks, layer->timed, RPT_NOISE_BAND, run->seed);
+        tied = hrn_rank(ranks, layer->timed, layer->band, run->seed);
     for (size_t i = 0; tied >= 0 && i < layer->timed; i++)
         for (size_t j = 0; j < layer->timed; j++)
             if (layer->candidates[j].variant == ranks[i].name) {
@@ -144,7 +144,7 @@ static int compare_winner(const struct rpt_run *run, struct rpt_layer *layer,
     if (!scratch)
         return -ENOMEM;
     hrn_compare(winner->time_ns, layer->candidates[against->index].rank.time_ns, winner->rounds,
-                RPT_NOISE_BAND, run->seed, scratch, &against->of);
+                layer->band, run->seed, scratch, &against->of);
     free(scratch);
     return 0;
 }

@@ -14,8 +14,7 @@
 #include "perfdb/perfdb.h"
 #include "variants/variant.h"
 
-#define RPT_NOISE_BAND 0.01 /* relative: two times closer than this are never told apart */
-#define RPT_NO_KNOB (-1)    /* the variant has no such knob */
+#define RPT_NO_KNOB (-1) /* the variant has no such knob */
 
 struct rpt_error {
     char text[400];
@@ -54,6 +53,9 @@ struct rpt_layer {
     struct rpt_candidate *candidates; /* ranked: winner first, failures last */
     size_t count, tied;               /* `tied` of the first candidates are a tie with the winner */
     size_t timed;                     /* the first `timed` have a time */
+    double band; /* relative: two times closer than this are not told apart. From the A/A samples of
+                    the layer, HRN_BAND_MIN without any */
+    size_t band_pairs; /* rounds with an A/A pair */
     struct rpt_against against[RPT_BASELINE_COUNT];
 };
 struct rpt_peak {

@@ -103,6 +103,8 @@ int rpt_peaks_doubtful(const struct rpt_digest *digest);
  */
 #define RPT_PROOF_WORDS_MAX 200
 const char *rpt_proof_words(const struct rpt_run *run, const struct rpt_digest *digest, char *out);
+/* "1 %", or "1 to 2.3 %" where layers differ; then whether A/A samples say so. */
+const char *rpt_band_words(const struct rpt_run *run, char *out);
 /* "faster on 20 of 26 layers, tied on 4, undecided on 2". */
 const char *rpt_verdict_words(const struct rpt_digest *digest, enum rpt_baseline baseline,
                               char *out);

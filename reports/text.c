@@ -182,12 +182,16 @@ static int put_winners(const struct rpt_run *run, const struct ink *ink, FILE *o
     for (size_t l = 0; l < run->layer_count; l++)
         put_winner_row(&t, run, l);
     int result = table_print(&t, ink->bold, ink->plain, out);
+    char band[RPT_PROOF_WORDS_MAX];
     fprintf(
         out,
         "\n%svs = time of the baseline / time of the winner, paired by round; default = what a "
         "user without a sweep gets on %s.\ntied = variants that cannot be told from the fastest "
-        "(band %g %%); the winner is the first of them by name that none of them beats.%s\n",
-        ink->dim, run->best_isa[0] ? run->best_isa : "this CPU", 100 * RPT_NOISE_BAND, ink->plain);
+        "(band %s); the\nwinner is the one of them with the least code, then the fewest saved "
+        "registers, the least "
+        "workspace, the first\nname, among those that none of them beats.%s\n",
+        ink->dim, run->best_isa[0] ? run->best_isa : "this CPU", rpt_band_words(run, band),
+        ink->plain);
     return result;
 }
 

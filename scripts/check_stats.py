@@ -3,9 +3,11 @@
 
 The median of a resample of n sorted values takes each order statistic (even n: each pair of them)
 with a probability that can be written down, so the percentile interval is exact here, with no
-resampling. The C code draws 10,000 resamples; its interval must be the same unless a probability
-lies within sampling error of 2.5 %, and such rows are left out.
+resampling. Wilcoxon's p comes from all 2^n signs, Holm's from his definition.
+The C code draws 10,000 resamples; its interval must be the same unless a probability lies within
+sampling error of 2.5 %, and such rows are left out.
 """
+import itertools
 import math
 import random
 from fractions import Fraction
@@ -65,10 +67,47 @@ def interval(log_ratios):
     return low, high, margin
 
 
+def wilcoxon(log_ratios):
+    """Two-sided p of the signed ranks, by going through every choice of signs."""
+    d = [x for x in log_ratios if x != 0]
+    size = sorted(abs(x) for x in d)
+    ranks = [size.index(abs(x)) + (size.count(abs(x)) + 1) / 2 for x in d]
+    seen = sum(r for r, x in zip(ranks, d) if x > 0)
+    sums = [sum(r for r, s in zip(ranks, signs) if s)
+            for signs in itertools.product((0, 1), repeat=len(d))]
+    lower = sum(x <= seen for x in sums)
+    upper = sum(x >= seen for x in sums)
+    return min(1, 2 * min(lower, upper) / len(sums))
+
+
+def holm(p):
+    """The adjusted p: the largest of (m - k) p_(k) up to its own place, at most 1."""
+    order = sorted(p)
+    return [min(1, max((len(p) - k) * q for k, q in enumerate(order) if q <= x)) for x in p]
+
+
+def spearman(a, b):
+    def ranks(v):
+        return [sum(y < x for y in v) + (sum(y == x for y in v) + 1) / 2 for x in v]
+    x, y = ranks(a), ranks(b)
+    mean = (len(x) + 1) / 2
+    top = sum((p - mean) * (q - mean) for p, q in zip(x, y))
+    return top / math.sqrt(sum((p - mean)**2 for p in x) * sum((q - mean)**2 for q in y))
+
+
+def print_holm():
+    print("#else")
+    for _ in range(6):
+        p = [round(random.random() ** 3, 4) for _ in range(6)]
+        print("{{%s},\n {%s}}," % tuple(", ".join(map(repr, v)) for v in (p, holm(p))))
+
+
 def main():
     random.seed(20)
     print("/* Printed by scripts/check_stats.py; do not edit.")
-    print(" * count, a, b, median of a, MAD of a, ratio, low, high */")
+    print(" * count, a, b, median of a, MAD of a, ratio, low, high, Wilcoxon's p, Spearman's r;")
+    print(" * then p, adjusted by Holm */")
+    print("#ifndef STATS_REFERENCE_HOLM")
     rows = 0
     while rows < 8:
         n = random.randint(3, 12)
@@ -80,10 +119,13 @@ def main():
             continue
         centre = median(a)
         mad = median(abs(x - centre) for x in a)
-        numbers = [centre, mad, math.exp(median(logs)), math.exp(low), math.exp(high)]
+        numbers = [centre, mad, math.exp(median(logs)), math.exp(low), math.exp(high),
+                   wilcoxon(logs), spearman(a, b)]
         print("{%d, {%s},\n {%s},\n %s}," %
               (n, *(", ".join(map(repr, v)) for v in (a, b, numbers))))
         rows += 1
+    print_holm()
+    print("#endif")
 
 
 if __name__ == "__main__":

@@ -105,11 +105,33 @@ static void test_summary_sorted(void)
 struct reference {
     size_t count;
     double a[12], b[12];
-    double median_a, mad_a, ratio, low, high;
+    double median_a, mad_a, ratio, low, high, wilcoxon, spearman;
 };
 static const struct reference references[] = {
 #include "tests/golden/stats_reference.inc"
 };
+
+static const struct {
+    double p[6], adjusted[6];
+} holm_references[] = {
+#define STATS_REFERENCE_HOLM
+#include "tests/golden/stats_reference.inc"
+};
+
+static void test_holm(void)
+{
+    for (size_t i = 0; i < sizeof holm_references / sizeof *holm_references; i++) {
+        double p[6];
+        memcpy(p, holm_references[i].p, sizeof p);
+        hrn_holm(p, 6);
+        for (size_t k = 0; k < 6; k++)
+            T_CHECK(near(p[k], holm_references[i].adjusted[k]));
+    }
+    double one = 0.03;
+    hrn_holm(&one, 1);
+    T_CHECK(one == 0.03);
+    hrn_holm(&one, 0);
+}
 
 static void test_reference(void)
 {
@@ -119,6 +141,8 @@ static void test_reference(void)
         struct hrn_comparison c;
         hrn_summarise(r->a, r->count, scratch, &s);
         T_CHECK(near(s.median, r->median_a) && near(s.mad, r->mad_a));
+        T_CHECK(near(hrn_wilcoxon(r->a, r->b, r->count, scratch), r->wilcoxon));
+        T_CHECK(near(hrn_spearman(r->a, r->b, r->count, scratch), r->spearman));
         for (uint64_t seed = 0; seed < 10; seed++) {
             hrn_compare(r->a, r->b, r->count, BAND, t_seed + seed, scratch, &c);
             T_CHECK(c.pairs == r->count && near(c.ratio, r->ratio));
@@ -162,6 +186,13 @@ static void test_few_samples(void)
     T_CHECK(c.pairs == 0 && c.verdict == HRN_UNDECIDED);
 }
 
+static int is_same(const struct hrn_comparison *x, const struct hrn_comparison *y)
+{
+    return x->verdict == y->verdict && x->ratio == y->ratio && x->low == y->low &&
+           x->high == y->high && x->p_faster == y->p_faster && x->p_slower == y->p_slower &&
+           x->pairs == y->pairs;
+}
+
 /* Rounds without a sample on one side change nothing. */
 static void test_holes(void)
 {
@@ -181,7 +212,7 @@ static void test_holes(void)
     }
     hrn_compare(holed_a, holed_b, 20, BAND, 9, scratch, &holed);
     hrn_compare(a, b, kept, BAND, 9, scratch, &whole);
-    T_CHECK(holed.pairs == kept && memcmp(&whole, &holed, sizeof whole) == 0);
+    T_CHECK(holed.pairs == kept && is_same(&whole, &holed));
 }
 
 static void test_symmetries(void)
@@ -202,7 +233,7 @@ static void test_symmetries(void)
         T_CHECK(ab.low <= ab.ratio && ab.ratio <= ab.high);
         shuffle_pairs(a, b, n, &state);
         hrn_compare(a, b, n, BAND, n, scratch, &again);
-        T_CHECK(memcmp(&ab, &again, sizeof ab) == 0);
+        T_CHECK(is_same(&ab, &again));
     }
 }
 
@@ -249,6 +280,65 @@ static void test_truth(void)
         T_CHECK(same[HRN_FASTER] <= 0.05 && bare[HRN_FASTER] <= 0.05);
         T_CHECK(same[HRN_TIE] >= cases[i].least_ties);
     }
+}
+
+/* Samples without common rounds: the ratio of the medians, mirrored when A and B change places. */
+static void test_unpaired(void)
+{
+    static const enum hrn_verdict opposite[HRN_VERDICT_COUNT] = { HRN_SLOWER, HRN_FASTER, HRN_TIE,
+                                                                  HRN_UNDECIDED };
+    uint64_t state = t_seed;
+    double a[MAX_ROUNDS], b[MAX_ROUNDS], room[HRN_RESAMPLES + 4 * MAX_ROUNDS];
+    struct hrn_comparison ab, ba;
+    for (size_t n = 1; n < 20; n++) {
+        make_times(a, n, 96, 0.001, 0, &state);
+        make_times(b, n + 3, 100, 0.001, 0, &state);
+        hrn_compare_unpaired(a, n, b, n + 3, BAND, n, room, &ab);
+        hrn_compare_unpaired(b, n + 3, a, n, BAND, n, room, &ba);
+        T_CHECK(ab.pairs == n && fabs(ab.ratio - 0.96) < 0.01 && near(ab.ratio * ba.ratio, 1));
+        T_CHECK(ab.verdict == (n < HRN_PAIRS_MIN ? HRN_UNDECIDED : HRN_FASTER));
+        T_CHECK(n < HRN_PAIRS_MIN || ba.verdict == opposite[ab.verdict]);
+        T_CHECK(n < 6 || hrn_mann_whitney(a, n, b, n + 3, room) < 0.01);
+    }
+    T_CHECK(hrn_mann_whitney(a, 0, b, 3, room) == 1 && hrn_wilcoxon(a, b, 0, room) == 1);
+    /* U = 2 of 12 against the mean of 18; variance 39 */
+    static const double few[] = { 1, 2, 3, 5, 6, 9 }, more[] = { 4, 7, 8, 10, 11, 12 };
+    double z = (18 - 5 - 0.5) / sqrt(39);
+    T_CHECK(near(hrn_mann_whitney(few, 6, more, 6, room), erfc(z / sqrt(2))));
+    hrn_compare_unpaired(a, 0, b, 5, BAND, 1, room, &ab);
+    T_CHECK(ab.pairs == 0 && isnan(ab.ratio) && ab.verdict == HRN_UNDECIDED);
+}
+
+/* The band of an A/A run: at least 1 %, and as wide as equal things are apart. */
+static void test_band(void)
+{
+    double a[12], b[12];
+    for (size_t i = 0; i < 12; i++)
+        a[i] = 100, b[i] = 100.2;
+    T_CHECK(hrn_band(a, b, 12, t_seed, scratch) == HRN_BAND_MIN);
+    for (size_t i = 0; i < 12; i++)
+        b[i] = 103;
+    T_CHECK(near(hrn_band(a, b, 12, t_seed, scratch), 0.03));
+    T_CHECK(near(hrn_band(b, a, 12, t_seed, scratch), 0.03));
+    T_CHECK(hrn_band(a, b, 2, t_seed, scratch) == HRN_BAND_MIN);
+}
+
+/* The fixed order of a tie: code, saved registers, workspace, name; unknown comes last. */
+static void test_rank_cost(void)
+{
+    static const double time[] = { 10, 10, 10, 10, 10 };
+    struct hrn_candidate c[] = {
+        { .name = "a", .time_ns = time, .rounds = 5, .cost = { -1, -1, -1 } },
+        { .name = "b", .time_ns = time, .rounds = 5, .cost = { 400, 4, 64 } },
+        { .name = "c", .time_ns = time, .rounds = 5, .cost = { 300, 4, 64 } },
+        { .name = "e", .time_ns = time, .rounds = 5, .cost = { 300, 2, 64 } },
+        { .name = "d", .time_ns = time, .rounds = 5, .cost = { 300, 2, 64 } },
+        { .name = "f", .time_ns = time, .rounds = 5, .cost = { 300, 2, 32 } },
+    };
+    T_CHECK(hrn_rank(c, 6, BAND, t_seed) == 6);
+    static const char *const order[] = { "f", "d", "e", "c", "b", "a" };
+    for (size_t i = 0; i < 6; i++)
+        T_CHECK_STR(c[i].name, order[i]);
 }
 
 static void test_rank_known(void)
@@ -373,6 +463,10 @@ int main(int argc, char **argv)
     test_summary();
     test_summary_sorted();
     test_reference();
+    test_holm();
+    test_unpaired();
+    test_band();
+    test_rank_cost();
     test_verdicts();
     test_few_samples();
     test_holes();

@@ -130,6 +130,14 @@ static double drawn_median(const double *sorted, const double *drawn, size_t n, 
                   : (sorted[low] + sorted[high]) / 2;
 }
 
+/* A resample: how often each of n values is in it. */
+static void draw(size_t n, uint64_t *state, double *drawn)
+{
+    memset(drawn, 0, n * sizeof *drawn);
+    for (size_t i = 0; i < n; i++)
+        drawn[((hrn_random(state) >> 32) * n) >> 32] += 1;
+}
+
 /* Fills medians[HRN_RESAMPLES]. Resamples come in pairs, a draw and its mirror image, so that
  * swapping A and B mirrors the whole set and the interval of B against A is exactly that of A
  * against B inverted. */
@@ -137,9 +145,7 @@ static void resample(const double *sorted, size_t n, uint64_t seed, double *draw
 {
     uint64_t state = seed;
     for (size_t r = 0; r < HRN_RESAMPLES; r += 2) {
-        memset(drawn, 0, n * sizeof *drawn);
-        for (size_t i = 0; i < n; i++)
-            drawn[((hrn_random(&state) >> 32) * n) >> 32] += 1;
+        draw(n, &state, drawn);
         medians[r] = drawn_median(sorted, drawn, n, 0);
         medians[r + 1] = drawn_median(sorted, drawn, n, 1);
     }
@@ -154,27 +160,93 @@ static enum hrn_verdict judge(double low, double high, double band)
     return low >= -band && high <= band ? HRN_TIE : HRN_UNDECIDED;
 }
 
-void hrn_compare(const double *a, const double *b, size_t count, double band, uint64_t seed,
-                 double *scratch, struct hrn_comparison *out)
+static struct hrn_comparison nothing_known(size_t pairs)
+{
+    return (struct hrn_comparison) { .verdict = HRN_UNDECIDED,
+                                     .ratio = (double)NAN,
+                                     .low = (double)NAN,
+                                     .high = (double)NAN,
+                                     .p_faster = 1,
+                                     .p_slower = 1,
+                                     .pairs = pairs };
+}
+
+/* From resampled log ratios: interval, verdict and the shares that hrn_holm() wants. */
+static void conclude(double *medians, double band, struct hrn_comparison *out)
 {
     /* the 2.5 % and 97.5 % ranks, as far from one end as from the other */
     const size_t low_rank = HRN_RESAMPLES / 40 - 1, high_rank = HRN_RESAMPLES - HRN_RESAMPLES / 40;
-    double *medians = scratch, *ratios = scratch + HRN_RESAMPLES, *drawn = ratios + count;
+    const double edge = log1p(band);
+    size_t not_faster = 0, not_slower = 0;
+    for (size_t i = 0; i < HRN_RESAMPLES; i++) {
+        not_faster += medians[i] >= -edge;
+        not_slower += medians[i] <= edge;
+    }
+    out->p_faster = (double)(not_faster + 1) / (HRN_RESAMPLES + 1);
+    out->p_slower = (double)(not_slower + 1) / (HRN_RESAMPLES + 1);
+    double low = select_rank(medians, HRN_RESAMPLES, low_rank);
+    double high = select_rank(medians, HRN_RESAMPLES, high_rank);
+    out->verdict = judge(low, high, edge);
+    out->low = exp(low);
+    out->high = exp(high);
+}
 
-    *out =
-        (struct hrn_comparison) { .verdict = HRN_UNDECIDED, .ratio = NAN, .low = NAN, .high = NAN };
-    out->pairs = log_ratios(a, b, count, ratios);
-    if (out->pairs == 0)
+void hrn_compare(const double *a, const double *b, size_t count, double band, uint64_t seed,
+                 double *scratch, struct hrn_comparison *out)
+{
+    double *medians = scratch, *ratios = scratch + HRN_RESAMPLES, *drawn = ratios + count;
+    size_t n = log_ratios(a, b, count, ratios);
+    *out = nothing_known(n);
+    if (n == 0)
         return;
-    sort(ratios, out->pairs);
-    const size_t n = out->pairs;
+    sort(ratios, n);
     out->ratio = exp((ratios[(n - 1) / 2] + ratios[n / 2]) / 2);
     if (n < HRN_PAIRS_MIN)
         return;
     resample(ratios, n, seed, drawn, medians);
-    double low = select_rank(medians, HRN_RESAMPLES, low_rank);
-    double high = select_rank(medians, HRN_RESAMPLES, high_rank);
-    out->verdict = judge(low, high, log1p(band));
-    out->low = exp(low);
-    out->high = exp(high);
+    conclude(medians, band, out);
+}
+
+/* Logs of what is a time, sorted. Returns their count. */
+static size_t logs(const double *times, size_t count, double *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++)
+        if (times[i] > 0 && isfinite(times[i]))
+            out[n++] = log(times[i]);
+    sort(out, n);
+    return n;
+}
+
+void hrn_compare_unpaired(const double *a, size_t a_count, const double *b, size_t b_count,
+                          double band, uint64_t seed, double *scratch, struct hrn_comparison *out)
+{
+    double *medians = scratch, *x = scratch + HRN_RESAMPLES, *y = x + a_count;
+    double *drawn_x = y + b_count, *drawn_y = drawn_x + a_count;
+    size_t nx = logs(a, a_count, x), ny = logs(b, b_count, y);
+    uint64_t state = seed;
+    *out = nothing_known(nx < ny ? nx : ny);
+    if (out->pairs == 0)
+        return;
+    out->ratio = exp((x[(nx - 1) / 2] + x[nx / 2] - y[(ny - 1) / 2] - y[ny / 2]) / 2);
+    if (out->pairs < HRN_PAIRS_MIN)
+        return;
+    for (size_t r = 0; r < HRN_RESAMPLES; r += 2) { /* in pairs, as in resample() */
+        draw(nx, &state, drawn_x);
+        draw(ny, &state, drawn_y);
+        for (int mirror = 0; mirror < 2; mirror++)
+            medians[r + (size_t)mirror] =
+                drawn_median(x, drawn_x, nx, mirror) - drawn_median(y, drawn_y, ny, mirror);
+    }
+    conclude(medians, band, out);
+}
+
+double hrn_band(const double *first, const double *second, size_t count, uint64_t seed,
+                double *scratch)
+{
+    struct hrn_comparison c;
+    hrn_compare(first, second, count, 0, seed, scratch, &c);
+    if (c.pairs < HRN_PAIRS_MIN)
+        return HRN_BAND_MIN;
+    return fmax(HRN_BAND_MIN, fmax(c.high, 1 / c.low) - 1);
 }

@@ -18,9 +18,11 @@ enum hrn_verdict { HRN_FASTER, HRN_SLOWER, HRN_TIE, HRN_UNDECIDED, HRN_VERDICT_C
 extern const char *const hrn_verdict_names[HRN_VERDICT_COUNT];
 
 struct hrn_comparison {
-    enum hrn_verdict verdict; /* of A against B: faster = A takes less time */
-    double ratio;             /* time of A / time of B, the median of the rounds */
-    double low, high;         /* 95 % bootstrap interval of it */
+    enum hrn_verdict verdict;  /* of A against B: faster = A takes less time */
+    double ratio;              /* time of A / time of B, the median of the rounds */
+    double low, high;          /* 95 % bootstrap interval of it */
+    double p_faster, p_slower; /* share of the resamples that are not beyond the band: what
+                                  hrn_holm() takes; 1 where nothing is known */
     size_t pairs;
 };
 #define HRN_RESAMPLES 10000
@@ -34,6 +36,39 @@ struct hrn_comparison {
  * is exactly A against B inverted. `scratch` holds HRN_RESAMPLES + 2 * count doubles. */
 void hrn_compare(const double *a, const double *b, size_t count, double band, uint64_t seed,
                  double *scratch, struct hrn_comparison *out);
+
+/* Samples that share no rounds (another run, another device): bootstrap of the ratio of the two
+ * medians, each resampled by itself. What is no time is left out; `pairs` is the smaller count. A
+ * change of the machine between the two is in the ratio: there is no pair to take it out.
+ * `scratch` holds HRN_RESAMPLES + 2 * (a_count + b_count) doubles. */
+void hrn_compare_unpaired(const double *a, size_t a_count, const double *b, size_t b_count,
+                          double band, uint64_t seed, double *scratch, struct hrn_comparison *out);
+
+/* The noise band of an A/A run: `first` and `second` are the same code, timed in the same rounds as
+ * if it were two variants. The farther end of the 95 % interval of their ratio, as a relative
+ * difference, but at least HRN_BAND_MIN; that too where they have too few pairs. Scratch as for
+ * hrn_compare(). */
+#define HRN_BAND_MIN 0.01
+double hrn_band(const double *first, const double *second, size_t count, uint64_t seed,
+                double *scratch);
+
+/* Holm 1979: p[i] of `count` questions asked together become adjusted ones, in place, each to be
+ * held against the same level as a single question would be. count <= HRN_HOLM_MAX. */
+#define HRN_HOLM_MAX 64
+#define HRN_LEVEL 0.025 /* of one side of a 95 % interval */
+void hrn_holm(double *p, size_t count);
+
+/* Second opinions, two-sided p. Wilcoxon's signed ranks of the log ratios, paired as for
+ * hrn_compare(): exact up to 50 pairs, else by the normal approximation. Mann and Whitney's U, for
+ * samples that share no rounds: normal approximation with correction for ties and continuity. 1
+ * without samples. scratch: 2 * (all counts) doubles. */
+double hrn_wilcoxon(const double *a, const double *b, size_t count, double *scratch);
+double hrn_mann_whitney(const double *a, size_t a_count, const double *b, size_t b_count,
+                        double *scratch);
+
+/* Spearman's rank correlation of two columns, -1..1; 0 for fewer than two rows. Pairs with a NAN
+ * are left out. scratch: 4 * count doubles. */
+double hrn_spearman(const double *a, const double *b, size_t count, double *scratch);
 
 /* splitmix64: the one generator of randomness here, so that everything repeats from its seed. */
 uint64_t hrn_random(uint64_t *state);

@@ -11,6 +11,27 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
+static int order_of(int64_t x, int64_t y)
+{
+    uint64_t a = (uint64_t)x, b = (uint64_t)y; /* unknown: the largest */
+    return (a > b) - (a < b);
+}
+
+int hrn_cost_order(const struct hrn_cost *x, const struct hrn_cost *y)
+{
+    int order = order_of(x->code_bytes, y->code_bytes);
+    if (!order)
+        order = order_of(x->callee_saved, y->callee_saved);
+    return order ? order : order_of(x->workspace_bytes, y->workspace_bytes);
+}
+
+static int by_cost(const void *a, const void *b)
+{
+    const struct hrn_candidate *x = a, *y = b;
+    int order = hrn_cost_order(&x->cost, &y->cost);
+    return order ? order : by_name(a, b);
+}
+
 /* Lowest median first; without a sample: last. */
 static int by_median(const void *a, const void *b)
 {
@@ -71,6 +92,22 @@ static void compare(struct hrn_candidate *c, const struct hrn_candidate *best, d
         c->against_best.verdict = HRN_TIE;
 }
 
+/* "Slower than the best" of each finalist, asked of all of them at once. */
+static void adjust(struct hrn_candidate *candidates, size_t finalists, size_t best)
+{
+    double p[HRN_FINALISTS];
+    for (size_t i = 0; i < finalists; i++)
+        p[i] = candidates[i].against_best.p_slower;
+    if (finalists > 1) { /* the best is no question */
+        p[best] = p[finalists - 1];
+        hrn_holm(p, finalists - 1);
+        p[finalists - 1] = p[best];
+    }
+    for (size_t i = 0; i < finalists; i++)
+        if (i != best && candidates[i].against_best.verdict == HRN_SLOWER && p[i] > HRN_LEVEL)
+            candidates[i].against_best.verdict = HRN_UNDECIDED;
+}
+
 /* Compares the finalists with the best; one that turns out faster becomes the best. Each can do so
  * once: paired medians need not be transitive. Returns the median of the best. */
 static double compare_finalists(struct hrn_candidate *candidates, size_t finalists, double band,
@@ -89,6 +126,7 @@ static double compare_finalists(struct hrn_candidate *candidates, size_t finalis
                 next = i;
         }
     } while (next != best);
+    adjust(candidates, finalists, best);
     return candidates[best].summary.median;
 }
 
@@ -104,7 +142,8 @@ static void compare_by_median(struct hrn_candidate *c, double best_median, doubl
 }
 
 /* Moves those of candidates[begin..count) that are not slower than the best, and whose median
- * ratio is at most max_ratio (NAN: no limit), to its front, by name. Returns the end of them. */
+ * ratio is at most max_ratio (NAN: no limit), to its front, in the fixed order. Returns the end of
+ * them. */
 static size_t move_ties(struct hrn_candidate *candidates, size_t begin, size_t count,
                         double max_ratio)
 {
@@ -117,7 +156,7 @@ static size_t move_ties(struct hrn_candidate *candidates, size_t begin, size_t c
         memmove(&candidates[end + 1], &candidates[end], (i - end) * sizeof *candidates);
         candidates[end++] = moved;
     }
-    qsort(candidates + begin, end - begin, sizeof *candidates, by_name);
+    qsort(candidates + begin, end - begin, sizeof *candidates, by_cost);
     return end;
 }
 
