@@ -33,7 +33,7 @@ enum hrn_stage { HRN_STAGE_BUILD, HRN_STAGE_PROVE, HRN_STAGE_TIME, HRN_STAGE_COU
 enum hrn_role {
     HRN_CANDIDATE, /* its variant competes */
     HRN_TWIN,   /* the baseline again, as if it were another variant: the noise of equal things */
-    HRN_CANARY, /* the baseline, now and then, to watch the machine's drift */
+    HRN_CANARY, /* a fixed piece of work, now and then: the machine's own drift */
     HRN_ROLE_COUNT
 };
 

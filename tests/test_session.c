@@ -33,6 +33,7 @@ static struct {
     int voids[2 * ROUNDS];
     int position[2 * ROUNDS];
 } got[VARIANTS_MAX];
+static int canaries;
 static int events, kill_at, stop_at; /* act when so many events have come; 0 = never */
 
 /* The runner is the one child that we have: kill it, as a lost cable or the OOM killer would. */
@@ -82,6 +83,11 @@ static void on_sample(size_t index, const struct hrn_sample *s, const struct hrn
     (void)counters, (void)counter_count, (void)user;
     if (!T_CHECK(s->round >= 0 && s->round < 2 * ROUNDS))
         return;
+    if (s->role == HRN_CANARY) { /* of the machine, not of a variant */
+        T_CHECK(index == 0 && s->outcome == HRN_OK && s->time_ns > 0);
+        canaries++;
+        return;
+    }
     if (s->outcome == HRN_OK) {
         T_CHECK(s->time_ns > 0 && s->calls > 0 && s->overhead_ns >= 0);
         got[index].samples[s->round]++;
@@ -203,6 +209,7 @@ static void proves_and_times(void)
         }
     T_CHECK(moved > 0);
     close_session(session);
+    T_CHECK(canaries > 0);
 }
 
 static void measures_peaks(const char *const *peaks, size_t peak_count)

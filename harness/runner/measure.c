@@ -1,9 +1,11 @@
 /* The timed half of a job, in a child of its own: rounds of visits, one sample per visit.
  *
+ *     warm up the core, if it was idle
  *     for each round: for each live variant, in the round's shuffled order:
- *         first visit: plan, pack, calibrate the calls of a batch, warm up
+ *         first visit: pack, call once, calibrate the calls of a batch, warm up
  *         later visits: warm the caches with a part of a batch, whose time is dropped
- *         one batch, timed; again (a few times) while it is void */
+ *         one batch, timed, and a look at the canary; again (a few times) while it is void
+ *         now and then the canary is a record, too */
 #include "harness/runner/runner_int.h"
 
 #include <errno.h>
@@ -14,13 +16,16 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "harness/sweep/stats.h"
 
-#define ATTEMPTS 4       /* at a sample that is not void */
-#define STOLEN_SHARE 100 /* void if more than 1/100 of the batch ran elsewhere */
-#define FREQ_SHARE 50    /* void if the frequency moved by more than 1/50 */
+#define ATTEMPTS 4        /* at a sample that is not void */
+#define STOLEN_SHARE 100  /* void if more than 1/100 of the batch ran elsewhere */
+#define PAUSE_NS 20000000 /* before another attempt while the machine is slow */
+#define CANARY_VISITS 20  /* visits between two records of the canary */
+#define FREQ_SHARE 50     /* void if the frequency moved by more than 1/50 */
 #define CALLS_MAX ((int64_t)1 << 30)
 #define RESIDENT_BYTES_MIN ((size_t)64 << 20)
 #define RESIDENT_BYTES_MAX ((size_t)1 << 30)
@@ -43,6 +48,9 @@ struct bench {
     struct hrn_env env;
     int64_t clock_ns;     /* cost of reading the clock twice */
     double empty_call_ns; /* cost of an empty call in the loop */
+    struct hrn_canary canary;
+    double drift; /* the canary at the last sample */
+    int visits;   /* since the canary's last record */
     int pinned, message_fd;
 };
 
@@ -155,20 +163,21 @@ static void prepare(struct bench *b, struct subject *s)
     krn_conv_setup(&s->conv, b->in, s->workspace ? s->workspace : b->workspace);
 }
 
-/* Finds how many calls last min_sample_ns, and goes on until warmup_ns have passed. */
+/* Finds how many calls last min_sample_ns, and goes on until warmup_ns have passed. The first call
+ * is the one that finds everything cold: it counts only where it is long enough already. */
 static void calibrate(struct bench *b, struct subject *s)
 {
     const struct hrn_job *job = b->block->job;
-    int64_t calls = 1, spent = batch(b, s, 1), time;
-    do {
-        time = batch(b, s, calls);
-        spent += time;
+    int64_t calls = 1, time = batch(b, s, 1), spent = time;
+    while ((time < job->min_sample_ns && calls < CALLS_MAX) || spent < job->warmup_ns) {
         if (time < job->min_sample_ns) {
             double grow = 1.1 * (double)job->min_sample_ns / (double)(time > 100 ? time : 100);
             int64_t more = (int64_t)((double)calls * (grow > 100 ? 100 : grow)) + 1;
             calls = more < CALLS_MAX ? more : CALLS_MAX;
         }
-    } while ((time < job->min_sample_ns && calls < CALLS_MAX) || spent < job->warmup_ns);
+        time = batch(b, s, calls);
+        spent += time;
+    }
     s->calls = calls;
 }
 
@@ -217,11 +226,15 @@ static void judge(const struct bench *b, struct hrn_sample *s, const struct stat
                   (long long)wall_ns / 1000);
     else if (before->freq_khz > 0 && abs(moved) > before->freq_khz / FREQ_SHARE)
         make_void(s, "frequency went from %d to %d kHz", before->freq_khz, after->freq_khz);
+    else if (b->drift > HRN_CANARY_VOID)
+        make_void(s, "drift: the canary took %.2f of its best time", b->drift);
+    else if (b->drift > HRN_CANARY_MARK)
+        snprintf(s->detail, sizeof s->detail, "canary %.3f", b->drift);
     s->migrations = b->pinned ? before->cpu != after->cpu : -1;
     s->context_switches = (int32_t)(after->switches - before->switches);
 }
 
-static void sample(const struct bench *b, const struct subject *subject, struct hrn_sample *s)
+static void sample(struct bench *b, const struct subject *subject, struct hrn_sample *s)
 {
     struct state before = look(b);
     int64_t wall_ns = batch(b, subject, subject->calls);
@@ -233,7 +246,39 @@ static void sample(const struct bench *b, const struct subject *subject, struct 
     s->time_ns = wall_ns - s->overhead_ns;
     s->freq_khz = after.freq_khz;
     s->temp_mc = hrn_env_temp_mc(&b->env);
+    b->drift = hrn_canary_look(&b->canary);
     judge(b, s, &before, &after, wall_ns);
+}
+
+/* The machine is slow: let it cool, or the neighbour go. */
+static void pause_a_little(void)
+{
+    const struct timespec pause = { 0, PAUSE_NS };
+    nanosleep(&pause, NULL);
+}
+
+static void record_canary(struct bench *b, int round, int place)
+{
+    struct hrn_message m = { .kind = HRN_MESSAGE_CANARY };
+    hrn_canary_look(&b->canary);
+    m.of.sample = (struct hrn_sample) { .round = round,
+                                        .position = place,
+                                        .calls = 1,
+                                        .time_ns = b->canary.last_ns,
+                                        .freq_khz = hrn_env_freq_khz(&b->env),
+                                        .temp_mc = hrn_env_temp_mc(&b->env),
+                                        .migrations = -1,
+                                        .context_switches = -1 };
+    hrn_message_send(b->message_fd, &m);
+    b->visits = 0;
+}
+
+/* Until the governor has seen that there is work. */
+static void warm_core(struct bench *b)
+{
+    int64_t until = hrn_now_ns() + b->block->job->process_warmup_ns;
+    while (hrn_now_ns() < until)
+        hrn_canary_look(&b->canary);
 }
 
 /* ---- Rounds */
@@ -246,14 +291,21 @@ static void visit(struct bench *b, size_t position, int round, int place)
     prepare(b, s);
     if (s->calls == 0)
         calibrate(b, s);
-    batch(b, s, s->calls / 4 + 1); /* not timed: what the last variant left in the caches goes */
+    else /* not timed: what the last variant left in the caches goes */
+        batch(b, s, s->calls / 4 + 1);
     m.kind = HRN_MESSAGE_SAMPLE;
     m.of.sample = (struct hrn_sample) { .round = round, .position = place };
     for (int attempt = 1; !m.last; attempt++) {
         sample(b, s, &m.of.sample);
         m.last = m.of.sample.outcome == HRN_OK || attempt == ATTEMPTS || *b->block->stop;
         hrn_message_send(b->message_fd, &m);
+        if (!m.last && b->drift > HRN_CANARY_VOID)
+            pause_a_little();
     }
+    if (m.of.sample.outcome == HRN_VOID && b->drift > HRN_CANARY_VOID)
+        hrn_canary_accept(&b->canary); /* it stays slow: that is its speed now */
+    if (++b->visits == CANARY_VISITS)
+        record_canary(b, round, place);
 }
 
 struct place {
@@ -315,6 +367,9 @@ void hrn_measure(struct hrn_block *block, int message_fd)
     if (order && b.subject && hrn_case_make_inputs(&job->problem, job->seed, &b.data) == 0 &&
         set_up(&b) == 0) {
         measure_overhead(&b);
+        hrn_canary_open(&b.canary);
+        warm_core(&b);
+        record_canary(&b, job->first_round, 0);
         run_rounds(&b, order);
         _exit(0);
     }

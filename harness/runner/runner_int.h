@@ -7,6 +7,7 @@
  *     peak.c     verb `peak`
  *     count.c    verb `count`
  *     child.c    fork, messages, deadlines, what a signal means
+ *     canary.c   a fixed piece of work, to see the machine's own drift
  *     cases.c    problems and data with their reference results
  *     guard.c    buffers between guard pages
  *     abi.c      the checked call of a micro-kernel, with abi_*.S
@@ -47,6 +48,7 @@ struct hrn_job {
     /* time */
     int first_round, rounds;
     int64_t min_sample_ns, warmup_ns;
+    int64_t process_warmup_ns; /* before the first visit */
 };
 
 struct hrn_runner {
@@ -82,6 +84,7 @@ enum hrn_message_kind {
     HRN_MESSAGE_BEGIN,
     HRN_MESSAGE_PROOF,
     HRN_MESSAGE_SAMPLE,
+    HRN_MESSAGE_CANARY,
     HRN_MESSAGE_PEAK,
     HRN_MESSAGE_COUNTS
 };
@@ -188,6 +191,18 @@ struct hrn_env {
 void hrn_env_open(struct hrn_env *env, int cpu);
 int32_t hrn_env_freq_khz(const struct hrn_env *env);
 int32_t hrn_env_temp_mc(const struct hrn_env *env);
+
+/* ---- The canary. Ratios are to the best that this process has seen. */
+#define HRN_CANARY_MARK 1.03 /* from here on a sample says so */
+#define HRN_CANARY_VOID 1.10 /* from here on it is void */
+struct hrn_canary {
+    int64_t best_ns, last_ns;
+};
+void hrn_canary_open(struct hrn_canary *canary);
+/* What it takes now, as a ratio. Some 30 us; three times that if it is slow. */
+double hrn_canary_look(struct hrn_canary *canary);
+/* Slow for good (a hot phone): from now on this is the machine's speed. */
+void hrn_canary_accept(struct hrn_canary *canary);
 
 /* Runs the timed half of `job` in this process: rounds, visits, samples as messages. */
 struct hrn_block {

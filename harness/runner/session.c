@@ -112,6 +112,15 @@ void hrn_session_close(struct hrn_session *s)
     free(s);
 }
 
+int hrn_session_restart(struct hrn_session *s)
+{
+    int status;
+    if (s->running)
+        hrn_device_finish(s->device, &s->process, FAREWELL_MS, &status);
+    s->running = 0;
+    return start(s);
+}
+
 const char *hrn_session_error(const struct hrn_session *s)
 {
     return s->error;

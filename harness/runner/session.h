@@ -21,6 +21,8 @@ struct hrn_session;
 int hrn_session_open(struct hrn_device *device, const char *runner_path, int cpu,
                      struct hrn_session **out, char *err, size_t err_bytes);
 void hrn_session_close(struct hrn_session *session); /* accepts NULL */
+/* Ends the runner's process and starts another: fresh memory, fresh addresses. 0 or -errno. */
+int hrn_session_restart(struct hrn_session *session);
 const char *hrn_session_error(const struct hrn_session *session);
 
 struct hrn_prove_options {
@@ -36,19 +38,22 @@ int hrn_session_prove(struct hrn_session *session, const struct krn_problem *pro
                       const struct hrn_prove_options *options, hrn_prove_done *done, void *user);
 
 struct hrn_time_options {
-    uint64_t seed;         /* shuffles the rounds */
-    int first_round;       /* number of the first round, so that a second call can go on */
+    uint64_t seed;   /* shuffles the rounds */
+    int first_round; /* number of the first round, so that a second call can go on */
     int rounds;
-    int64_t min_sample_ns; /* what calls of a sample last at least; >= 1 ms for a verdict */
-    int64_t warmup_ns;     /* once per variant and process */
-    int timeout_ms;        /* per sample */
+    const int *from_round;     /* NULL, or per name the first round that it still lacks */
+    int64_t min_sample_ns;     /* what calls of a sample last at least; >= 1 ms for a verdict */
+    int64_t warmup_ns;         /* once per variant and process */
+    int64_t process_warmup_ns; /* before the first sample, of a core that has been idle */
+    int timeout_ms;            /* per sample */
     /* NULL, or: when it becomes non-zero, finish the sample and return -EINTR. */
     const volatile sig_atomic_t *stop;
 };
 /* Times `names` interleaved: each round visits every variant once in a seeded random order, so that
- * samples of one round are pairs. Counters come with their sample (counter_count may be 0). A
- * variant that fails here is reported through `failed` and left out of later rounds. On a device
- * without times: -ENOTSUP. */
+ * samples of one round are pairs. Now and then comes a sample with the role HRN_CANARY, which says
+ * how fast the machine was, under index 0. Counters come with their sample (counter_count may be
+ * 0). A variant that fails here is reported through `failed` and left out of later rounds. On a
+ * device without times: -ENOTSUP. */
 typedef void hrn_time_sample(size_t index, const struct hrn_sample *sample,
                              const struct hrn_counter *counters, size_t counter_count, void *user);
 typedef void hrn_time_failed(size_t index, const struct hrn_proof *proof, void *user);

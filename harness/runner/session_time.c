@@ -25,6 +25,12 @@ struct timing {
     long events;    /* samples and failures: whether an exchange bore fruit */
 };
 
+static int first_round_of(const struct hrn_time_options *o, size_t index)
+{
+    int from = o->from_round ? o->from_round[index] : 0;
+    return from > o->first_round ? from : o->first_round;
+}
+
 static int end_round(const struct timing *t)
 {
     return t->options->first_round + t->options->rounds;
@@ -52,6 +58,15 @@ static void read_sample(const struct hrn_fields *record, struct hrn_sample *s)
     s->outcome = (enum hrn_outcome)hrn_name_find(hrn_outcome_names, HRN_OUTCOME_COUNT,
                                                  hrn_field(record, "outcome"), HRN_VOID);
     snprintf(s->detail, sizeof s->detail, "%s", hrn_field(record, "detail"));
+}
+
+/* The machine's drift, which belongs to no variant: under the first name. */
+static void on_canary(const struct timing *t, const struct hrn_fields *record)
+{
+    struct hrn_sample sample;
+    read_sample(record, &sample);
+    sample.role = HRN_CANARY;
+    t->sample(0, &sample, NULL, 0, t->user);
 }
 
 /* A round that was passed over lost its record on the way: a void, with the reason. */
@@ -87,6 +102,8 @@ static void on_record(const struct hrn_fields *record, void *user)
         return;
     if (strcmp(record->word, "begin") == 0) {
         t->in_hand = index;
+    } else if (strcmp(record->word, "canary") == 0) {
+        on_canary(t, record);
     } else if (strcmp(record->word, "sample") == 0) {
         on_sample(t, index, record);
     } else if (strcmp(record->word, "proof") == 0) {
@@ -112,7 +129,8 @@ static int ask(struct timing *t, int first_round)
     struct hrn_request request = { .stop = o->stop };
     struct hrn_line line;
     int error = 0;
-    request.silence_ms = o->timeout_ms + GRACE_MS + (int)(o->warmup_ns / 1000000);
+    request.silence_ms =
+        o->timeout_ms + GRACE_MS + (int)((o->warmup_ns + o->process_warmup_ns) / 1000000);
     for (size_t i = 0; i < t->count && error == 0; i++)
         if (t->state[i].next_round < end_round(t))
             error =
@@ -124,6 +142,7 @@ static int ask(struct timing *t, int first_round)
     hrn_line_add_int(&line, "rounds", end_round(t) - first_round);
     hrn_line_add_int(&line, "min_sample_ns", o->min_sample_ns);
     hrn_line_add_int(&line, "warmup_ns", o->warmup_ns);
+    hrn_line_add_int(&line, "process_warmup_ns", o->process_warmup_ns);
     hrn_request_add(&request, &line);
     if (error == 0)
         error = hrn_exchange(t->session, &request, on_record, t);
@@ -182,7 +201,7 @@ int hrn_session_time(struct hrn_session *session, const struct krn_problem *prob
     if (!t.state)
         return hrn_session_fail(session, -ENOMEM, "out of memory");
     for (size_t i = 0; i < count; i++)
-        t.state[i].next_round = options->first_round;
+        t.state[i].next_round = first_round_of(options, i);
     int error = time_all(&t);
     free(t.state);
     return error;

@@ -35,7 +35,7 @@ static int send_sample(struct timer *t, const struct hrn_message *m)
 {
     const struct hrn_sample *s = &m->of.sample;
     struct hrn_line line;
-    hrn_record_begin(&line, "sample", t->job);
+    hrn_record_begin(&line, m->kind == HRN_MESSAGE_CANARY ? "canary" : "sample", t->job);
     hrn_line_add_int(&line, "index", (int64_t)t->job->variants[m->variant].index);
     hrn_line_add_int(&line, "last", m->last);
     hrn_line_add_int(&line, "round", s->round);
@@ -55,13 +55,16 @@ static int send_sample(struct timer *t, const struct hrn_message *m)
 /* The first visit of a variant in a process also packs and warms up. */
 static void set_deadline(struct timer *t)
 {
-    t->child.deadline_ms = hrn_now_ms() + t->job->timeout_ms + t->job->warmup_ns / 1000000;
+    t->child.deadline_ms = hrn_now_ms() + t->job->timeout_ms +
+                           (t->job->warmup_ns + t->job->process_warmup_ns) / 1000000;
 }
 
 static int on_message(struct timer *t, const struct hrn_message *m)
 {
     struct hrn_line line;
     set_deadline(t);
+    if (m->kind == HRN_MESSAGE_CANARY)
+        return send_sample(t, m);
     if (m->kind == HRN_MESSAGE_SAMPLE) {
         if (m->last) {
             t->visiting = 0;

@@ -206,7 +206,11 @@ static void on_sample(size_t index, const struct hrn_sample *sample,
                       const struct hrn_counter *counters, size_t counter_count, void *user)
 {
     struct sweep *s = user;
-    struct entry *e = &s->entries[s->map[index]];
+    struct entry *e = &s->entries[sample->role == HRN_CANARY ? 0 : s->map[index]];
+    if (sample->role == HRN_CANARY) { /* of the machine: kept with the baseline */
+        keep_first(s, s->sink->sample(s->layer, e->variant, sample, NULL, 0, s->sink->user));
+        return;
+    }
     if (sample->outcome == HRN_OK && sample->calls > 0 && sample->time_ns > 0)
         keep_first(s, add_time(e, (double)sample->time_ns / (double)sample->calls));
     if (sample->round >= e->next_round)
