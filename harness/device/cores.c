@@ -1,3 +1,6 @@
+#include <stdio.h>
+#include <string.h>
+
 #include "harness/device/device_int.h"
 
 /* MIDR: implementer in bits 31..24, part in bits 15..4. From Arm's technical reference manuals and
@@ -30,4 +33,33 @@ const char *hrn_core_name(uint32_t midr)
         if (cores[i].implementer == midr >> 24 && cores[i].part == (midr >> 4 & 0xfff))
             return cores[i].name;
     return "";
+}
+
+static int has_cpu(const struct hrn_core_kind *core, int cpu)
+{
+    return cpu >= 0 && cpu < HRN_CPUS_MAX && (core->cpus[cpu / 64] >> cpu % 64 & 1);
+}
+
+int hrn_core_of_cpu(const struct hrn_device_info *info, int cpu)
+{
+    for (size_t i = 0; i < info->core_count; i++)
+        if (has_cpu(&info->cores[i], cpu))
+            return (int)i;
+    return -1;
+}
+
+void hrn_core_cpus(const struct hrn_core_kind *core, char *out, size_t out_bytes)
+{
+    out[0] = '\0';
+    for (int first = 0; first < HRN_CPUS_MAX; first++) {
+        int last = first;
+        if (!has_cpu(core, first))
+            continue;
+        while (has_cpu(core, last + 1))
+            last++;
+        size_t used = strlen(out);
+        snprintf(out + used, out_bytes - used, last > first ? "%s%d-%d" : "%s%d", used ? "," : "",
+                 first, last);
+        first = last;
+    }
 }

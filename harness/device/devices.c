@@ -1,30 +1,26 @@
-/* The table of kinds, and the calls that are the same for every kind so far: processes of the host.
- */
+/* The table of kinds, and the way from a key to a device. */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "harness/device/device_int.h"
 
-extern char **environ;
-
 const struct hrn_device_kind hrn_device_kinds[] = {
     { "local", "", "this machine", hrn_local_list, hrn_local_open },
+    { "ssh", "HOST", "a machine with an SSH server: user@host, host:port, or a name of ssh_config",
+      hrn_ssh_list, hrn_ssh_open },
     { "qemu", "CPU", "an AArch64 CPU in QEMU's user-mode emulation: correctness, never a time",
       hrn_qemu_list, hrn_qemu_open },
     { "trap", "LEVEL", "this machine, an x86 ISA level that it lacks in software: never a time",
       hrn_trap_list, hrn_trap_open },
 };
 const size_t hrn_device_kind_count = sizeof hrn_device_kinds / sizeof *hrn_device_kinds;
+
+const struct hrn_patience hrn_patience_default = { .call_ms = 20000,
+                                                   .silence_ms = 10000,
+                                                   .await_ms = 300000 };
 
 static void list_kinds(char *err, size_t err_bytes)
 {
@@ -35,11 +31,10 @@ static void list_kinds(char *err, size_t err_bytes)
     }
 }
 
-int hrn_device_open(const char *key, struct hrn_device **out, char *err, size_t err_bytes)
+static int open_kind(const char *key, struct hrn_device **out, char *err, size_t err_bytes)
 {
     size_t length = strcspn(key, ":");
     const char *argument = key[length] ? key + length + 1 : "";
-    *out = NULL;
     for (size_t i = 0; i < hrn_device_kind_count; i++) {
         const struct hrn_device_kind *kind = &hrn_device_kinds[i];
         if (strlen(kind->name) != length || strncmp(kind->name, key, length))
@@ -56,135 +51,166 @@ int hrn_device_open(const char *key, struct hrn_device **out, char *err, size_t 
     return -ENODEV;
 }
 
-struct hrn_device *hrn_device_new(const char *kind, const char *argument)
+/* ---- "/cpuN" */
+
+/* N of a key that ends in "/cpuN", and the length of what stands before it; -1 = there is none. */
+static int key_cpu(const char *key, size_t *length)
 {
-    struct hrn_device *device = calloc(1, sizeof *device);
-    if (device)
-        snprintf(device->info.key, sizeof device->info.key, "%s%s%s", kind, *argument ? ":" : "",
-                 argument);
-    return device;
+    const char *slash = strrchr(key, '/');
+    char *end;
+    *length = strlen(key);
+    if (!slash || strncmp(slash, "/cpu", 4) || slash[4] < '0' || slash[4] > '9')
+        return -1;
+    long cpu = strtol(slash + 4, &end, 10);
+    if (*end || cpu > 4095)
+        return -1;
+    *length = (size_t)(slash - key);
+    return (int)cpu;
 }
 
-void hrn_device_close(struct hrn_device *device)
+static int choose_cpu(struct hrn_device *d, int cpu, char *err, size_t err_bytes)
 {
-    free(device);
-}
-
-const struct hrn_device_info *hrn_device_info(const struct hrn_device *device)
-{
-    return &device->info;
-}
-
-const char *hrn_device_error(const struct hrn_device *device)
-{
-    return device->error;
-}
-
-void hrn_device_host_info(struct hrn_device_info *info)
-{
-    struct utsname name;
-    char line[128] = "";
-    FILE *file = fopen("/etc/os-release", "re");
-    if (!uname(&name))
-        snprintf(info->kernel, sizeof info->kernel, "%s", name.release);
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "PRETTY_NAME=\"%63[^\"]", info->os) == 1)
-            break;
-    if (file)
-        fclose(file);
-}
-
-int hrn_device_push(struct hrn_device *device, const char *host_path, char *device_path,
-                    size_t device_path_bytes)
-{
-    char real[PATH_MAX];
-    if (!realpath(host_path, real) || access(real, X_OK)) {
-        int rc = -errno;
-        snprintf(device->error, sizeof device->error, "%s: cannot use %s: %s", device->info.key,
-                 host_path, strerror(-rc));
-        return rc;
+    struct hrn_device_info *info = &d->info;
+    int kind = hrn_core_of_cpu(info, cpu);
+    if (kind < 0) {
+        snprintf(err, err_bytes, "%s: %s", info->key,
+                 info->core_count
+                     ? "it has no such CPU; 'quern devices' lists its cores"
+                     : "its cores are not told apart; leave '/cpuN' out, and see --cpu");
+        return -EINVAL;
     }
-    if ((size_t)snprintf(device_path, device_path_bytes, "%s", real) >= device_path_bytes) {
-        snprintf(device->error, sizeof device->error, "%s: the path %s is too long",
-                 device->info.key, real);
-        return -ENAMETOOLONG;
+    size_t used = strlen(info->key);
+    snprintf(info->key + used, sizeof info->key - used, "/cpu%d", cpu);
+    info->cpu_index = cpu;
+    const struct hrn_core_kind *core = &info->cores[kind];
+    if (core->midr) {
+        snprintf(info->cpu, sizeof info->cpu, "%s", core->name);
+        snprintf(info->midr, sizeof info->midr, "0x%08x", core->midr);
     }
     return 0;
 }
 
-/* prefix + argv + options, borrowed strings. */
-static const char **full_arguments(const struct hrn_device *device, const char *const argv[])
+int hrn_device_open(const char *key, struct hrn_device **out, char *err, size_t err_bytes)
 {
-    size_t count = 0, n = 0;
-    while (argv[count])
-        count++;
-    const char **full =
-        calloc(device->prefix_count + count + device->option_count + 1, sizeof *full);
-    for (size_t i = 0; full && i < device->prefix_count; i++)
-        full[n++] = device->prefix[i];
-    for (size_t i = 0; full && i < count; i++)
-        full[n++] = argv[i];
-    for (size_t i = 0; full && i < device->option_count; i++)
-        full[n++] = device->option[i];
-    return full;
-}
-
-/* The runner is in a process group of its own: a Ctrl-C on the terminal is the host's to handle. */
-static int spawn(const char *const argv[], int in, int out, pid_t *pid)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-    int rc = posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return -rc;
-}
-
-int hrn_device_start(struct hrn_device *device, const char *const argv[], struct hrn_process *out)
-{
-    int to[2] = { -1, -1 }, from[2] = { -1, -1 };
-    const char **full = full_arguments(device, argv);
-    int rc = full ? 0 : -ENOMEM;
-    if (!rc && (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC)))
-        rc = -errno;
-    if (!rc)
-        rc = spawn(full, to[0], from[1], &out->pid);
-    if (to[0] >= 0)
-        close(to[0]);
-    if (from[1] >= 0)
-        close(from[1]);
-    out->stdin_fd = to[1];
-    out->stdout_fd = from[0];
-    if (rc) {
-        snprintf(device->error, sizeof device->error, "%s: cannot start %s: %s", device->info.key,
-                 full ? full[0] : argv[0], strerror(-rc));
-        if (to[1] >= 0)
-            close(to[1]);
-        if (from[0] >= 0)
-            close(from[0]);
+    char plain[sizeof(*out)->info.key];
+    size_t length;
+    int cpu = key_cpu(key, &length);
+    *out = NULL;
+    if (strlen(key) >= sizeof plain) {
+        snprintf(err, err_bytes, "the device key '%.60s...' is too long", key);
+        return -ENAMETOOLONG;
     }
-    free(full);
+    snprintf(plain, sizeof plain, "%.*s", (int)length, key);
+    int rc = open_kind(plain, out, err, err_bytes);
+    if (rc == 0 && cpu >= 0)
+        rc = choose_cpu(*out, cpu, err, err_bytes);
+    if (rc < 0) {
+        hrn_device_close(*out);
+        *out = NULL;
+    }
     return rc;
 }
 
-int hrn_device_finish(struct hrn_device *device, struct hrn_process *process, int timeout_ms,
+/* ---- what every kind has */
+
+struct hrn_device *hrn_device_new(const char *kind, const char *argument)
+{
+    struct hrn_device *d = calloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    d->calls = &hrn_host_calls;
+    d->patience = hrn_patience_default;
+    snprintf(d->info.key, sizeof d->info.key, "%s%s%s", kind, *argument ? ":" : "", argument);
+    return d;
+}
+
+void hrn_device_close(struct hrn_device *d)
+{
+    if (d)
+        d->calls->close(d);
+    free(d);
+}
+
+int hrn_device_fail(struct hrn_device *d, int code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(d->error, sizeof d->error, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+void hrn_device_note(struct hrn_device *d, const char *format, ...)
+{
+    char text[sizeof d->error + 100];
+    va_list arguments;
+    if (!d->patience.note)
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    d->patience.note(text, d->patience.user);
+}
+
+const struct hrn_device_info *hrn_device_info(const struct hrn_device *d)
+{
+    return &d->info;
+}
+
+const char *hrn_device_error(const struct hrn_device *d)
+{
+    return d->error;
+}
+
+void hrn_device_set_patience(struct hrn_device *d, const struct hrn_patience *patience)
+{
+    d->patience = *patience;
+}
+
+const struct hrn_patience *hrn_device_patience(const struct hrn_device *d)
+{
+    return &d->patience;
+}
+
+struct hrn_traffic hrn_device_traffic(const struct hrn_device *d)
+{
+    return d->traffic;
+}
+
+int hrn_device_push(struct hrn_device *d, const char *host_path, char *device_path, size_t bytes)
+{
+    return d->calls->push(d, host_path, device_path, bytes);
+}
+
+int hrn_device_pull(struct hrn_device *d, const char *device_path, const char *host_path)
+{
+    return d->calls->pull(d, device_path, host_path);
+}
+
+int hrn_device_start(struct hrn_device *d, const char *const argv[], struct hrn_process *out)
+{
+    *out = (struct hrn_process) { .stdin_fd = -1, .stdout_fd = -1 };
+    return d->calls->start(d, argv, out);
+}
+
+int hrn_device_finish(struct hrn_device *d, struct hrn_process *process, int timeout_ms,
                       int *status)
 {
-    (void)device;
-    close(process->stdin_fd);
-    for (int waited = 0; waitpid(process->pid, status, WNOHANG) == 0; waited += 10) {
-        if (waited >= timeout_ms) {
-            kill(-process->pid, SIGKILL);
-            waitpid(process->pid, status, 0);
-            break;
-        }
-        poll(NULL, 0, 10);
-    }
-    close(process->stdout_fd);
-    return 0;
+    return d->calls->finish(d, process, timeout_ms, status);
+}
+
+int hrn_device_check(struct hrn_device *d)
+{
+    return d->calls->check(d);
+}
+
+int hrn_device_await(struct hrn_device *d)
+{
+    return d->calls->await(d);
+}
+
+int hrn_device_shell(struct hrn_device *d, const char *command, char *out, size_t out_bytes,
+                     int *exit_code)
+{
+    return d->calls->shell(d, command, out, out_bytes, exit_code);
 }

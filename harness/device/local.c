@@ -28,6 +28,12 @@ static void cpuinfo(const char *key, char *out, size_t out_bytes)
         fclose(file);
 }
 
+void hrn_x86_identity(struct hrn_device_info *info, const char *family, const char *model,
+                      const char *stepping)
+{
+    snprintf(info->midr, sizeof info->midr, "%.6s-%.6s-%.6s", family, model, stepping);
+}
+
 static void x86_identity(struct hrn_device_info *info)
 {
     char family[16], model[16], stepping[16];
@@ -35,7 +41,7 @@ static void x86_identity(struct hrn_device_info *info)
     cpuinfo("cpu family", family, sizeof family);
     cpuinfo("model\t", model, sizeof model);
     cpuinfo("stepping", stepping, sizeof stepping);
-    snprintf(info->midr, sizeof info->midr, "%.6s-%.6s-%.6s", family, model, stepping);
+    hrn_x86_identity(info, family, model, stepping);
 }
 
 static void arm_identity(struct hrn_device_info *info)

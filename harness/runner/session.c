@@ -11,9 +11,9 @@
 
 #include "variants/variant.h"
 
-#define HELLO_MS 30000
 #define FAREWELL_MS 2000
-#define SLICE_MS 100 /* how soon a stop flag is seen */
+#define BREAKS_MAX 10 /* of a connection, before a result comes through */
+#define SLICE_MS 100  /* how soon a stop flag is seen */
 
 int hrn_session_fail(struct hrn_session *s, int code, const char *format, ...)
 {
@@ -26,15 +26,20 @@ int hrn_session_fail(struct hrn_session *s, int code, const char *format, ...)
 
 /* ---- The process */
 
-/* Waits for its end and says what it was. */
+/* Waits for its end and says what it was: of the program (-EPIPE), or of the way to the device
+ * (-ECONNRESET), which is no fault of what was in hand. */
 static int lost(struct hrn_session *s, const char *what)
 {
     const char *key = hrn_device_info(s->device)->key;
     int status = 0;
     int error = hrn_device_finish(s->device, &s->process, FAREWELL_MS, &status);
     s->running = 0;
+    s->was_cut_off = error < 0;
+    if (error < 0 && ++s->breaks > BREAKS_MAX)
+        return hrn_session_fail(s, -ENOTCONN, "the connection to %s breaks again and again: %s",
+                                key, hrn_device_error(s->device));
     if (error < 0)
-        return hrn_session_fail(s, -EPIPE, "the runner on %s %s: %s", key, what,
+        return hrn_session_fail(s, -ECONNRESET, "the runner on %s %s: %s", key, what,
                                 hrn_device_error(s->device));
     if (WIFSIGNALED(status))
         return hrn_session_fail(s, -EPIPE, "the runner on %s %s: it was ended by signal %d (%s)",
@@ -43,17 +48,35 @@ static int lost(struct hrn_session *s, const char *what)
                             WEXITSTATUS(status));
 }
 
+/* The next line that checks, taken apart: 1; 0 = none within timeout_ms, or it was nobody's; -EPIPE
+ * at the end of the output. */
+static int next_line(struct hrn_session *s, int timeout_ms, struct hrn_fields *fields)
+{
+    char *line;
+    int got = hrn_reader_next(&s->reader, timeout_ms, &line);
+    if (got <= 0)
+        return got;
+    if (hrn_process_mark(&s->process, line))
+        return -EPIPE;
+    if (strncmp(line, "quern-begin ", 12) == 0)
+        return 0;
+    line[strcspn(line, "\r")] = '\0'; /* of a terminal in between */
+    if (hrn_line_parse(line, fields) == 0)
+        return 1;
+    s->damaged += line[0] != '\0';
+    return 0;
+}
+
 static int await_hello(struct hrn_session *s)
 {
-    int64_t until = hrn_now_ms() + HELLO_MS;
+    int64_t until = hrn_now_ms() + hrn_device_patience(s->device)->call_ms;
     struct hrn_fields fields;
-    char *line;
     for (;;) {
         int64_t left = until - hrn_now_ms();
-        int got = hrn_reader_next(&s->reader, left > 0 ? (int)left : 0, &line);
+        int got = next_line(s, left > 0 ? (int)left : 0, &fields);
         if (got < 0 || (got == 0 && left <= 0))
             return lost(s, "did not start");
-        if (got == 0 || hrn_line_parse(line, &fields) < 0 || strcmp(fields.word, "hello") != 0)
+        if (got == 0 || strcmp(fields.word, "hello") != 0)
             continue; /* a shell's greeting */
         int64_t protocol = hrn_field_int(&fields, "protocol", 0);
         if (protocol == HRN_PROTOCOL)
@@ -65,12 +88,36 @@ static int await_hello(struct hrn_session *s)
     }
 }
 
+/* Onto the device, unless it is there already. */
+static int push(struct hrn_session *s)
+{
+    int error = hrn_device_push(s->device, s->runner_path, s->device_path, sizeof s->device_path);
+    return error < 0 ? hrn_session_fail(s, error, "%s", hrn_device_error(s->device)) : 0;
+}
+
+/* After a broken connection: waits for the device, and sees to it that the runner is still there.
+ */
+static int regain(struct hrn_session *s)
+{
+    int error = hrn_device_await(s->device);
+    if (error < 0)
+        return hrn_session_fail(s, error == -EINTR ? -EINTR : -ENOTCONN, "%s",
+                                hrn_device_error(s->device));
+    error = push(s);
+    if (error == 0)
+        s->was_cut_off = 0;
+    return error;
+}
+
 static int start(struct hrn_session *s)
 {
     char cpu[16];
     const char *const argv[] = { s->device_path, "--cpu", cpu, NULL };
     snprintf(cpu, sizeof cpu, "%d", s->cpu);
-    int error = hrn_device_start(s->device, argv, &s->process);
+    int error = s->was_cut_off ? regain(s) : 0;
+    if (error < 0)
+        return error;
+    error = hrn_device_start(s->device, argv, &s->process);
     if (error < 0)
         return hrn_session_fail(s, error, "the runner did not start: %s",
                                 hrn_device_error(s->device));
@@ -91,34 +138,17 @@ int hrn_session_open(struct hrn_device *device, const char *runner_path, int cpu
     }
     s->device = device;
     s->cpu = cpu >= 0 ? cpu : hrn_device_info(device)->cpu_index;
-    int error = hrn_device_push(device, runner_path, s->device_path, sizeof s->device_path);
-    if (error < 0)
-        snprintf(err, err_bytes, "%s", hrn_device_error(device));
-    else if ((error = start(s)) < 0)
-        snprintf(err, err_bytes, "%s", s->error);
+    snprintf(s->runner_path, sizeof s->runner_path, "%s", runner_path);
+    int error = push(s);
+    if (error == 0)
+        error = start(s);
     if (error < 0) {
+        snprintf(err, err_bytes, "%s", s->error);
         free(s);
         return error;
     }
     *out = s;
     return 0;
-}
-
-void hrn_session_close(struct hrn_session *s)
-{
-    int status;
-    if (s && s->running)
-        hrn_device_finish(s->device, &s->process, FAREWELL_MS, &status);
-    free(s);
-}
-
-int hrn_session_restart(struct hrn_session *s)
-{
-    int status;
-    if (s->running)
-        hrn_device_finish(s->device, &s->process, FAREWELL_MS, &status);
-    s->running = 0;
-    return start(s);
 }
 
 const char *hrn_session_error(const struct hrn_session *s)
@@ -209,26 +239,42 @@ static int send_quietly(int fd, const char *data, size_t bytes)
     return error;
 }
 
-static int send_stop(struct hrn_session *s)
+static int send_word(struct hrn_session *s, const char *word)
 {
     struct hrn_line line;
-    hrn_line_begin(&line, "stop");
+    hrn_line_begin(&line, word);
     hrn_line_end(&line);
     return send_quietly(s->process.stdin_fd, line.text, line.length);
 }
 
-/* The next line that checks, into *fields; 0 = it belongs to no one, 1 = a record of this job. */
+static void end(struct hrn_session *s)
+{
+    int status;
+    if (!s->running)
+        return;
+    send_word(s, "quit"); /* the end of the input does not get through every terminal */
+    hrn_device_finish(s->device, &s->process, FAREWELL_MS, &status);
+    s->running = 0;
+}
+
+void hrn_session_close(struct hrn_session *s)
+{
+    if (s)
+        end(s);
+    free(s);
+}
+
+int hrn_session_restart(struct hrn_session *s)
+{
+    end(s);
+    return start(s);
+}
+
+/* The next record of this job into *fields: 1; 0 = none yet, or it belongs to no one. */
 static int next_record(struct hrn_session *s, struct hrn_fields *fields)
 {
-    char *line;
-    int got = hrn_reader_next(&s->reader, SLICE_MS, &line);
-    if (got <= 0)
-        return got;
-    if (hrn_line_parse(line, fields) < 0) {
-        s->damaged++;
-        return 0;
-    }
-    return hrn_field_int(fields, "job", -1) == s->job;
+    int got = next_line(s, SLICE_MS, fields);
+    return got > 0 ? hrn_field_int(fields, "job", -1) == s->job : got;
 }
 
 static int end_of_job(struct hrn_session *s, const struct hrn_fields *fields)
@@ -240,16 +286,28 @@ static int end_of_job(struct hrn_session *s, const struct hrn_fields *fields)
     return strcmp(status, "stopped") == 0 ? -EINTR : 0;
 }
 
+/* After each silence of some length the device is asked whether it is still there: one that hangs
+ * would otherwise look like a long job. */
+static int is_there(struct hrn_session *s, int64_t heard_ms, int64_t *asked_ms)
+{
+    int64_t now = hrn_now_ms(), since = heard_ms > *asked_ms ? heard_ms : *asked_ms;
+    if (now - since < hrn_device_patience(s->device)->silence_ms)
+        return 1;
+    int error = hrn_device_check(s->device);
+    *asked_ms = hrn_now_ms();
+    return error == 0;
+}
+
 static int receive(struct hrn_session *s, const struct hrn_request *request, hrn_on_record *record,
                    void *user)
 {
-    int64_t heard_ms = hrn_now_ms();
+    int64_t heard_ms = hrn_now_ms(), asked_ms = heard_ms;
     struct hrn_fields fields;
     int stop_sent = 0;
     for (;;) {
         if (request->stop && *request->stop && !stop_sent) {
             stop_sent = 1;
-            if (send_stop(s) < 0)
+            if (send_word(s, "stop") < 0)
                 return lost(s, "is gone");
         }
         int got = next_record(s, &fields);
@@ -259,9 +317,11 @@ static int receive(struct hrn_session *s, const struct hrn_request *request, hrn
             heard_ms = hrn_now_ms();
         if (got > 0 && strcmp(fields.word, "end") == 0)
             return end_of_job(s, &fields);
+        if (got > 0 && strcmp(fields.word, "begin") != 0)
+            s->breaks = 0;
         if (got > 0)
             record(&fields, user);
-        else if (hrn_now_ms() - heard_ms > request->silence_ms)
+        else if (hrn_now_ms() - heard_ms > request->silence_ms || !is_there(s, heard_ms, &asked_ms))
             return lost(s, "hangs");
     }
 }
@@ -273,7 +333,7 @@ int hrn_exchange(struct hrn_session *s, const struct hrn_request *request, hrn_o
     if (request->failed)
         return hrn_session_fail(s, request->failed, "out of memory");
     if (error < 0)
-        return -EPIPE;
+        return error == -EINTR || error == -ENOTCONN || error == -ECONNRESET ? error : -EPIPE;
     if (send_quietly(s->process.stdin_fd, request->text, request->length) < 0)
         return lost(s, "is gone");
     return receive(s, request, record, user);

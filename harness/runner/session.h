@@ -1,9 +1,10 @@
 /* The host's end of a runner: sends jobs, receives records.
  *
  *     hrn_session_open(device, runner_path) -> prove -> time -> close
- * The runner forks children, so a variant that crashes, hangs or is illegal costs itself only; if
- * the runner or the device itself goes, calls return -EPIPE and what was received stays received.
- */
+ * The runner forks children, so a variant that crashes, hangs or is illegal costs itself only. If
+ * the runner goes, it is started again; if it keeps going, calls return -EPIPE. If the device goes,
+ * it is waited for as long as its patience has it, and the work goes on where the records end; if
+ * it does not come back, calls return -ENOTCONN. What was received stays received. */
 #ifndef QUERN_HARNESS_SESSION_H
 #define QUERN_HARNESS_SESSION_H
 

@@ -6,18 +6,19 @@
 #include "harness/runner/line_int.h"
 #include "harness/runner/session.h"
 
-#define HRN_STRIKES 2  /* a variant that was in hand at so many deaths of the runner is to blame */
+#define HRN_STRIKES 2   /* a variant that was in hand at so many deaths of the runner is to blame */
 #define HRN_FRUITLESS 3 /* exchanges in a row that bring nothing, before the device is given up */
 
 struct hrn_session {
     struct hrn_device *device; /* borrowed */
-    char device_path[512];
-    int cpu;
+    char runner_path[512], device_path[512];
+    int cpu, was_cut_off; /* the connection broke, and the device was not seen since */
+    int breaks;           /* of the connection, since the last result */
     struct hrn_process process;
     int running;
     struct hrn_reader reader;
-    int64_t job;    /* the last one sent */
-    long damaged;   /* lines that did not check, of all jobs */
+    int64_t job;  /* the last one sent */
+    long damaged; /* lines that did not check, of all jobs */
     char error[512];
 };
 
@@ -25,7 +26,7 @@ struct hrn_session {
 struct hrn_request {
     char *text;
     size_t length, capacity;
-    int failed; /* -ENOMEM */
+    int failed;                        /* -ENOMEM */
     int silence_ms;                    /* the longest that the runner may say nothing */
     const volatile sig_atomic_t *stop; /* may be NULL */
 };
@@ -41,9 +42,10 @@ void hrn_verb_begin(struct hrn_session *s, struct hrn_line *line, const char *ve
                     const struct krn_problem *problem);
 
 /* Starts the runner if it is not running, sends the request and calls `record` for each record of
- * this job up to its end. 0; -EPIPE (the runner or the device is gone; it is no longer running);
- * -EINTR (stopped by *stop); -EINVAL (the runner refused the job: reason in the session's error).
- */
+ * this job up to its end. 0; -EPIPE (the runner is gone; it is no longer running); -ECONNRESET (the
+ * way to the device broke: the next exchange waits for it first); -ENOTCONN (the device did not
+ * come back); -EINTR (stopped by *stop); -EINVAL (the runner refused the job: reason in the
+ * session's error). */
 typedef void hrn_on_record(const struct hrn_fields *record, void *user);
 int hrn_exchange(struct hrn_session *s, const struct hrn_request *request, hrn_on_record *record,
                  void *user);

@@ -94,6 +94,14 @@ static void strike(struct proving *p)
     }
 }
 
+/* After a broken connection nobody is to blame. */
+static void release(struct proving *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->fate[i] == IN_HAND)
+            p->fate[i] = WAITING;
+}
+
 static int prove_all(struct proving *p)
 {
     int fruitless = 0, error = 0;
@@ -102,9 +110,12 @@ static int prove_all(struct proving *p)
         error = ask(p);
         if (error == -EPIPE)
             strike(p);
+        else if (error == -ECONNRESET)
+            release(p);
         else if (error < 0)
             return error;
-        fruitless = p->settled > before ? 0 : fruitless + 1;
+        if (error != -ECONNRESET)
+            fruitless = p->settled > before ? 0 : fruitless + 1;
     }
     if (p->settled == p->count)
         return 0;
@@ -165,7 +176,10 @@ int hrn_session_peak(struct hrn_session *session, const char *name, double *macs
     hrn_verb_begin(session, &line, "peak", NULL);
     hrn_line_add(&line, "kernel", name);
     hrn_request_add(&request, &line);
-    int error = hrn_exchange(session, &request, on_peak, &peak);
+    int error;
+    do
+        error = hrn_exchange(session, &request, on_peak, &peak);
+    while (error == -ECONNRESET);
     hrn_request_clear(&request);
     if (error < 0)
         return error;

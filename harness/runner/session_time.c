@@ -171,9 +171,12 @@ static int time_all(struct timing *t)
         int error = ask(t, round);
         if (error == -EPIPE)
             strike(t);
+        else if (error == -ECONNRESET)
+            t->in_hand = t->count; /* nobody is to blame */
         else if (error < 0)
             return error;
-        fruitless = t->events > before ? 0 : fruitless + 1;
+        if (error != -ECONNRESET)
+            fruitless = t->events > before ? 0 : fruitless + 1;
         if (fruitless == HRN_FRUITLESS)
             return -EPIPE;
     }
