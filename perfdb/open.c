@@ -107,8 +107,7 @@ static int explain_open(struct pdb *db)
     return result;
 }
 
-/* "file:" URI of a path: everything but plain characters is escaped. NULL without memory. */
-static char *path_uri(const char *path, const char *query)
+char *pdb_path_uri(const char *path, const char *query)
 {
     static const char plain[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
@@ -137,7 +136,7 @@ static int64_t wal_bytes(const struct pdb *db)
 
 static int open_with_flags(struct pdb *db, const char *query, int flags)
 {
-    char *uri = path_uri(db->path, query);
+    char *uri = pdb_path_uri(db->path, query);
     if (!uri)
         return SQLITE_NOMEM;
     sqlite3_close(db->sql);

@@ -73,6 +73,10 @@ int pdb_execute(struct pdb *db, enum pdb_stmt which, const struct pdb_value *val
                 int64_t *id);
 int pdb_event_intern(struct pdb *db, const char name[48], int64_t *event_id);
 
+/* open.c: "file:" URI of a path: everything but plain characters is escaped; `query` is appended.
+ * The caller's to free; NULL without memory. */
+char *pdb_path_uri(const char *path, const char *query);
+
 /* query.c: the text in a column, "" for NULL. */
 const char *pdb_column_text(sqlite3_stmt *stmt, int column);
 

@@ -15,6 +15,7 @@ const struct cli_verb cli_verbs[] = {
     { "sweep", "prove and time variants on layers", cmd_sweep },
     { "report", "who won each layer, by how much, and what failed", cmd_report },
     { "export", "the winners as a folder for other projects", cmd_export },
+    { "db", "look after a database: merge, export, import, check, query", cmd_db },
     { "calibrate", "thresholds of a float model, from images", cmd_calibrate },
     { "quantize", "a float model and its thresholds to an int8 network", cmd_quantize },
     { "run", "int8 inference through the winners, beside the float model", cmd_run },
