@@ -40,7 +40,9 @@ static inline void t_graph_open(struct t_graph *g, uint64_t seed, int h, int w, 
     memset(g, 0, sizeof(*g));
     g->state = seed;
     g->graph.name = strdup("hand-made");
-    g->graph.norm = 1;
+    g->graph.pixels = qnt_pixels_plain();
+    for (int k = 0; k < QNT_CHANNELS_MAX; k++)
+        g->graph.pixels.mean[k] = 1; /* images may be negative */
     g->graph.capacity = T_NODES_MAX;
     g->graph.nodes = t_alloc(T_NODES_MAX, sizeof(*g->graph.nodes));
     g->graph.count = 1;
@@ -129,7 +131,7 @@ static inline int t_conv(struct t_graph *g, int input, int oc, int k, int stride
 
 static inline int t_flatten(struct t_graph *g, int input)
 {
-    int index = t_node(g, QNT_OP_FLATTEN, input);
+    int index = t_node(g, QNT_OP_RESHAPE, input);
     struct qnt_node *n = &g->graph.nodes[index];
 
     n->c *= n->h * n->w;
@@ -150,7 +152,8 @@ static inline int t_pool(struct t_graph *g, enum qnt_op op, int input, int k, in
     int index = t_node(g, op, input);
     struct qnt_node *n = &g->graph.nodes[index];
 
-    n->window = (struct qnt_window) { k, k, stride, stride, pad, pad };
+    n->window =
+        (struct qnt_window) { .kh = k, .kw = k, .sh = stride, .sw = stride, .ph = pad, .pw = pad };
     n->h = (n->h + 2 * pad - k) / stride + 1;
     n->w = (n->w + 2 * pad - k) / stride + 1;
     return index;
@@ -225,7 +228,7 @@ static inline struct qnt_network *t_network(const struct t_graph *g)
     struct qnt_network *network = NULL;
 
     t_calibrate(g, 40, QNT_METHOD_MSE, &calibration);
-    if (!T_CHECK(qnt_quantise(&g->graph, &calibration, &network, &error) == 0))
+    if (!T_CHECK(qnt_quantise(&g->graph, &calibration, NULL, &network, &error) == 0))
         printf("  %s\n", error.text);
     qnt_calibration_clear(&calibration);
     return network;

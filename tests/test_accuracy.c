@@ -43,7 +43,7 @@ static void prepare(const struct qnt_graph *graph, const struct qnt_calibration 
                    c.tensors[n].threshold / c.histograms[n].absmax, 100 * c.tensors[n].clipped,
                    c.tensors[n].mse / c.tensors[n].best_mse);
     }
-    require(qnt_quantise(graph, &c, &out->network, &error), &error);
+    require(qnt_quantise(graph, &c, NULL, &out->network, &error), &error);
     require(qnt_exec_open(out->network, NULL, NULL, &out->exec, &error), &error);
     qnt_calibration_clear(&c);
 }
@@ -92,10 +92,11 @@ int main(int argc, char **argv)
     t_begin(argc, argv);
     if (argc < 2)
         t_skip("no model was named");
-    require(qnt_model_load(argv[1], &graph, &error), &error);
+    require(qnt_model_load(argv[1], NULL, &graph, &error), &error);
     require(qnt_fold(&graph, &error), &error);
-    if (qnt_dataset_open("fashion-mnist:train", graph.mean, graph.norm, &train, &error) != 0 ||
-        qnt_dataset_open("fashion-mnist:test", graph.mean, graph.norm, &test, &error) != 0)
+    const struct qnt_input input = qnt_graph_input(&graph);
+    if (qnt_dataset_open("fashion-mnist:train", &input, &train, &error) != 0 ||
+        qnt_dataset_open("fashion-mnist:test", &input, &test, &error) != 0)
         t_skip(error.text);
     require(qnt_calibrate(&graph, train, CALIBRATION_IMAGES, STRIDE, QNT_METHOD_AUTO, NULL, NULL,
                           &all, &error),

@@ -50,9 +50,12 @@ static struct qnt_dataset *open_images(float mean, float norm)
     char spec[sizeof(path) + 8];
     struct qnt_error error;
     struct qnt_dataset *set = NULL;
+    struct qnt_input input = { SIDE, SIDE, 1, qnt_pixels_plain() };
 
+    input.pixels.mean[0] = mean;
+    input.pixels.norm[0] = norm;
     snprintf(spec, sizeof(spec), "idx:%s", path);
-    if (!T_CHECK(qnt_dataset_open(spec, mean, norm, &set, &error) == 0)) {
+    if (!T_CHECK(qnt_dataset_open(spec, &input, &set, &error) == 0)) {
         printf("  %s\n", error.text);
         exit(1);
     }

@@ -34,7 +34,10 @@ static void test_reading(const char *spec)
     float x[3];
     int32_t h, w, c;
 
-    if (!T_CHECK(qnt_dataset_open(spec, 10, 0.5f, &set, &error) == 0)) {
+    struct qnt_input input = { 1, 3, 1, qnt_pixels_plain() };
+    input.pixels.mean[0] = 10;
+    input.pixels.norm[0] = 0.5f;
+    if (!T_CHECK(qnt_dataset_open(spec, &input, &set, &error) == 0)) {
         printf("  %s\n", error.text);
         return;
     }
@@ -55,7 +58,7 @@ static void test_unlabelled(void)
     char spec[300];
 
     snprintf(spec, sizeof(spec), "idx:%s/images", folder);
-    if (T_CHECK(qnt_dataset_open(spec, 0, 1, &set, &error) == 0))
+    if (T_CHECK(qnt_dataset_open(spec, NULL, &set, &error) == 0))
         T_CHECK(qnt_dataset_label(set, 0) == -1);
     qnt_dataset_close(set);
 }
@@ -65,7 +68,7 @@ static void check_fails(const char *spec, const char *part)
     struct qnt_dataset *set;
     struct qnt_error error = { "" };
 
-    T_CHECK(qnt_dataset_open(spec, 0, 1, &set, &error) < 0 && !set);
+    T_CHECK(qnt_dataset_open(spec, NULL, &set, &error) < 0 && !set);
     if (!T_CHECK(strstr(error.text, part) != NULL))
         printf("  got  \"%s\"\n  want \"%s\"\n", error.text, part);
 }

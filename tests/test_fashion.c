@@ -95,7 +95,8 @@ static void check_shape(const struct qnt_graph *graph)
 
     T_CHECK(in->h == 28 && in->w == 28 && in->c == 1);
     T_CHECK(out->h == 1 && out->w == 1 && out->c == CLASSES);
-    T_CHECK(fabsf(graph->mean - 72.94f) < 1e-5f && fabsf(graph->norm - 0.011109f) < 1e-8f);
+    T_CHECK(fabsf(graph->pixels.mean[0] - 72.94f) < 1e-5f &&
+            fabsf(graph->pixels.norm[0] - 0.011109f) < 1e-8f);
     T_CHECK(graph->dataset && strcmp(graph->dataset, "fashion-mnist") == 0);
 }
 
@@ -105,14 +106,15 @@ static int check_model(const char *path, const struct fixture *want)
     struct qnt_dataset *set = NULL;
     struct qnt_error error = { "" };
 
-    if (!T_CHECK(qnt_model_load(path, &graph, &error) == 0)) {
+    if (!T_CHECK(qnt_model_load(path, NULL, &graph, &error) == 0)) {
         printf("  %s\n", error.text);
         return 0;
     }
     check_shape(&graph);
     T_CHECK(qnt_fold(&graph, &error) == 0);
     check_shape(&graph);
-    if (qnt_dataset_open("fashion-mnist:test", graph.mean, graph.norm, &set, &error)) {
+    const struct qnt_input input = qnt_graph_input(&graph);
+    if (qnt_dataset_open("fashion-mnist:test", &input, &set, &error)) {
         printf("%s\n", error.text);
         qnt_graph_free(&graph);
         return 77;

@@ -67,13 +67,13 @@ static void run_once(const struct qnt_network *network, float *scores)
 {
     struct qnt_error error;
     struct qnt_exec *exec;
-    int32_t h, w, c;
 
     if (qnt_exec_open(network, NULL, NULL, &exec, &error) != 0)
         return; /* too large for this machine: an error, not a crash */
-    qnt_network_input(network, &h, &w, &c);
-    float *image = t_alloc((size_t)h * (size_t)w * (size_t)c, sizeof(float));
-    for (size_t i = 0; i < (size_t)h * (size_t)w * (size_t)c; i++)
+    const struct qnt_input in = qnt_network_input(network);
+    const size_t count = (size_t)in.h * (size_t)in.w * (size_t)in.c;
+    float *image = t_alloc(count, sizeof(float));
+    for (size_t i = 0; i < count; i++)
         image[i] = (float)(i % 17) / 8 - 1;
     qnt_exec_run(exec, image, scores);
     qnt_exec_close(exec);
@@ -97,9 +97,8 @@ static void check_round_trip(const struct qnt_network *network)
     T_CHECK_STR(qnt_network_name(again), "hand-made");
     T_CHECK_STR(qnt_network_dataset(again), "numbers");
     T_CHECK(qnt_network_classes(again) == qnt_network_classes(network));
-    float mean, norm;
-    qnt_network_normalisation(again, &mean, &norm);
-    T_CHECK(mean == 3.5f && norm == 0.25f);
+    const struct qnt_pixels pixels = qnt_network_input(again).pixels;
+    T_CHECK(pixels.mean[2] == 3.5f && pixels.norm[1] == 0.25f && pixels.order == QNT_ORDER_BGR);
     run_once(network, a);
     run_once(again, b);
     T_CHECK(memcmp(a, b, qnt_network_classes(network) * sizeof(float)) == 0);
@@ -236,8 +235,9 @@ int main(int argc, char **argv)
     uint64_t state = t_seed;
     t_make_everything(&g);
     g.graph.dataset = strdup("numbers");
-    g.graph.mean = 3.5f;
-    g.graph.norm = 0.25f;
+    g.graph.pixels.mean[2] = 3.5f;
+    g.graph.pixels.norm[1] = 0.25f;
+    g.graph.pixels.order = QNT_ORDER_BGR;
     struct qnt_network *network = t_network(&g);
     check_round_trip(network);
     uint8_t *data = read_file(&bytes);

@@ -497,7 +497,8 @@ static void test_metadata(void)
         if (rows[i].sentence) {
             check_fails(m.file.data, m.file.size, rows[i].sentence);
         } else if (T_CHECK(qnt_onnx_read(m.file.data, m.file.size, "m", &graph, &error) == 0)) {
-            T_CHECK(graph.mean == (i == 0 ? 12.5f : 0) && graph.norm == (i == 1 ? 0.25f : 1));
+            T_CHECK(graph.pixels.mean[0] == (i == 0 ? 12.5f : 0) &&
+                    graph.pixels.norm[3] == (i == 1 ? 0.25f : 1));
             qnt_graph_free(&graph);
         }
         t_model_clear(&m);
@@ -509,11 +510,11 @@ static void test_files(const char *path)
     struct qnt_graph graph;
     struct qnt_error error;
 
-    T_CHECK(qnt_model_load(path, &graph, &error) == 0);
+    T_CHECK(qnt_model_load(path, NULL, &graph, &error) == 0);
     qnt_graph_free(&graph);
-    T_CHECK(qnt_model_load("/nowhere/model.onnx", &graph, &error) == -ENOENT);
+    T_CHECK(qnt_model_load("/nowhere/model.onnx", NULL, &graph, &error) == -ENOENT);
     T_CHECK_STR(error.text, "/nowhere/model.onnx: No such file or directory");
-    T_CHECK(qnt_model_load("model.tflite", &graph, &error) == -ENOTSUP);
+    T_CHECK(qnt_model_load("model.tflite", NULL, &graph, &error) == -ENOTSUP);
     T_CHECK(strstr(error.text, "model.tflite: no importer"));
     T_CHECK(qnt_onnx_load("/", &graph, &error) == -EINVAL);
     T_CHECK(strstr(error.text, "not a regular file"));

@@ -121,14 +121,14 @@ struct trace {
     int last[T_NODES_MAX];  /* layer that reads a layer last */
     int8_t *tensor[T_NODES_MAX], *copy[T_NODES_MAX];
     size_t count[T_NODES_MAX];
-    double scale[T_NODES_MAX];
+    double scale[T_NODES_MAX], zero[T_NODES_MAX];
     int layers;
 };
 
 static double real_of(const struct trace *t, int node, size_t i)
 {
     int l = t->layer[node];
-    return t->copy[l][i] * t->scale[l];
+    return (t->copy[l][i] - t->zero[l]) * t->scale[l];
 }
 
 /* The largest distance of a layer's bytes, in units of one byte, from its operator computed on the
@@ -145,7 +145,7 @@ static double rounding_error(const struct trace *t, int layer)
             for (int c = 0; c < n->c; c++, at++) {
                 double want = 0, elements = 0, most = -INFINITY;
                 int from = 0, part = c;
-                const struct qnt_window all = { in->h, in->w, 1, 1, 0, 0 };
+                const struct qnt_window all = { .kh = in->h, .kw = in->w, .sh = 1, .sw = 1 };
                 const struct qnt_window *w = n->op == QNT_OP_GLOBAL_AVGPOOL ? &all : &n->window;
                 switch (n->op) {
                 case QNT_OP_ADD:
@@ -161,7 +161,7 @@ static double rounding_error(const struct trace *t, int layer)
                         t, n->inputs[from],
                         (size_t)((y * n->w + x) * t->g->graph.nodes[n->inputs[from]].c + part));
                     break;
-                case QNT_OP_FLATTEN: {
+                case QNT_OP_RESHAPE: {
                     int pixels = in->h * in->w;
                     want = real_of(t, n->inputs[0], (size_t)(c % pixels * in->c + c / pixels));
                     break;
@@ -180,10 +180,10 @@ static double rounding_error(const struct trace *t, int layer)
                         }
                     want = n->op == QNT_OP_MAXPOOL ? most : want / elements;
                 }
-                double step = t->scale[layer], limit = 127 * step;
+                double step = t->scale[layer], zero = t->zero[layer];
                 want = fmin(n->hi, fmax(n->lo, want));
-                want = fmin(limit, fmax(-limit, want));
-                worst = fmax(worst, fabs(t->copy[layer][at] - want / step));
+                want = fmin(127, fmax(zero == 0 ? -127 : -128, want / step + zero));
+                worst = fmax(worst, fabs(t->copy[layer][at] - want));
             }
     return worst;
 }
@@ -192,7 +192,7 @@ static void check_layer(const struct trace *t, int layer)
 {
     const struct qnt_node *n = &t->g->graph.nodes[t->node[layer]];
     int is_conv = n->op == QNT_OP_CONV || n->op == QNT_OP_LINEAR || n->op == QNT_OP_INPUT;
-    int moves = n->op == QNT_OP_MAXPOOL || n->op == QNT_OP_FLATTEN;
+    int moves = n->op == QNT_OP_MAXPOOL || n->op == QNT_OP_RESHAPE;
 
     if (is_conv)
         return; /* kernels have their own tests */
@@ -203,13 +203,14 @@ static void check_layer(const struct trace *t, int layer)
         printf("  %s: %g steps off\n", n->name, error);
 }
 
-static void watch(size_t layer, int8_t *tensor, size_t count, float scale, void *user)
+static void watch(size_t layer, int8_t *tensor, size_t count, float scale, int32_t zero, void *user)
 {
     struct trace *t = user;
 
     t->tensor[layer] = tensor;
     t->count[layer] = count;
     t->scale[layer] = (double)scale;
+    t->zero[layer] = zero;
     t->copy[layer] = t_alloc(count, 1);
     memcpy(t->copy[layer], tensor, count);
     for (int l = 0; l <= (int)layer; l++) {
@@ -319,7 +320,7 @@ static void check_refused(const struct t_graph *g, const struct qnt_calibration 
     struct qnt_network *network;
     struct qnt_error error = { "" };
 
-    T_CHECK(qnt_quantise(&g->graph, c, &network, &error) < 0 && network == NULL);
+    T_CHECK(qnt_quantise(&g->graph, c, NULL, &network, &error) < 0 && network == NULL);
     if (!T_CHECK(strstr(error.text, word) != NULL))
         printf("  got: %s\n", error.text);
 }

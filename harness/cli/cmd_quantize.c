@@ -25,7 +25,7 @@ static int quantise(const struct quantize_options *o, const struct qnt_graph *gr
     int result = qnt_calibration_load(graph, o->calibration, &calibration, &error);
     if (result == 0) {
         cli_warn_thresholds(graph, &calibration, o->calibration);
-        result = qnt_quantise(graph, &calibration, &network, &error);
+        result = qnt_quantise(graph, &calibration, NULL, &network, &error);
     }
     if (result == 0)
         result = qnt_network_save(network, o->output, &error);

@@ -47,7 +47,7 @@ static int add_method(struct work *w, const struct qnt_calibration *all, const c
         return CLI_USAGE;
     int result = qnt_calibration_with(all, (enum qnt_method)method, &calibration, &error);
     if (result == 0)
-        result = qnt_quantise(&w->graph, &calibration, &network, &error);
+        result = qnt_quantise(&w->graph, &calibration, NULL, &network, &error);
     if (result != 0) {
         qnt_calibration_clear(&calibration);
         return cli_quant_fail(result, &error);
@@ -155,7 +155,6 @@ static int measure(struct work *w, const struct qnt_dataset *set)
 static int run(struct work *w, const char *model)
 {
     struct qnt_dataset *set = NULL;
-    float mean, norm;
 
     if (w->o->count < 0 || w->o->calibration_count < 1)
         return cli_fail(CLI_USAGE, "--count and --calibration-count must be positive");
@@ -164,8 +163,8 @@ static int run(struct work *w, const char *model)
     if (code != CLI_OK)
         return code;
     const struct qnt_network *network = w->result.entries[0].network;
-    qnt_network_normalisation(network, &mean, &norm);
-    code = cli_images_open(w->o->images, qnt_network_dataset(network), "test", mean, norm, &set);
+    const struct qnt_input input = qnt_network_input(network);
+    code = cli_images_open(w->o->images, qnt_network_dataset(network), "test", &input, &set);
     if (code == CLI_OK)
         code = measure(w, set);
     if (code == CLI_OK)

@@ -249,7 +249,7 @@ void doctor_dataset(struct doctor *doctor, struct doctor_finding *out)
     (void)doctor;
     struct qnt_dataset *set = NULL;
     struct qnt_error error;
-    if (qnt_dataset_open("fashion-mnist:test", 0, 1, &set, &error) == 0) {
+    if (qnt_dataset_open("fashion-mnist:test", NULL, &set, &error) == 0) {
         DOCTOR_SAY(out->fact, "Fashion-MNIST, %zu test images", qnt_dataset_count(set));
         qnt_dataset_close(set);
         return;

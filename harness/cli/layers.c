@@ -11,7 +11,7 @@ static int add_model(struct hrn_layers *layers, const char *path)
 {
     struct qnt_graph graph = { 0 };
     struct qnt_error error;
-    if (qnt_model_load(path, &graph, &error))
+    if (qnt_model_load(path, NULL, &graph, &error))
         return cli_fail(CLI_FAILED, "%s", error.text);
     size_t count = qnt_graph_problems(&graph, NULL, 0);
     struct krn_problem *problems = calloc(count ? count : 1, sizeof *problems);

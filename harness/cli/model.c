@@ -27,7 +27,7 @@ int cli_model_open(const char *path, struct qnt_graph *graph)
         snprintf(own, sizeof(own), "%s/quant/model/fashion.onnx", cli_source_root());
         path = own;
     }
-    int result = qnt_model_load(path, graph, &error);
+    int result = qnt_model_load(path, NULL, graph, &error);
     if (result == 0)
         result = qnt_fold(graph, &error);
     if (result == 0)
@@ -37,8 +37,8 @@ int cli_model_open(const char *path, struct qnt_graph *graph)
     return cli_quant_fail(result, &error);
 }
 
-int cli_images_open(const char *spec, const char *dataset, const char *part, float mean, float norm,
-                    struct qnt_dataset **out)
+int cli_images_open(const char *spec, const char *dataset, const char *part,
+                    const struct qnt_input *input, struct qnt_dataset **out)
 {
     struct qnt_error error = { "" };
     char own[256];
@@ -52,7 +52,7 @@ int cli_images_open(const char *spec, const char *dataset, const char *part, flo
         snprintf(own, sizeof(own), "%s:%s", dataset, part);
         spec = own;
     }
-    int result = qnt_dataset_open(spec, mean, norm, out, &error);
+    int result = qnt_dataset_open(spec, input, out, &error);
     return result == 0 ? CLI_OK : cli_quant_fail(result, &error);
 }
 
@@ -64,7 +64,8 @@ int cli_model_calibrate(const struct qnt_graph *graph, const char *spec, long lo
     struct qnt_dataset *set;
 
     *out = (struct qnt_calibration) { 0 };
-    int code = cli_images_open(spec, graph->dataset, "train", graph->mean, graph->norm, &set);
+    const struct qnt_input input = qnt_graph_input(graph);
+    int code = cli_images_open(spec, graph->dataset, "train", &input, &set);
     if (code)
         return code;
     size_t images = qnt_dataset_count(set), wanted = count > 0 ? (size_t)count : 0;

@@ -10,8 +10,8 @@ int cli_model_open(const char *path, struct qnt_graph *graph);
 
 /* The images that `spec` names; NULL = the part ("train", "test") of the set that the model says it
  * is about. */
-int cli_images_open(const char *spec, const char *dataset, const char *part, float mean, float norm,
-                    struct qnt_dataset **out);
+int cli_images_open(const char *spec, const char *dataset, const char *part,
+                    const struct qnt_input *input, struct qnt_dataset **out);
 
 /* `count` images spread evenly over those of `spec`. */
 int cli_model_calibrate(const struct qnt_graph *graph, const char *spec, long long count,

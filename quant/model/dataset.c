@@ -23,7 +23,7 @@ struct idx { /* a file of unsigned bytes */
 struct qnt_dataset {
     struct idx images, labels; /* [n][h][w] or [n][h][w][c]; [n], or without data */
     int32_t h, w, c;
-    float mean, norm;
+    struct qnt_pixels pixels;
 };
 
 /* ---- idx files: 0, 0, type, rank, sizes as big-endian 32 bits, data; gzip or not. */
@@ -191,7 +191,7 @@ static int open_set(const char *spec, struct qnt_dataset *set, struct qnt_error 
     return rc ? rc : check_shapes(set, &p, error);
 }
 
-int qnt_dataset_open(const char *spec, float mean, float norm, struct qnt_dataset **out,
+int qnt_dataset_open(const char *spec, const struct qnt_input *input, struct qnt_dataset **out,
                      struct qnt_error *error)
 {
     struct qnt_dataset *set = calloc(1, sizeof(*set));
@@ -200,8 +200,7 @@ int qnt_dataset_open(const char *spec, float mean, float norm, struct qnt_datase
     *out = NULL;
     if (!set)
         return qnt_error_set(error, -ENOMEM, "%s: not enough memory", spec);
-    set->mean = mean;
-    set->norm = norm;
+    set->pixels = input ? input->pixels : qnt_pixels_plain();
     rc = open_set(spec, set, error);
     if (rc == 0)
         *out = set;
@@ -245,7 +244,9 @@ int qnt_dataset_image(const struct qnt_dataset *set, size_t index, float *out,
         return qnt_error_set(error, -ERANGE, "image %zu of %u does not exist", index,
                              set->images.dims[0]);
     const uint8_t *x = set->images.data + index * pixels;
-    for (size_t i = 0; i < pixels; i++)
-        out[i] = ((float)x[i] - set->mean) * set->norm;
+    for (size_t i = 0; i < pixels; i++) {
+        size_t c = i % (size_t)set->c % QNT_CHANNELS_MAX;
+        out[i] = ((float)x[i] - set->pixels.mean[c]) * set->pixels.norm[c];
+    }
     return 0;
 }

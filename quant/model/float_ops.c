@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/model/moves.h"
+
 static const struct qnt_node *input_node(const struct qnt_float *exec, int32_t index, int32_t i)
 {
     return &exec->graph->nodes[exec->graph->nodes[index].inputs[i]];
@@ -161,7 +163,8 @@ static void pool_pixel(const struct qnt_node *in, const struct qnt_node *node, c
         }
     if (!max)
         for (size_t i = 0; i < c; i++)
-            out[i] /= (float)(bottom - top) * (float)(right - left);
+            out[i] /= w->whole ? (float)w->kh * (float)w->kw
+                               : (float)(bottom - top) * (float)(right - left);
 }
 
 static void run_pool(struct qnt_float *exec, int32_t index, float *out)
@@ -200,15 +203,39 @@ static void run_concat(struct qnt_float *exec, int32_t index, float *out)
     }
 }
 
-static void run_flatten(struct qnt_float *exec, int32_t index, float *out)
+static void run_move(struct qnt_float *exec, int32_t index, float *out)
 {
-    const struct qnt_node *in = input_node(exec, index, 0);
-    const float *x = input_tensor(exec, index, 0);
-    const size_t c = (size_t)in->c, pixels = qnt_node_elements(in) / c;
+    const struct qnt_node *node = &exec->graph->nodes[index], *in = input_node(exec, index, 0);
+    const size_t count = qnt_node_elements(node);
+    const struct qnt_move move = {
+        node->op, { in->h, in->w, in->c }, { node->h, node->w, node->c }, node->place
+    };
 
-    for (size_t i = 0; i < c; i++)
-        for (size_t p = 0; p < pixels; p++)
-            *out++ = x[p * c + i];
+    for (size_t i = 0; node->op == QNT_OP_PAD && i < count; i++)
+        out[i] = node->fill;
+    qnt_move(&move, sizeof(*out), input_tensor(exec, index, 0), out);
+}
+
+static void run_mul(struct qnt_float *exec, int32_t index, float *out)
+{
+    const float *a = input_tensor(exec, index, 0), *b = input_tensor(exec, index, 1);
+    const size_t count = qnt_node_elements(&exec->graph->nodes[index]);
+    const size_t factors = qnt_node_elements(input_node(exec, index, 1));
+
+    for (size_t first = 0; first < count; first += factors)
+        for (size_t i = 0; i < factors; i++)
+            out[first + i] = a[first + i] * b[i];
+}
+
+static void run_function(struct qnt_float *exec, int32_t index, float *out)
+{
+    const struct qnt_node *node = &exec->graph->nodes[index];
+    const float *x = input_tensor(exec, index, 0);
+    const size_t count = qnt_node_elements(node);
+
+    for (size_t i = 0; i < count; i++)
+        out[i] = (float)qnt_functions[node->function].at((double)x[i], (double)node->alpha,
+                                                         (double)node->beta);
 }
 
 static void run_softmax(struct qnt_float *exec, int32_t index, float *out)
@@ -239,6 +266,12 @@ qnt_run_op *const qnt_run_ops[QNT_OP_COUNT] = {
     [QNT_OP_AVGPOOL] = run_pool,
     [QNT_OP_GLOBAL_AVGPOOL] = run_global,
     [QNT_OP_CONCAT] = run_concat,
-    [QNT_OP_FLATTEN] = run_flatten,
+    [QNT_OP_RESHAPE] = run_move,
     [QNT_OP_SOFTMAX] = run_softmax,
+    [QNT_OP_MUL] = run_mul,
+    [QNT_OP_FUNCTION] = run_function,
+    [QNT_OP_SLICE] = run_move,
+    [QNT_OP_PAD] = run_move,
+    [QNT_OP_PERMUTE] = run_move,
+    [QNT_OP_UPSAMPLE] = run_move,
 };

@@ -16,9 +16,25 @@ const char *const qnt_op_names[QNT_OP_COUNT] = {
     [QNT_OP_AVGPOOL] = "avgpool",
     [QNT_OP_GLOBAL_AVGPOOL] = "global-avgpool",
     [QNT_OP_CONCAT] = "concat",
-    [QNT_OP_FLATTEN] = "flatten",
+    [QNT_OP_RESHAPE] = "reshape",
     [QNT_OP_SOFTMAX] = "softmax",
+    [QNT_OP_MUL] = "mul",
+    [QNT_OP_FUNCTION] = "function",
+    [QNT_OP_SLICE] = "slice",
+    [QNT_OP_PAD] = "pad",
+    [QNT_OP_PERMUTE] = "permute",
+    [QNT_OP_UPSAMPLE] = "upsample",
 };
+
+const char *const qnt_order_names[QNT_ORDER_COUNT] = {
+    [QNT_ORDER_RGB] = "RGB",
+    [QNT_ORDER_BGR] = "BGR",
+};
+
+struct qnt_pixels qnt_pixels_plain(void)
+{
+    return (struct qnt_pixels) { .norm = { 1, 1, 1, 1 } };
+}
 
 struct qnt_node qnt_node_blank(enum qnt_op op)
 {
@@ -72,7 +88,14 @@ void qnt_graph_free(struct qnt_graph *graph)
     free(graph->nodes);
     free(graph->name);
     free(graph->dataset);
-    *graph = (struct qnt_graph) { .norm = 1 };
+    *graph = (struct qnt_graph) { .pixels = qnt_pixels_plain() };
+}
+
+struct qnt_input qnt_graph_input(const struct qnt_graph *graph)
+{
+    const struct qnt_node *in = &graph->nodes[0];
+
+    return (struct qnt_input) { in->h, in->w, in->c, graph->pixels };
 }
 
 int32_t qnt_graph_find(const struct qnt_graph *graph, const char *name)

@@ -29,9 +29,16 @@ enum qnt_op {
     QNT_OP_MAXPOOL,   /* window in `window` */
     QNT_OP_AVGPOOL,   /* likewise; the average excludes padding */
     QNT_OP_GLOBAL_AVGPOOL,
-    QNT_OP_CONCAT,    /* along channels */
-    QNT_OP_FLATTEN,   /* [h][w][c] -> a vector in the order c, h, w, as NCHW models mean it */
-    QNT_OP_SOFTMAX,   /* over channels */
+    QNT_OP_CONCAT,   /* along channels */
+    QNT_OP_RESHAPE,  /* the same elements in the order c, h, w, as NCHW models mean it; the shape of
+                        a vector makes it a flatten */
+    QNT_OP_SOFTMAX,  /* over channels */
+    QNT_OP_MUL,      /* two inputs: of one shape, or the second [1][1][c], a factor per channel */
+    QNT_OP_FUNCTION, /* `function` of each element */
+    QNT_OP_SLICE,    /* in each axis every place.step-th element from place.begin on */
+    QNT_OP_PAD,      /* place.begin elements of `fill` before, the rest of the shape behind */
+    QNT_OP_PERMUTE,  /* axis k of the output is axis place.begin[k] of the input */
+    QNT_OP_UPSAMPLE, /* nearest: each pixel h / input's h by w / input's w times */
     QNT_OP_COUNT
 };
 extern const char *const qnt_op_names[QNT_OP_COUNT];
@@ -40,6 +47,44 @@ extern const char *const qnt_op_names[QNT_OP_COUNT];
 
 struct qnt_window { /* for pools; a convolution has its problem */
     int32_t kh, kw, sh, sw, ph, pw;
+    int32_t whole; /* an average divides by kh * kw: what lies outside counts as zeros */
+};
+
+struct qnt_place { /* by axis: h, w, c */
+    int32_t begin[3], step[3];
+};
+
+/* Functions of one element, each a row of qnt_functions[]. */
+enum qnt_function {
+    QNT_FN_LEAKY,       /* x, or alpha * x where x < 0 */
+    QNT_FN_SIGMOID,     /* 1 / (1 + exp(-x)) */
+    QNT_FN_HARDSIGMOID, /* alpha * x + beta, within 0..1 */
+    QNT_FN_HARDSWISH,   /* x times that */
+    QNT_FN_SWISH,       /* x * sigmoid(x) */
+    QNT_FN_TANH,
+    QNT_FN_COUNT
+};
+struct qnt_function_info {
+    const char *name;
+    double (*at)(double x, double alpha, double beta);
+    int nonnegative; /* its values are */
+};
+extern const struct qnt_function_info qnt_functions[QNT_FN_COUNT];
+
+/* What an image is: value[c] = (pixel[c] - mean[c]) * norm[c], of pixels 0..255. */
+enum { QNT_CHANNELS_MAX = 4 };
+enum qnt_order { QNT_ORDER_RGB, QNT_ORDER_BGR, QNT_ORDER_COUNT }; /* of three channels */
+extern const char *const qnt_order_names[QNT_ORDER_COUNT];
+struct qnt_pixels {
+    float mean[QNT_CHANNELS_MAX], norm[QNT_CHANNELS_MAX];
+    int32_t order;
+};
+struct qnt_pixels qnt_pixels_plain(void); /* mean 0, norm 1, RGB */
+
+/* What a network takes. */
+struct qnt_input {
+    int32_t h, w, c;
+    struct qnt_pixels pixels;
 };
 
 struct qnt_node {
@@ -50,6 +95,9 @@ struct qnt_node {
     int32_t h, w, c;            /* shape of the output of one image; vectors are h = w = 1 */
     struct krn_problem problem; /* CONV and LINEAR (as a 1x1): n = 1 */
     struct qnt_window window;
+    struct qnt_place place;
+    enum qnt_function function;
+    float alpha, beta, fill;
     float *weight, *bias; /* owned; NULL where the operator has none */
     size_t weight_count, bias_count;
     float lo, hi; /* clamp of the output, of any operator; -inf and +inf if none */
@@ -59,22 +107,40 @@ struct qnt_graph {
     char *name;             /* of the file, owned */
     struct qnt_node *nodes; /* in an order in which inputs come first; nodes[0] is the INPUT */
     int32_t count, capacity;
-    int32_t output;   /* index of the node whose tensor is the result (before a final softmax) */
-    float mean, norm; /* an input value is (pixel - mean) * norm, of pixels 0..255; else 0 and 1 */
-    char *dataset;    /* owned; what the file says it was trained on ("fashion-mnist"), or NULL */
+    int32_t output; /* index of the node whose tensor is the result (before a final softmax) */
+    struct qnt_pixels pixels;
+    char *dataset; /* owned; what the file says it was trained on ("fashion-mnist"), or NULL */
 };
 
-void qnt_graph_free(struct qnt_graph *graph);                            /* accepts NULL members */
+void qnt_graph_free(struct qnt_graph *graph); /* accepts NULL members */
+struct qnt_input qnt_graph_input(const struct qnt_graph *graph);
 int32_t qnt_graph_find(const struct qnt_graph *graph, const char *name); /* -1 if none */
 
 /* Importers fill *out from a file; on failure it is empty and error says where. */
 int qnt_onnx_load(const char *path, struct qnt_graph *out, struct qnt_error *error);
-/* The same from memory, which it does not keep; `path` only names the source. The normalisation is
- * read from the file's metadata_props quern.mean, quern.norm and quern.dataset. */
+/* The same from memory, which it does not keep; `path` only names the source. The normalisation of
+ * all channels is read from the file's metadata_props quern.mean, quern.norm, quern.dataset. */
 int qnt_onnx_read(const uint8_t *data, size_t bytes, const char *path, struct qnt_graph *out,
                   struct qnt_error *error);
-/* By the file's name or first bytes: the table of importers. */
-int qnt_model_load(const char *path, struct qnt_graph *out, struct qnt_error *error);
+/* NAME.param, with its weights in NAME.bin beside it. */
+struct qnt_load;
+int qnt_ncnn_load(const char *path, const struct qnt_load *how, struct qnt_graph *out,
+                  struct qnt_error *error);
+/* The same from memory, which it does not keep; `path` only names the source. */
+struct qnt_bytes {
+    const uint8_t *data;
+    size_t bytes;
+};
+int qnt_ncnn_read(struct qnt_bytes param, struct qnt_bytes bin, const char *path,
+                  const struct qnt_load *how, struct qnt_graph *out, struct qnt_error *error);
+/* What a file leaves open, or is to be taken otherwise; zeros: as the file says. */
+struct qnt_load {
+    int32_t h, w, c;    /* of the input; ncnn files may lack them */
+    const char *output; /* ncnn: the blob that is the result, where several are left */
+};
+/* By the file's name: the table of importers. how NULL = as the file says. */
+int qnt_model_load(const char *path, const struct qnt_load *how, struct qnt_graph *out,
+                   struct qnt_error *error);
 
 /* Folds BATCHNORM into CONV/LINEAR, and CLIP into a CONV, LINEAR or ADD, where that is its only
  * reader; a BATCHNORM that is left becomes a depthwise 1x1 CONV; drops a final SOFTMAX and what
@@ -99,8 +165,9 @@ const float *qnt_float_tensor(const struct qnt_float *exec, int32_t node); /* [h
 struct qnt_dataset; /* labelled images of one shape, decoded as asked for */
 /* `spec` is "fashion-mnist:train", "fashion-mnist:test" (the idx.gz files of Debian's package, or
  * of the folder in a second part: "fashion-mnist:test:/folder"), or "idx:IMAGES[:LABELS]" (gzip or
- * not). Pixels come out as (pixel - mean) * norm: hand in the mean and norm of the graph. */
-int qnt_dataset_open(const char *spec, float mean, float norm, struct qnt_dataset **out,
+ * not). Values come out as `input` says, which is what the network takes; NULL:
+ * pixels as they are. */
+int qnt_dataset_open(const char *spec, const struct qnt_input *input, struct qnt_dataset **out,
                      struct qnt_error *error);
 void qnt_dataset_close(struct qnt_dataset *set);
 size_t qnt_dataset_count(const struct qnt_dataset *set);

@@ -1,4 +1,4 @@
-#include "quant/model/graph.h"
+#include "quant/model/graph_int.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +22,7 @@ static int read_all(int fd, uint8_t *data, size_t bytes)
     return 0;
 }
 
-/* The whole of a regular file, at least one byte long; *data is the caller's to free. */
-static int read_file(const char *path, uint8_t **data, size_t *bytes, struct qnt_error *error)
+int qnt_read_file(const char *path, uint8_t **data, size_t *bytes, struct qnt_error *error)
 {
     struct stat st;
     int rc = 0, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -60,8 +59,8 @@ int qnt_onnx_load(const char *path, struct qnt_graph *out, struct qnt_error *err
     uint8_t *data;
     size_t bytes;
 
-    *out = (struct qnt_graph) { .norm = 1 };
-    int rc = read_file(path, &data, &bytes, error);
+    *out = (struct qnt_graph) { .pixels = qnt_pixels_plain() };
+    int rc = qnt_read_file(path, &data, &bytes, error);
     if (rc)
         return rc;
     rc = qnt_onnx_read(data, bytes, path, out, error);
@@ -69,23 +68,46 @@ int qnt_onnx_load(const char *path, struct qnt_graph *out, struct qnt_error *err
     return rc;
 }
 
+/* An ONNX file leaves nothing open. */
+static int load_onnx(const char *path, const struct qnt_load *how, struct qnt_graph *out,
+                     struct qnt_error *error)
+{
+    int rc = qnt_onnx_load(path, out, error);
+    if (rc)
+        return rc;
+    const struct qnt_node *in = &out->nodes[0];
+    if (how->output)
+        rc = qnt_error_set(error, -ENOTSUP, "%s: an ONNX file names its output itself", path);
+    else if (how->h && (how->h != in->h || how->w != in->w || how->c != in->c))
+        rc = qnt_error_set(error, -EINVAL, "%s: takes %dx%dx%d (w x h x c), not %dx%dx%d", path,
+                           in->w, in->h, in->c, how->w, how->h, how->c);
+    if (rc)
+        qnt_graph_free(out);
+    return rc;
+}
+
 static const struct importer {
     const char *suffix;
-    int (*load)(const char *path, struct qnt_graph *out, struct qnt_error *error);
+    int (*load)(const char *path, const struct qnt_load *how, struct qnt_graph *out,
+                struct qnt_error *error);
 } importers[] = {
-    { ".onnx", qnt_onnx_load },
+    { ".onnx", load_onnx },
+    { ".param", qnt_ncnn_load },
 };
 
-int qnt_model_load(const char *path, struct qnt_graph *out, struct qnt_error *error)
+int qnt_model_load(const char *path, const struct qnt_load *how, struct qnt_graph *out,
+                   struct qnt_error *error)
 {
+    static const struct qnt_load as_it_says;
     const size_t length = strlen(path);
 
-    *out = (struct qnt_graph) { .norm = 1 };
+    *out = (struct qnt_graph) { .pixels = qnt_pixels_plain() };
     for (size_t i = 0; i < sizeof(importers) / sizeof(importers[0]); i++) {
         size_t suffix = strlen(importers[i].suffix);
         if (length > suffix && strcmp(path + length - suffix, importers[i].suffix) == 0)
-            return importers[i].load(path, out, error);
+            return importers[i].load(path, how ? how : &as_it_says, out, error);
     }
     return qnt_error_set(error, -ENOTSUP,
-                         "%s: no importer for this kind of file; models end in .onnx", path);
+                         "%s: no importer for this kind of file; models end in .onnx or .param",
+                         path);
 }

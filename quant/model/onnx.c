@@ -105,14 +105,19 @@ static int read_metadata(struct onnx *o)
         const Onnx__StringStringEntryProto *entry = o->model->metadata_props[i];
         const char *key = entry->key ? entry->key : "", *text = entry->value ? entry->value : "";
         if (strcmp(key, "quern.mean") == 0)
-            rc = read_number(o, key, text, &g->mean);
+            rc = read_number(o, key, text, g->pixels.mean);
         else if (strcmp(key, "quern.norm") == 0)
-            rc = read_number(o, key, text, &g->norm);
+            rc = read_number(o, key, text, g->pixels.norm);
         else if (strcmp(key, "quern.dataset") == 0 && !g->dataset && !(g->dataset = strdup(text)))
             rc = onnx_fail(o, -ENOMEM, "not enough memory");
     }
-    if (rc == 0 && !(g->norm > 0))
-        rc = onnx_fail(o, -EINVAL, "metadata quern.norm: %g is not positive", (double)g->norm);
+    if (rc == 0 && !(g->pixels.norm[0] > 0))
+        rc = onnx_fail(o, -EINVAL, "metadata quern.norm: %g is not positive",
+                       (double)g->pixels.norm[0]);
+    for (int c = 1; c < QNT_CHANNELS_MAX; c++) {
+        g->pixels.mean[c] = g->pixels.mean[0];
+        g->pixels.norm[c] = g->pixels.norm[0];
+    }
     return rc;
 }
 
@@ -295,7 +300,7 @@ int qnt_onnx_read(const uint8_t *data, size_t bytes, const char *path, struct qn
     size_t messages = 0;
     int rc;
 
-    *out = (struct qnt_graph) { .norm = 1 };
+    *out = (struct qnt_graph) { .pixels = qnt_pixels_plain() };
     rc = check_wire(&onnx__model_proto__descriptor, data, data + bytes, 0, &messages);
     if (rc) {
         onnx_fail(&o, rc,

@@ -11,7 +11,7 @@
 struct window {
     int32_t taps[2], stride[2], dilation[2], pads[4]; /* pads: begin h, w, end h, w */
     int32_t in[2], out[2];
-    int ceil_mode;
+    int ceil_mode, may_miss;
 };
 
 enum auto_pad { NOTSET, VALID, SAME_UPPER, SAME_LOWER, AUTO_PAD_COUNT };
@@ -35,29 +35,23 @@ static int read_auto_pad(const struct onnx *o, enum auto_pad *out)
                      a->has_s ? (const char *)a->s.data : "");
 }
 
-/* Output size and padding of one axis. Returns 0, or -EINVAL where no window fits. */
 static int place_axis(struct window *w, int axis, enum auto_pad mode)
 {
-    int64_t extent = (int64_t)(w->taps[axis] - 1) * w->dilation[axis] + 1;
-    int64_t in = w->in[axis], stride = w->stride[axis], out;
-
-    if (mode == SAME_UPPER || mode == SAME_LOWER) {
-        out = (in + stride - 1) / stride;
-        int64_t pad = (out - 1) * stride + extent - in;
-        pad = pad < 0 ? 0 : pad;
-        w->pads[axis] = (int32_t)(mode == SAME_UPPER ? pad / 2 : (pad + 1) / 2);
-        w->pads[2 + axis] = (int32_t)(pad - w->pads[axis]);
-    } else {
-        int64_t slack = in + w->pads[axis] + w->pads[2 + axis] - extent;
-        if (slack < 0)
-            return -EINVAL;
-        out = (w->ceil_mode ? slack + stride - 1 : slack) / stride + 1;
-        if (w->ceil_mode && (out - 1) * stride >= in + w->pads[axis])
-            out--; /* the last window would begin behind the image */
-    }
-    w->out[axis] = (int32_t)out;
-    /* the first and the last window must each see the image */
-    return w->pads[axis] >= extent || (out - 1) * stride - w->pads[axis] >= in ? -EINVAL : 0;
+    struct qnt_axis a = { .in = w->in[axis],
+                          .taps = w->taps[axis],
+                          .stride = w->stride[axis],
+                          .dilation = w->dilation[axis],
+                          .begin = w->pads[axis],
+                          .end = w->pads[2 + axis],
+                          .rounding = w->ceil_mode ? QNT_ROUND_UP_INSIDE : QNT_ROUND_DOWN,
+                          .may_miss = w->may_miss };
+    int rc = qnt_axis_place(&a, mode == SAME_UPPER   ? QNT_PADDING_SAME_UPPER
+                                : mode == SAME_LOWER ? QNT_PADDING_SAME_LOWER
+                                                     : QNT_PADDING_GIVEN);
+    w->pads[axis] = a.begin;
+    w->pads[2 + axis] = a.end;
+    w->out[axis] = a.out;
+    return rc;
 }
 
 /* Reads what convolution and pooling have in common; taps are set, or read here if 0. */
@@ -191,7 +185,8 @@ int onnx_import_conv(struct onnx *o)
                          " groups",
                          (long long)weight->dims[0], (long long)weight->dims[1], ic,
                          (long long)groups);
-    struct window w = { .taps = { (int32_t)weight->dims[2], (int32_t)weight->dims[3] } };
+    struct window w = { .taps = { (int32_t)weight->dims[2], (int32_t)weight->dims[3] },
+                        .may_miss = 1 };
     struct qnt_node node = onnx_node_on(o, QNT_OP_CONV, x);
     node.c = (int32_t)weight->dims[0];
     rc = read_window(o, x, &w);
@@ -309,7 +304,13 @@ int onnx_import_pool(struct onnx *o)
     struct qnt_node node = onnx_node_on(o, o->op->op, x);
     node.h = w.out[0];
     node.w = w.out[1];
-    node.window = (struct qnt_window) { w.taps[0],   w.taps[1], w.stride[0],
-                                        w.stride[1], w.pads[0], w.pads[1] };
+    node.window = (struct qnt_window) {
+        .kh = w.taps[0],
+        .kw = w.taps[1],
+        .sh = w.stride[0],
+        .sw = w.stride[1],
+        .ph = w.pads[0],
+        .pw = w.pads[1],
+    };
     return onnx_emit(o, &node, 4);
 }

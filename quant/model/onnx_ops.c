@@ -84,7 +84,7 @@ static const struct onnx_op ops[] = {
     { "Conv", onnx_import_conv, 2, 3, QNT_OP_CONV, 0, 0,
       { "auto_pad", "dilations", "group", "kernel_shape", "pads", "strides" } },
     { "Dropout", import_identity, 1, 3, QNT_OP_COUNT, 0, 0, { "ratio", "seed" } },
-    { "Flatten", onnx_import_flatten, 1, 1, QNT_OP_FLATTEN, 0, 0, { "axis" } },
+    { "Flatten", onnx_import_flatten, 1, 1, QNT_OP_RESHAPE, 0, 0, { "axis" } },
     { "Gemm", onnx_import_gemm, 2, 3, QNT_OP_LINEAR, 0, 0,
       { "alpha", "beta", "transA", "transB" } },
     { "GlobalAveragePool", onnx_import_global, 1, 1, QNT_OP_GLOBAL_AVGPOOL, 0, 0, { NULL } },
@@ -98,7 +98,7 @@ static const struct onnx_op ops[] = {
     { "ReduceMean", onnx_import_reduce_mean, 1, 2, QNT_OP_GLOBAL_AVGPOOL, 0, 0,
       { "axes", "keepdims", "noop_with_empty_axes" } },
     { "Relu", onnx_import_clip, 1, 1, QNT_OP_CLIP, 0, INFINITY, { NULL } },
-    { "Reshape", onnx_import_reshape, 2, 2, QNT_OP_FLATTEN, 0, 0, { "allowzero" } },
+    { "Reshape", onnx_import_reshape, 2, 2, QNT_OP_RESHAPE, 0, 0, { "allowzero" } },
     { "Softmax", onnx_import_softmax, 1, 1, QNT_OP_SOFTMAX, 0, 0, { "axis" } },
 };
 /* clang-format on */

@@ -110,7 +110,7 @@ int onnx_import_concat(struct onnx *o)
 /* To [n][c * h * w]; a tensor of one pixel only changes its rank. */
 static int emit_flat(struct onnx *o, const struct onnx_value *x)
 {
-    struct qnt_node node = onnx_node_on(o, QNT_OP_FLATTEN, x);
+    struct qnt_node node = onnx_node_on(o, QNT_OP_RESHAPE, x);
     if (node.h == 1 && node.w == 1)
         return onnx_alias(o, x, 2);
     node.c = (int32_t)qnt_node_elements(&node); /* at most QNT_ELEMENTS_MAX */

@@ -142,13 +142,13 @@ static int check_models(struct job *job)
 
 static int check_images(const struct job *job, size_t count)
 {
-    int32_t want[3], have[3];
+    const struct qnt_input want = qnt_network_input(qnt_exec_network(job->execs[0]));
+    int32_t h, w, c;
 
-    qnt_network_input(qnt_exec_network(job->execs[0]), &want[0], &want[1], &want[2]);
-    qnt_dataset_shape(job->set, &have[0], &have[1], &have[2]);
-    if (have[0] != want[0] || have[1] != want[1] || have[2] != want[2])
-        return qnt_error_set(job->error, -EINVAL, "images of %dx%dx%d, the model takes %dx%dx%d",
-                             have[0], have[1], have[2], want[0], want[1], want[2]);
+    qnt_dataset_shape(job->set, &h, &w, &c);
+    if (h != want.h || w != want.w || c != want.c)
+        return qnt_error_set(job->error, -EINVAL, "images of %dx%dx%d, the model takes %dx%dx%d", h,
+                             w, c, want.h, want.w, want.c);
     if (count == 0 || count > qnt_dataset_count(job->set))
         return qnt_error_set(job->error, -EINVAL, "%zu images asked for, the set has %zu", count,
                              qnt_dataset_count(job->set));

@@ -38,10 +38,12 @@ static size_t padded(size_t bytes)
 
 /* ---- Choosing: what the caller wants, then what is built in. */
 
-static int plan_with(const struct qnt_layer *l, struct qnt_choice choice, struct step *step,
-                     char *err, size_t err_bytes)
+static int plan_with(const struct qnt_layer *l, int32_t zero_in, struct qnt_choice choice,
+                     struct step *step, char *err, size_t err_bytes)
 {
-    const struct krn_quant quant = { .lo = l->lo, .hi = l->hi };
+    const struct krn_quant quant = {
+        .zp_in = zero_in, .zp_out = l->zero, .lo = l->lo, .hi = l->hi
+    };
 
     if (!choice.kernel) {
         snprintf(err, err_bytes, "no kernel for it");
@@ -54,15 +56,17 @@ static int plan_with(const struct qnt_layer *l, struct qnt_choice choice, struct
 }
 
 /* A layer that no kernel takes stays with the reference; its bytes are the same. */
-static void plan_step(const struct qnt_layer *l, qnt_choose *choose, void *user, struct step *step)
+static void plan_step(const struct qnt_layer *l, int32_t zero_in, qnt_choose *choose, void *user,
+                      struct step *step)
 {
     if (choose && choose != qnt_choose_builtin) {
         struct qnt_choice choice = choose(&l->problem, user);
-        if (choice.kernel && plan_with(l, choice, step, step->note, sizeof(step->note)) == 0)
+        if (choice.kernel &&
+            plan_with(l, zero_in, choice, step, step->note, sizeof(step->note)) == 0)
             return;
     }
     char why[160];
-    if (plan_with(l, qnt_choose_builtin(&l->problem, NULL), step, why, sizeof(why)) != 0)
+    if (plan_with(l, zero_in, qnt_choose_builtin(&l->problem, NULL), step, why, sizeof(why)) != 0)
         snprintf(step->note, sizeof(step->note), "the reference runs: %.120s", why);
 }
 
@@ -74,7 +78,8 @@ static int plan_steps(struct qnt_exec *exec, qnt_choose *choose, void *user)
         struct step *step = &exec->steps[i];
         if (!qnt_layer_on_kernel(exec->network, i))
             continue;
-        plan_step(&exec->network->layers[i], choose, user, step);
+        const struct qnt_layer *l = &exec->network->layers[i];
+        plan_step(l, exec->network->layers[l->inputs[0]].zero, choose, user, step);
         if (!step->on_kernel)
             continue;
         const struct krn_conv *conv = &step->conv;
@@ -189,7 +194,9 @@ static void run_convolution(struct qnt_exec *exec, int32_t index, const int8_t *
                      exec->pool + step->workspace, exec->pool + exec->scratch, 0, step->conv.tiles);
         return;
     }
-    const struct krn_quant quant = { .lo = l->lo, .hi = l->hi };
+    const struct krn_quant quant = {
+        .zp_in = network->layers[l->inputs[0]].zero, .zp_out = l->zero, .lo = l->lo, .hi = l->hi
+    };
     krn_reference(&l->problem, &quant, in, qnt_layer_data(network, l->weights),
                   qnt_layer_data(network, l->bias), qnt_layer_data(network, l->multiplier),
                   step->out);
@@ -209,14 +216,15 @@ void qnt_exec_run(struct qnt_exec *exec, const float *image, float *scores)
             args.scores = scores;
             qnt_scores_run(&args);
         } else if (i == 0) {
-            qnt_quantise_image(image, qnt_layer_elements(l), l->scale, args.out);
+            qnt_quantise_image(l, image, args.out);
         } else if (qnt_layer_on_kernel(network, i)) {
             run_convolution(exec, i, args.in[0]);
         } else {
             qnt_op_runs[l->op](&args);
         }
         if (exec->watch && i != last)
-            exec->watch((size_t)i, args.out, qnt_layer_elements(l), l->scale, exec->watch_user);
+            exec->watch((size_t)i, args.out, qnt_layer_elements(l), l->scale, l->zero,
+                        exec->watch_user);
     }
 }
 

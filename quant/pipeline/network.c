@@ -44,12 +44,6 @@ const char *qnt_network_dataset(const struct qnt_network *network)
     return network->text + network->header->dataset;
 }
 
-void qnt_network_normalisation(const struct qnt_network *network, float *mean, float *norm)
-{
-    *mean = network->header->mean;
-    *norm = network->header->norm;
-}
-
 size_t qnt_network_classes(const struct qnt_network *network)
 {
     return qnt_layer_elements(&network->layers[network->count - 1]);
@@ -60,11 +54,11 @@ size_t qnt_network_bytes(const struct qnt_network *network)
     return (size_t)network->header->bytes;
 }
 
-void qnt_network_input(const struct qnt_network *network, int32_t *h, int32_t *w, int32_t *c)
+struct qnt_input qnt_network_input(const struct qnt_network *network)
 {
-    *h = network->layers[0].h;
-    *w = network->layers[0].w;
-    *c = network->layers[0].c;
+    const struct qnt_layer *in = &network->layers[0];
+
+    return (struct qnt_input) { in->h, in->w, in->c, network->header->pixels };
 }
 
 size_t qnt_network_problems(const struct qnt_network *network, struct krn_problem *out,
@@ -191,12 +185,37 @@ static const char *check_concat(struct check *c)
     return channels == l->c ? NULL : "channels that do not add up";
 }
 
-static const char *check_flatten(struct check *c)
+static const char *check_mul(struct check *c)
+{
+    const struct qnt_layer *l = c->layer, *b = &c->network->layers[l->inputs[1]];
+
+    if (c->input->h != l->h || c->input->w != l->w || c->input->c != l->c || b->c != l->c ||
+        ((b->h != 1 || b->w != 1) && (b->h != l->h || b->w != l->w)))
+        return "factors of other sizes than the output";
+    return NULL;
+}
+
+static int is_last(const struct check *c)
+{
+    return c->layer == &c->network->layers[c->network->count - 1];
+}
+
+static const char *check_function(struct check *c)
 {
     const struct qnt_layer *l = c->layer;
-    return l->h == 1 && l->w == 1 && (size_t)l->c == qnt_layer_elements(c->input)
-               ? NULL
-               : "a vector of another length than its input";
+
+    if (!is_last(c) && !in_data(c->network, l->weights, 256))
+        return "a table outside the file";
+    if (is_last(c) && !in_data(c->network, l->multiplier, 256 * sizeof(float)))
+        return "a table outside the file";
+    return check_same(c);
+}
+
+static const char *check_move(struct check *c)
+{
+    const struct qnt_move move = qnt_layer_move(c->network, c->layer);
+
+    return qnt_move_fits(&move) ? NULL : "elements outside its input or its output";
 }
 
 /* Operators of an int8 network: how many inputs, and what must hold. */
@@ -212,7 +231,13 @@ static const struct {
     [QNT_OP_AVGPOOL] = { 1, 1, check_pool },
     [QNT_OP_GLOBAL_AVGPOOL] = { 1, 1, check_global },
     [QNT_OP_CONCAT] = { 1, QNT_INPUTS_MAX, check_concat },
-    [QNT_OP_FLATTEN] = { 1, 1, check_flatten },
+    [QNT_OP_RESHAPE] = { 1, 1, check_move },
+    [QNT_OP_MUL] = { 2, 2, check_mul },
+    [QNT_OP_FUNCTION] = { 1, 1, check_function },
+    [QNT_OP_SLICE] = { 1, 1, check_move },
+    [QNT_OP_PAD] = { 1, 1, check_move },
+    [QNT_OP_PERMUTE] = { 1, 1, check_move },
+    [QNT_OP_UPSAMPLE] = { 1, 1, check_move },
 };
 
 static int is_dimension(int32_t x)
@@ -229,6 +254,8 @@ static const char *check_numbers(const struct qnt_layer *l)
         return "a scale out of range";
     if (l->lo < -128 || l->lo > l->hi || l->hi > 127 || !(l->lo_real <= l->hi_real))
         return "bounds out of order";
+    if (l->zero < -128 || l->zero > 127 || l->fill < -128 || l->fill > 127)
+        return "a zero point out of range";
     if (l->shift < 1 || l->shift > QNT_SHIFT_MAX)
         return "a shift out of range";
     for (int i = 0; i < QNT_INPUTS_MAX; i++)
@@ -269,8 +296,11 @@ int qnt_network_check(const struct qnt_network *network, struct qnt_error *error
     if (text_bytes == 0 || network->text[text_bytes - 1] != 0 || h->name >= text_bytes ||
         h->dataset >= text_bytes)
         return qnt_error_set(error, -EINVAL, "the names of the layers are damaged");
-    if (!isfinite(h->mean) || !isfinite(h->norm))
-        return qnt_error_set(error, -EINVAL, "its normalisation of pixels is not finite");
+    if (h->pixels.order < 0 || h->pixels.order >= QNT_ORDER_COUNT)
+        return qnt_error_set(error, -EINVAL, "its order of colours is none");
+    for (int i = 0; i < QNT_CHANNELS_MAX; i++)
+        if (!isfinite(h->pixels.mean[i]) || !isfinite(h->pixels.norm[i]))
+            return qnt_error_set(error, -EINVAL, "its normalisation of pixels is not finite");
     if (network->count < 2)
         return qnt_error_set(error, -EINVAL, "a network needs at least one layer behind its input");
     for (int32_t i = 0; i < network->count; i++) {

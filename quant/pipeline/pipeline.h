@@ -6,20 +6,25 @@
  *
  * Everything between input and scores is integers, and defined to the bit, so that the scores are
  * the same whatever kernels run and wherever:
- *   input        q = clamp(round_half_even(x * inverse)), -127..127, inverse = 1 / scale in float
- *   convolution  as kernels/kernel.h states it, symmetric (zero points 0), scale[oc] = the input's
- *                scale times the weights' over the output's; an inner product is a 1x1 one
+ *   bytes        real value = (byte - zero point) * scale. A tensor that cannot be negative,
+ *                whatever the image, has the zero point -128 and all 256 bytes; any other is
+ *                symmetric: zero point 0, -127..127
+ *   input        q = zero point + clamp(round_half_even(x * inverse)), inverse = 1 / scale in float
+ *   convolution  as kernels/kernel.h states it, scale[oc] = the input's scale times the weights'
+ *                over the output's; an inner product is a 1x1 one
  *   sum, concatenation, clip
- *                y = clamp((sum of q[i] * factor[i] + half) >> shift), half = 1 << (shift - 1):
- *                one rounding, ties upwards, in 32 bits; factor[i] = the ratio of the scales times
- *                2^shift, at most 2^22, shift in 1..30
+ *                y = clamp((sum of d[i] * factor[i] + half) >> shift), half = 1 << (shift - 1),
+ *                d = byte - zero point, in 32 bits: one rounding, ties upwards; factor[i] = the
+ *                ratio of the scales times 2^shift, at most 2^21, shift in 1..30
+ *   product      likewise of d[0] * d[1] * factor, in 64 bits
  *   average      y = clamp(floor((sum * factor + d / 2) / d)), d = elements << shift, in 64 bits
- *   maximum, flatten
- *                keep the scale of their input
- *   scores       the last convolution, inner product or average is not rounded to bytes: its sum,
- *                s32, times one float per class
- * A tensor whose only reader is a concatenation, a maximum or a flatten has its reader's scale, so
- * that the convolution before it requantises straight to the bytes that are read in the end. */
+ *   function     a table of 256 bytes, made when the network is
+ *   maximum, reshape, slice, pad, permute, upsample
+ *                keep scale and zero point of their input
+ *   scores       the last layer is not rounded to bytes: its sum, s32, times one float per class
+ *                (convolution, inner product, average), or the same on real values
+ * A tensor whose only reader is a concatenation or keeps its scale has its reader's scale, so that
+ * the convolution before it requantises straight to the bytes that are read in the end. */
 #ifndef QUERN_QUANT_PIPELINE_H
 #define QUERN_QUANT_PIPELINE_H
 
@@ -65,21 +70,25 @@ int qnt_calibration_save(const struct qnt_graph *graph, const struct qnt_calibra
 int qnt_calibration_load(const struct qnt_graph *graph, const char *path,
                          struct qnt_calibration *out, struct qnt_error *error);
 
-struct qnt_network; /* quantised: integer weights, scales, the order of execution */
+struct qnt_network;           /* quantised: integer weights, scales, the order of execution */
+struct qnt_quantise_options { /* zeros are the defaults */
+    int symmetric;            /* zero points are 0 everywhere */
+};
+/* options NULL = defaults. */
 int qnt_quantise(const struct qnt_graph *graph, const struct qnt_calibration *calibration,
-                 struct qnt_network **out, struct qnt_error *error);
+                 const struct qnt_quantise_options *options, struct qnt_network **out,
+                 struct qnt_error *error);
 /* Quern's own file: magic, version, checksum. A damaged or foreign file is an error. */
 int qnt_network_save(const struct qnt_network *network, const char *path, struct qnt_error *error);
 int qnt_network_load(const char *path, struct qnt_network **out, struct qnt_error *error);
 int qnt_network_probe(const char *path); /* 1 if the file begins as one of Quern's does */
 void qnt_network_free(struct qnt_network *network);
 const char *qnt_network_name(const struct qnt_network *network);
-/* What the images are, as struct qnt_graph says it. */
+/* What the model was trained on, as struct qnt_graph says it. */
 const char *qnt_network_dataset(const struct qnt_network *network); /* "" if unknown */
-void qnt_network_normalisation(const struct qnt_network *network, float *mean, float *norm);
 size_t qnt_network_classes(const struct qnt_network *network);
 size_t qnt_network_bytes(const struct qnt_network *network); /* of its file */
-void qnt_network_input(const struct qnt_network *network, int32_t *h, int32_t *w, int32_t *c);
+struct qnt_input qnt_network_input(const struct qnt_network *network);
 /* The problems of the convolutions that run on micro-kernels, in order, as a sweep wants them. */
 size_t qnt_network_problems(const struct qnt_network *network, struct krn_problem *out,
                             size_t capacity);
@@ -117,8 +126,9 @@ struct qnt_exec_layer {
 int qnt_exec_layer(const struct qnt_exec *exec, size_t index, struct qnt_exec_layer *out);
 
 /* Called after each layer of a run but the last with its bytes, [h][w][c], writable until the layer
- * that reads them last has run; real value = byte * scale. */
-typedef void qnt_watch(size_t layer, int8_t *tensor, size_t count, float scale, void *user);
+ * that reads them last has run; real value = (byte - zero) * scale. */
+typedef void qnt_watch(size_t layer, int8_t *tensor, size_t count, float scale, int32_t zero,
+                       void *user);
 void qnt_exec_watch(struct qnt_exec *exec, qnt_watch *watch, void *user); /* NULL = no more */
 
 /* Float against int8 on a labelled set. Counts of images; SQNR and cosine are means over images of

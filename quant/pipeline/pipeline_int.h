@@ -5,12 +5,13 @@
 
 #include <assert.h>
 
+#include "quant/model/moves.h"
 #include "quant/pipeline/pipeline.h"
 
 /* ---- The file: a header, then three sections. Little-endian; every section begins at a multiple
  * of QNT_FILE_ALIGN, and so does every array inside QNT_SECTION_DATA. */
 #define QNT_FILE_MAGIC "QUERNQ8\n"
-#define QNT_FILE_VERSION 1
+#define QNT_FILE_VERSION 2
 #define QNT_FILE_ENDIAN 0x01020304u
 #define QNT_FILE_ALIGN 64
 
@@ -29,12 +30,12 @@ struct qnt_file_header {
     uint32_t layer_bytes; /* sizeof(struct qnt_layer) */
     uint32_t name;        /* of the model: offset in the text */
     uint32_t dataset;     /* the same; "" if the model says nothing */
-    float mean, norm;     /* an input value is (pixel - mean) * norm */
+    struct qnt_pixels pixels;
     struct {
         uint64_t offset, bytes;
     } section[QNT_SECTION_COUNT];
 };
-static_assert(sizeof(struct qnt_file_header) == 104, "the file's layout");
+static_assert(sizeof(struct qnt_file_header) == 136, "the file's layout");
 
 /* One layer. The last layer is the output; it gives scores, the others bytes. */
 struct qnt_layer {
@@ -44,21 +45,26 @@ struct qnt_layer {
     int32_t h, w, c;
     struct krn_problem problem;            /* CONV, LINEAR */
     struct qnt_window window;              /* MAXPOOL, AVGPOOL */
-    float scale;                           /* of the bytes: real value = byte * scale */
+    struct qnt_place place;                /* SLICE, PAD, PERMUTE */
+    float scale;                           /* of the bytes: real value = (byte - zero) * scale */
+    int32_t zero;                          /* zero point, -128..127 */
+    int32_t fill;                          /* PAD: the byte */
     int32_t lo, hi;                        /* clamp of the bytes */
     float lo_real, hi_real;                /* clamp of the scores, where this layer gives them */
-    int32_t factor[QNT_INPUTS_MAX], shift; /* ADD, CLIP, CONCAT; AVGPOOL and GLOBAL_AVGPOOL: [0] */
-    uint64_t weights, bias; /* offsets in the data: s8 as krn_conv_pack() takes them, s32 [oc] */
-    uint64_t multiplier;    /* float [oc]: accumulator to byte, or to score */
+    int32_t factor[QNT_INPUTS_MAX], shift; /* ADD, CLIP, CONCAT; MUL and averages: [0] */
+    uint64_t weights, bias; /* offsets in the data: s8 as krn_conv_pack() takes them, s32 [oc];
+                               FUNCTION: s8 [256], the output of input byte i - 128 */
+    uint64_t multiplier;    /* float [oc]: accumulator to byte, or to score; FUNCTION as the last
+                               layer: float [256], the score of input byte i - 128 */
 };
 static_assert(sizeof(struct krn_problem) == 128, "the file's layout");
-static_assert(sizeof(struct qnt_layer) == 352, "the file's layout");
+static_assert(sizeof(struct qnt_layer) == 392, "the file's layout");
 
 #define QNT_LAYERS_MAX 4096
 #define QNT_TENSOR_MAX ((int64_t)1 << 28) /* elements */
-#define QNT_DEPTH_MAX 65000 /* products of one accumulator: 127 * 127 * this + 2^30 < 2^31 */
-#define QNT_WINDOW_MAX (1 << 23) /* elements of an average: 128 times this < 2^31 */
-#define QNT_FACTOR_MAX (1 << 22)
+#define QNT_DEPTH_MAX 33000      /* products of one accumulator: 255 * 127 * this + 2^30 < 2^31 */
+#define QNT_WINDOW_MAX (1 << 23) /* elements of an average: 255 times this < 2^31 */
+#define QNT_FACTOR_MAX (1 << 21) /* 2 * 255 * this + 2^29 < 2^31 */
 #define QNT_SHIFT_MAX 30
 
 struct qnt_network {
@@ -103,6 +109,11 @@ void qnt_scale_owners(const struct qnt_graph *graph, const uint8_t *live, int32_
 /* The node that gives the scores: the graph's output, or what a softmax or a flatten at the end of
  * it merely passes on. Marks in live[graph->count] what leads there. */
 int32_t qnt_live_nodes(const struct qnt_graph *graph, uint8_t *live);
+/* 1 where the bytes of an operator mean what those of its input mean. */
+int qnt_keeps_scale(enum qnt_op op);
+/* nonnegative[node] = 1 where no element can be below 0, whatever the image: such a tensor may use
+ * all 256 bytes, with a zero point of -128. */
+void qnt_nonnegative(const struct qnt_graph *graph, uint8_t *nonnegative);
 /* Of the weights of one output channel; 0 for a dead one. */
 float qnt_absmax(const float *weights, size_t count);
 /* factor[i] = ratio[i] * 2^shift, rounded, with the shift that the largest ratio allows. */
@@ -120,11 +131,18 @@ struct qnt_op_args {
 typedef void qnt_op_run(const struct qnt_op_args *args);
 /* NULL where an int8 network cannot have the operator. */
 extern qnt_op_run *const qnt_op_runs[QNT_OP_COUNT];
+/* Those that give bytes or scores. */
+void qnt_run_avgpool(const struct qnt_op_args *args);
+void qnt_run_global_avgpool(const struct qnt_op_args *args);
+/* A score within the layer's lo_real and hi_real. */
+float qnt_clamp_score(const struct qnt_layer *l, float x);
 /* The last layer, whatever its operator. */
 void qnt_scores_run(const struct qnt_op_args *args);
 /* The network that `exec` runs. */
 const struct qnt_network *qnt_exec_network(const struct qnt_exec *exec);
-/* q = clamp(round_half_even(x * (1 / scale))). */
-void qnt_quantise_image(const float *image, size_t count, float scale, int8_t *out);
+/* q = zero + clamp(round_half_even(x * (1 / scale))), all within the layer's bounds. */
+void qnt_quantise_image(const struct qnt_layer *layer, const float *image, int8_t *out);
+/* The move of a layer that is one. */
+struct qnt_move qnt_layer_move(const struct qnt_network *network, const struct qnt_layer *layer);
 
 #endif

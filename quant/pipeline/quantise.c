@@ -9,13 +9,16 @@
 /* Bias' magnitude in units of the accumulator: leaves the other half of 32 bits to the products. */
 #define BIAS_MAX (1 << 30)
 
+#define FUNCTION_VALUES 256
+
 struct job {
     const struct qnt_graph *graph;
     const struct qnt_calibration *calibration;
+    struct qnt_quantise_options options;
     struct qnt_error *error;
-    uint8_t *live;
-    int32_t *owner, *layer_of; /* by node */
-    int32_t output;            /* node */
+    uint8_t *live, *nonnegative; /* by node */
+    int32_t *owner, *layer_of;   /* by node */
+    int32_t output;              /* node */
     struct qnt_file_header *header;
     struct qnt_layer *layers;
     char *text;
@@ -43,8 +46,7 @@ static int check_node(const struct job *job, const struct qnt_node *n)
         return qnt_error_set(
             job->error, -ENOTSUP,
             "node %s: %s cannot be quantised where it stands (fold the graph first)", n->name, op);
-    if ((n->op == QNT_OP_INPUT || n->op == QNT_OP_MAXPOOL || n->op == QNT_OP_FLATTEN) &&
-        !(isinf(n->lo) && isinf(n->hi)))
+    if ((n->op == QNT_OP_INPUT || qnt_keeps_scale(n->op)) && !(isinf(n->lo) && isinf(n->hi)))
         return qnt_error_set(job->error, -ENOTSUP, "node %s: %s cannot clamp its output", n->name,
                              op);
     if (!is_convolution(n))
@@ -99,6 +101,8 @@ static int allocate(struct job *job)
         text += strlen(n->name) + 1;
         if (is_convolution(n))
             data += padded(n->weight_count) + 2 * padded((uint64_t)n->problem.oc * 4);
+        if (n->op == QNT_OP_FUNCTION)
+            data += padded(FUNCTION_VALUES * sizeof(float));
     }
     const uint64_t sizes[QNT_SECTION_COUNT] = { layers * sizeof(struct qnt_layer), text, data };
     offset = padded(sizeof(struct qnt_file_header));
@@ -147,26 +151,66 @@ static uint64_t put_data(struct job *job, uint64_t bytes)
 
 /* ---- Scales and bounds */
 
-static float scale_of(const struct job *job, int32_t node)
+/* What the bytes of a tensor mean. */
+struct meaning {
+    float scale;
+    int32_t zero, least; /* least byte; the largest is 127 */
+};
+
+static struct meaning meaning_of(const struct job *job, int32_t node)
 {
-    return job->calibration->tensors[job->owner[node]].threshold / QNT_LEVELS;
+    const int32_t owner = job->owner[node];
+    const float threshold = job->calibration->tensors[owner].threshold;
+
+    if (job->nonnegative[owner] && !job->options.symmetric)
+        return (struct meaning) { threshold / (2 * QNT_LEVELS + 1), -QNT_LEVELS - 1,
+                                  -QNT_LEVELS - 1 };
+    return (struct meaning) { threshold / QNT_LEVELS, 0, -QNT_LEVELS };
 }
 
-static int32_t to_byte(float bound, float scale)
+static float scale_of(const struct job *job, int32_t node)
 {
-    double q = nearbyint((double)bound / (double)scale);
-    return (int32_t)fmin(QNT_LEVELS, fmax(-QNT_LEVELS, q));
+    return meaning_of(job, node).scale;
+}
+
+static int32_t to_byte(double real, struct meaning m)
+{
+    double q = nearbyint(real / (double)m.scale) + m.zero;
+    return (int32_t)fmin(QNT_LEVELS, fmax(m.least, q));
 }
 
 /* Ratios of the inputs' scales to the output's. */
 static void set_factors(const struct job *job, int32_t node, struct qnt_layer *l)
 {
     const struct qnt_node *n = &job->graph->nodes[node];
+    int32_t count = n->op == QNT_OP_MUL ? 1 : n->input_count;
     double ratio[QNT_INPUTS_MAX];
 
-    for (int32_t i = 0; i < n->input_count; i++)
+    for (int32_t i = 0; i < count; i++)
         ratio[i] = (double)scale_of(job, n->inputs[i]) / (double)l->scale;
-    qnt_fixed_point(ratio, n->input_count, l->factor, &l->shift);
+    if (n->op == QNT_OP_MUL)
+        ratio[0] *= (double)scale_of(job, n->inputs[1]);
+    qnt_fixed_point(ratio, count, l->factor, &l->shift);
+}
+
+/* The table of a function: bytes, or real values where it gives the scores. */
+static void set_function(struct job *job, const struct qnt_node *n, struct qnt_layer *l,
+                         struct meaning out, int gives_scores)
+{
+    const struct meaning in = meaning_of(job, n->inputs[0]);
+    const uint64_t at = put_data(job, FUNCTION_VALUES * sizeof(float));
+    int8_t *bytes = (int8_t *)job->data + at;
+    float *scores = (void *)(job->data + at);
+
+    l->weights = l->multiplier = at;
+    for (int q = -128; q < 128; q++) {
+        double x = (q - in.zero) * (double)in.scale;
+        double y = qnt_functions[n->function].at(x, (double)n->alpha, (double)n->beta);
+        if (gives_scores)
+            scores[q + 128] = (float)y;
+        else
+            bytes[q + 128] = (int8_t)fmin(l->hi, fmax(l->lo, to_byte(y, out)));
+    }
 }
 
 /* ---- Convolutions */
@@ -223,6 +267,7 @@ static int set_layer(struct job *job, int32_t node)
 {
     const struct qnt_node *n = &job->graph->nodes[node];
     struct qnt_layer *l = &job->layers[job->layer_of[node]];
+    const struct meaning m = meaning_of(job, node);
     int gives_scores = node == job->output;
 
     l->name = put_text(job, n->name);
@@ -234,15 +279,20 @@ static int set_layer(struct job *job, int32_t node)
     l->w = n->w;
     l->c = n->c;
     l->window = n->window;
-    l->scale = scale_of(job, node);
+    l->place = n->place;
+    l->scale = m.scale;
+    l->zero = m.zero;
+    l->fill = to_byte((double)n->fill, m);
     l->shift = 1;
-    l->lo = to_byte(n->lo, l->scale);
-    l->hi = to_byte(n->hi, l->scale);
+    l->lo = to_byte((double)n->lo, m);
+    l->hi = to_byte((double)n->hi, m);
     l->lo_real = n->lo;
     l->hi_real = n->hi;
     if (is_convolution(n))
         return set_convolution(job, n, l, gives_scores);
-    if (n->input_count > 0)
+    if (n->op == QNT_OP_FUNCTION)
+        set_function(job, n, l, m, gives_scores);
+    else if (n->input_count > 0)
         set_factors(job, node, l);
     return 0;
 }
@@ -258,14 +308,14 @@ static int build(struct job *job)
         return result;
     job->header->name = put_text(job, qnt_short_name(job->graph));
     job->header->dataset = put_text(job, job->graph->dataset ? job->graph->dataset : "");
-    job->header->mean = job->graph->mean;
-    job->header->norm = job->graph->norm;
+    job->header->pixels = job->graph->pixels;
     job->header->checksum = qnt_file_checksum(job->header, (size_t)job->header->bytes);
     return 0;
 }
 
 int qnt_quantise(const struct qnt_graph *graph, const struct qnt_calibration *calibration,
-                 struct qnt_network **out, struct qnt_error *error)
+                 const struct qnt_quantise_options *options, struct qnt_network **out,
+                 struct qnt_error *error)
 {
     struct job job = { .graph = graph, .calibration = calibration, .error = error };
     struct qnt_network *network = calloc(1, sizeof(*network));
@@ -273,15 +323,19 @@ int qnt_quantise(const struct qnt_graph *graph, const struct qnt_calibration *ca
     int result = -ENOMEM;
 
     *out = NULL;
+    if (options)
+        job.options = *options;
     job.live = calloc(count, 1);
+    job.nonnegative = calloc(count, 1);
     job.owner = calloc(count, sizeof(*job.owner));
     job.layer_of = calloc(count, sizeof(*job.layer_of));
-    if (!network || !job.live || !job.owner || !job.layer_of) {
+    if (!network || !job.live || !job.nonnegative || !job.owner || !job.layer_of) {
         qnt_error_set(error, result, "out of memory");
         goto fail;
     }
     job.output = qnt_live_nodes(graph, job.live);
     qnt_scale_owners(graph, job.live, job.owner);
+    qnt_nonnegative(graph, job.nonnegative);
     result = check_graph(&job);
     if (result == 0)
         result = build(&job);
@@ -298,6 +352,7 @@ fail:
     free(job.header);
     free(network);
     free(job.live);
+    free(job.nonnegative);
     free(job.owner);
     free(job.layer_of);
     return result;

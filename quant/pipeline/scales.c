@@ -12,8 +12,9 @@ int32_t qnt_live_nodes(const struct qnt_graph *graph, uint8_t *live)
     const struct qnt_node *n = &graph->nodes[output];
 
     while (n->op == QNT_OP_SOFTMAX ||
-           (n->op == QNT_OP_FLATTEN && graph->nodes[n->inputs[0]].h == 1 &&
-            graph->nodes[n->inputs[0]].w == 1 && isinf(n->lo) && isinf(n->hi))) {
+           (n->op == QNT_OP_RESHAPE && n->h == 1 && n->w == 1 &&
+            graph->nodes[n->inputs[0]].h == 1 && graph->nodes[n->inputs[0]].w == 1 &&
+            isinf(n->lo) && isinf(n->hi))) {
         output = n->inputs[0];
         n = &graph->nodes[output];
     }
@@ -41,9 +42,10 @@ static int32_t sole_reader(const struct qnt_graph *graph, const uint8_t *live, i
     return reader;
 }
 
-static int keeps_scale(enum qnt_op op)
+int qnt_keeps_scale(enum qnt_op op)
 {
-    return op == QNT_OP_MAXPOOL || op == QNT_OP_FLATTEN;
+    return op == QNT_OP_MAXPOOL || op == QNT_OP_RESHAPE || op == QNT_OP_SLICE || op == QNT_OP_PAD ||
+           op == QNT_OP_PERMUTE || op == QNT_OP_UPSAMPLE;
 }
 
 void qnt_scale_owners(const struct qnt_graph *graph, const uint8_t *live, int32_t *owner)
@@ -55,13 +57,53 @@ void qnt_scale_owners(const struct qnt_graph *graph, const uint8_t *live, int32_
         if (reader < 0)
             continue;
         enum qnt_op op = graph->nodes[reader].op;
-        if (keeps_scale(op) || op == QNT_OP_CONCAT)
+        if (qnt_keeps_scale(op) || op == QNT_OP_CONCAT)
             owner[i] = owner[reader];
     }
     /* Forwards: what keeps its input's scale follows an input that could not give way. */
     for (int32_t i = 0; i < graph->count; i++)
-        if (live[i] && keeps_scale(graph->nodes[i].op))
+        if (live[i] && qnt_keeps_scale(graph->nodes[i].op))
             owner[i] = owner[graph->nodes[i].inputs[0]];
+}
+
+static int input_is_nonnegative(const struct qnt_graph *graph)
+{
+    for (int32_t c = 0; c < graph->nodes[0].c && c < QNT_CHANNELS_MAX; c++)
+        if (graph->pixels.mean[c] * graph->pixels.norm[c] > 0 || graph->pixels.norm[c] < 0)
+            return 0;
+    return graph->nodes[0].c <= QNT_CHANNELS_MAX;
+}
+
+void qnt_nonnegative(const struct qnt_graph *graph, uint8_t *nonnegative)
+{
+    for (int32_t i = 0; i < graph->count; i++) {
+        const struct qnt_node *n = &graph->nodes[i];
+        int all = n->input_count > 0;
+        for (int32_t k = 0; k < n->input_count; k++)
+            all &= nonnegative[n->inputs[k]];
+        switch (n->op) {
+        case QNT_OP_INPUT:
+            all = input_is_nonnegative(graph);
+            break;
+        case QNT_OP_SOFTMAX:
+            all = 1;
+            break;
+        case QNT_OP_CONV:
+        case QNT_OP_LINEAR:
+        case QNT_OP_BATCHNORM:
+            all = 0;
+            break;
+        case QNT_OP_FUNCTION:
+            all |= qnt_functions[n->function].nonnegative;
+            break;
+        case QNT_OP_PAD:
+            all &= n->fill >= 0;
+            break;
+        default: /* sums, products, means, maxima and moves of what is not negative */
+            break;
+        }
+        nonnegative[i] = (uint8_t)(all || n->lo >= 0);
+    }
 }
 
 int qnt_thresholds_used(const struct qnt_graph *graph, uint8_t *used)

@@ -1,0 +1,169 @@
+/* Every move is a walk over the elements (or runs of channels) that it copies, each with its place
+ * on both sides. */
+#include "quant/model/moves.h"
+
+#include <string.h>
+
+struct walk {
+    const struct qnt_move *m;
+    size_t bytes; /* of an element */
+    const uint8_t *in;
+    uint8_t *out;
+};
+
+static size_t offset_of(const struct qnt_shape *s, int32_t h, int32_t w, int32_t c)
+{
+    return ((size_t)h * (size_t)s->w + (size_t)w) * (size_t)s->c + (size_t)c;
+}
+
+static void copy(const struct walk *k, size_t out, size_t in, size_t count)
+{
+    if (k->bytes == 1 && count == 1)
+        k->out[out] = k->in[in];
+    else
+        memcpy(k->out + out * k->bytes, k->in + in * k->bytes, count * k->bytes);
+}
+
+/* The output in the order c, h, w, while the input is counted in the same order. */
+static void move_reshape(const struct walk *k)
+{
+    const struct qnt_shape *in = &k->m->in, *out = &k->m->out;
+    int32_t ih = 0, iw = 0, ic = 0;
+
+    for (int32_t c = 0; c < out->c; c++)
+        for (int32_t h = 0; h < out->h; h++)
+            for (int32_t w = 0; w < out->w; w++) {
+                copy(k, offset_of(out, h, w, c), offset_of(in, ih, iw, ic), 1);
+                iw = iw + 1 < in->w ? iw + 1 : 0;
+                ih = iw ? ih : ih + 1 < in->h ? ih + 1 : 0;
+                ic = iw || ih ? ic : ic + 1;
+            }
+}
+
+static void move_slice(const struct walk *k)
+{
+    const struct qnt_shape *in = &k->m->in, *out = &k->m->out;
+    const int32_t *begin = k->m->place.begin, *step = k->m->place.step;
+
+    for (int32_t h = 0; h < out->h; h++)
+        for (int32_t w = 0; w < out->w; w++) {
+            size_t from = offset_of(in, begin[0] + h * step[0], begin[1] + w * step[1], begin[2]);
+            size_t to = offset_of(out, h, w, 0);
+            if (step[2] == 1)
+                copy(k, to, from, (size_t)out->c);
+            else
+                for (int32_t c = 0; c < out->c; c++)
+                    copy(k, to + (size_t)c, from + (size_t)c * (size_t)step[2], 1);
+        }
+}
+
+static void move_pad(const struct walk *k)
+{
+    const struct qnt_shape *in = &k->m->in;
+    const int32_t *begin = k->m->place.begin;
+
+    for (int32_t h = 0; h < in->h; h++)
+        for (int32_t w = 0; w < in->w; w++)
+            copy(k, offset_of(&k->m->out, h + begin[0], w + begin[1], begin[2]),
+                 offset_of(in, h, w, 0), (size_t)in->c);
+}
+
+static void move_permute(const struct walk *k)
+{
+    const struct qnt_shape *out = &k->m->out;
+    const int32_t *axis = k->m->place.begin;
+    int32_t at[3] = { 0, 0, 0 };
+
+    for (int32_t h = 0; h < out->h; h++)
+        for (int32_t w = 0; w < out->w; w++)
+            for (int32_t c = 0; c < out->c; c++) {
+                at[axis[0]] = h;
+                at[axis[1]] = w;
+                at[axis[2]] = c;
+                copy(k, offset_of(out, h, w, c), offset_of(&k->m->in, at[0], at[1], at[2]), 1);
+            }
+}
+
+static void move_upsample(const struct walk *k)
+{
+    const struct qnt_shape *in = &k->m->in, *out = &k->m->out;
+    const int32_t fh = out->h / in->h, fw = out->w / in->w;
+
+    for (int32_t h = 0; h < out->h; h++)
+        for (int32_t w = 0; w < out->w; w++)
+            copy(k, offset_of(out, h, w, 0), offset_of(in, h / fh, w / fw, 0), (size_t)in->c);
+}
+
+/* ---- What must hold */
+
+static int64_t elements(const struct qnt_shape *s)
+{
+    return (int64_t)s->h * s->w * s->c;
+}
+
+static int fits_reshape(const struct qnt_move *m)
+{
+    return elements(&m->in) == elements(&m->out);
+}
+
+static int fits_slice(const struct qnt_move *m)
+{
+    const int32_t in[3] = { m->in.h, m->in.w, m->in.c }, out[3] = { m->out.h, m->out.w, m->out.c };
+
+    for (int k = 0; k < 3; k++)
+        if (m->place.begin[k] < 0 || m->place.step[k] < 1 ||
+            m->place.begin[k] + (int64_t)(out[k] - 1) * m->place.step[k] >= in[k])
+            return 0;
+    return 1;
+}
+
+static int fits_pad(const struct qnt_move *m)
+{
+    const int32_t in[3] = { m->in.h, m->in.w, m->in.c }, out[3] = { m->out.h, m->out.w, m->out.c };
+
+    for (int k = 0; k < 3; k++)
+        if (m->place.begin[k] < 0 || (int64_t)m->place.begin[k] + in[k] > out[k])
+            return 0;
+    return 1;
+}
+
+static int fits_permute(const struct qnt_move *m)
+{
+    const int32_t in[3] = { m->in.h, m->in.w, m->in.c }, out[3] = { m->out.h, m->out.w, m->out.c };
+    int seen = 0;
+
+    for (int k = 0; k < 3; k++) {
+        int32_t axis = m->place.begin[k];
+        if (axis < 0 || axis > 2 || in[axis] != out[k])
+            return 0;
+        seen |= 1 << axis;
+    }
+    return seen == 7;
+}
+
+static int fits_upsample(const struct qnt_move *m)
+{
+    return m->in.c == m->out.c && m->out.h % m->in.h == 0 && m->out.w % m->in.w == 0;
+}
+
+static const struct {
+    void (*move)(const struct walk *k);
+    int (*fits)(const struct qnt_move *m);
+} moves[QNT_OP_COUNT] = {
+    [QNT_OP_RESHAPE] = { move_reshape, fits_reshape },
+    [QNT_OP_SLICE] = { move_slice, fits_slice },
+    [QNT_OP_PAD] = { move_pad, fits_pad },
+    [QNT_OP_PERMUTE] = { move_permute, fits_permute },
+    [QNT_OP_UPSAMPLE] = { move_upsample, fits_upsample },
+};
+
+int qnt_move_fits(const struct qnt_move *m)
+{
+    return moves[m->op].fits && moves[m->op].fits(m);
+}
+
+void qnt_move(const struct qnt_move *m, size_t element_bytes, const void *in, void *out)
+{
+    const struct walk k = { m, element_bytes, in, out };
+    moves[m->op].move(&k);
+}

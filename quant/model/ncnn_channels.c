@@ -1,0 +1,238 @@
+/* What works on each element or channel by itself. */
+#include <errno.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quant/model/ncnn_int.h"
+
+/* ---- x * weight[c] + bias[c] */
+
+static int emit_affine(struct ncnn *n, float *weight, float *bias)
+{
+    struct qnt_node node = ncnn_node_on(n, QNT_OP_BATCHNORM);
+    const size_t channels = (size_t)node.c;
+
+    node.weight = weight;
+    node.bias = bias;
+    node.weight_count = node.bias_count = channels;
+    for (size_t i = 0; i < channels; i++)
+        if (!isfinite(weight[i]) || !isfinite(bias[i])) {
+            qnt_node_clear(&node);
+            return ncnn_fail(n, -EINVAL, "channel %zu: its factor or shift is not finite", i);
+        }
+    return ncnn_emit(n, &node, ncnn_input(n, 0)->dims);
+}
+
+/* The same for all channels. */
+static int emit_affine_scalar(struct ncnn *n, float factor, float shift)
+{
+    const size_t channels = (size_t)ncnn_node_of(n, ncnn_input(n, 0))->c;
+    float *weight = malloc(channels * sizeof(*weight)), *bias = malloc(channels * sizeof(*bias));
+
+    if (!weight || !bias) {
+        free(weight);
+        free(bias);
+        return ncnn_fail(n, -ENOMEM, "not enough memory");
+    }
+    for (size_t i = 0; i < channels; i++) {
+        weight[i] = factor;
+        bias[i] = shift;
+    }
+    return emit_affine(n, weight, bias);
+}
+
+/* Channels of the layer, as a parameter says, are those of its input. */
+static int read_channels(const struct ncnn *n, size_t *out)
+{
+    const int32_t have = ncnn_node_of(n, ncnn_input(n, 0))->c;
+    int32_t said;
+    int rc = ncnn_int(n, 0, 0, 1, INT32_MAX, &said);
+
+    if (rc == 0 && said != have)
+        rc = ncnn_fail(n, -EINVAL, "is for %d channels, its input has %d", said, have);
+    *out = (size_t)have;
+    return rc;
+}
+
+int ncnn_import_batchnorm(struct ncnn *n)
+{
+    float *p[4] = { NULL, NULL, NULL, NULL }; /* slope, mean, variance, bias */
+    float epsilon;
+    size_t channels;
+    int rc = read_channels(n, &channels);
+
+    if (rc == 0)
+        rc = ncnn_float(n, 1, 0, &epsilon);
+    for (size_t i = 0; rc == 0 && i < 4; i++)
+        rc = ncnn_raw(n, channels, &p[i]);
+    for (size_t i = 0; rc == 0 && i < channels; i++) {
+        double spread = (double)p[2][i] + (double)epsilon;
+        if (!(spread > 0))
+            rc = ncnn_fail(n, -EINVAL,
+                           "channel %zu: variance %g plus epsilon %g cannot be divided"
+                           " by",
+                           i, (double)p[2][i], (double)epsilon);
+        double scale = (double)p[0][i] / sqrt(spread);
+        p[3][i] = (float)((double)p[3][i] - (double)p[1][i] * scale);
+        p[0][i] = (float)scale;
+    }
+    free(p[1]);
+    free(p[2]);
+    if (rc == 0)
+        return emit_affine(n, p[0], p[3]);
+    free(p[0]);
+    free(p[3]);
+    return rc;
+}
+
+int ncnn_import_scale(struct ncnn *n)
+{
+    float *weight = NULL, *bias = NULL;
+    int32_t has_bias;
+    size_t channels;
+    int rc = read_channels(n, &channels);
+
+    if (rc == 0)
+        rc = ncnn_int(n, 1, 0, 0, 1, &has_bias);
+    if (rc == 0)
+        rc = ncnn_raw(n, channels, &weight);
+    if (rc == 0 && has_bias)
+        rc = ncnn_raw(n, channels, &bias);
+    if (rc == 0 && !has_bias) {
+        bias = calloc(channels, sizeof(*bias));
+        rc = bias ? 0 : ncnn_fail(n, -ENOMEM, "not enough memory");
+    }
+    if (rc == 0)
+        return emit_affine(n, weight, bias);
+    free(weight);
+    free(bias);
+    return rc;
+}
+
+/* ---- Activations */
+
+int ncnn_import_clip(struct ncnn *n)
+{
+    struct qnt_node node = ncnn_node_on(n, QNT_OP_CLIP);
+    int rc = ncnn_float(n, 0, -FLT_MAX, &node.lo);
+
+    if (rc == 0)
+        rc = ncnn_float(n, 1, FLT_MAX, &node.hi);
+    if (rc)
+        return rc;
+    if (!(node.lo <= node.hi))
+        return ncnn_fail(n, -EINVAL, "clips to [%g, %g], which is empty", (double)node.lo,
+                         (double)node.hi);
+    node.lo = node.lo <= -FLT_MAX ? -INFINITY : node.lo;
+    node.hi = node.hi >= FLT_MAX ? INFINITY : node.hi;
+    return ncnn_emit(n, &node, ncnn_input(n, 0)->dims);
+}
+
+int ncnn_import_relu(struct ncnn *n)
+{
+    float slope;
+    int rc = ncnn_float(n, 0, 0, &slope);
+
+    if (rc)
+        return rc;
+    struct qnt_node node = ncnn_node_on(n, slope == 0 ? QNT_OP_CLIP : QNT_OP_FUNCTION);
+    if (slope == 0)
+        node.lo = 0;
+    node.function = QNT_FN_LEAKY;
+    node.alpha = slope;
+    return ncnn_emit(n, &node, ncnn_input(n, 0)->dims);
+}
+
+int ncnn_import_function(struct ncnn *n)
+{
+    struct qnt_node node = ncnn_node_on(n, QNT_OP_FUNCTION);
+    int rc = ncnn_float(n, 0, 0.2f, &node.alpha);
+
+    if (rc == 0)
+        rc = ncnn_float(n, 1, 0.5f, &node.beta);
+    node.function = n->op->function;
+    return rc ? rc : ncnn_emit(n, &node, ncnn_input(n, 0)->dims);
+}
+
+int ncnn_import_dropout(struct ncnn *n)
+{
+    float scale;
+    int rc = ncnn_float(n, 0, 1, &scale);
+
+    if (rc)
+        return rc;
+    return scale == 1 ? ncnn_import_split(n) : emit_affine_scalar(n, scale, 0);
+}
+
+/* ---- Two inputs */
+
+static int same_shape(const struct qnt_node *a, const struct qnt_node *b)
+{
+    return a->h == b->h && a->w == b->w && a->c == b->c;
+}
+
+static int import_pair(struct ncnn *n, enum qnt_op op)
+{
+    const struct ncnn_blob *x = ncnn_input(n, 0), *y = ncnn_input(n, 1);
+    const struct qnt_node *a = ncnn_node_of(n, x), *b = ncnn_node_of(n, y);
+    const int factors = op == QNT_OP_MUL && a->c == b->c;
+
+    struct qnt_node node = ncnn_node_on(n, op);
+    node.inputs[1] = y->node;
+    node.input_count = 2;
+    if (same_shape(a, b) || (factors && b->h == 1 && b->w == 1))
+        return ncnn_emit(n, &node, x->dims);
+    if (!factors || a->h != 1 || a->w != 1)
+        return ncnn_fail(n, -ENOTSUP,
+                         "its inputs are [%d][%d][%d] and [%d][%d][%d] (h, w, c); supported are"
+                         " equal shapes, and products with one factor per channel",
+                         a->h, a->w, a->c, b->h, b->w, b->c);
+    node.inputs[0] = y->node;
+    node.inputs[1] = x->node;
+    node.h = b->h;
+    node.w = b->w;
+    return ncnn_emit(n, &node, y->dims);
+}
+
+int ncnn_import_binary(struct ncnn *n)
+{
+    enum { ADD, SUB, MUL, DIV };
+    int32_t kind, scalar;
+    float b;
+    int rc = ncnn_int(n, 0, 0, ADD, DIV, &kind);
+
+    if (rc == 0)
+        rc = ncnn_int(n, 1, 0, 0, 1, &scalar);
+    if (rc == 0)
+        rc = ncnn_float(n, 2, 0, &b);
+    if (rc)
+        return rc;
+    if (scalar != (n->input_count == 1))
+        return ncnn_fail(n, -EINVAL, "has %zu inputs and %s number", n->input_count,
+                         scalar ? "a" : "no");
+    if (!scalar && (kind == SUB || kind == DIV))
+        return ncnn_fail(n, -ENOTSUP, "operation %d of two tensors is not supported", kind);
+    if (!scalar)
+        return import_pair(n, kind == ADD ? QNT_OP_ADD : QNT_OP_MUL);
+    if (kind == DIV && b == 0)
+        return ncnn_fail(n, -EINVAL, "divides by zero");
+    return kind == ADD || kind == SUB ? emit_affine_scalar(n, 1, kind == ADD ? b : -b)
+                                      : emit_affine_scalar(n, kind == MUL ? b : 1 / b, 0);
+}
+
+int ncnn_import_eltwise(struct ncnn *n)
+{
+    const double *factors;
+    size_t count;
+    int32_t kind; /* 0: product, 1: sum */
+    int rc = ncnn_int(n, 0, 0, 0, 1, &kind);
+
+    if (rc == 0)
+        rc = ncnn_array(n, 1, &factors, &count);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        if (factors[i] != 1)
+            rc = ncnn_fail(n, -ENOTSUP, "factor %g: only 1 is supported", factors[i]);
+    return rc ? rc : import_pair(n, kind ? QNT_OP_ADD : QNT_OP_MUL);
+}

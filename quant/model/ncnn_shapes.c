@@ -1,0 +1,325 @@
+/* The input, and what moves elements about. ncnn counts w, h, c; a blob of 2 dimensions has its
+ * rows as our channels and its columns as our width, one of 1 dimension has channels only. So the
+ * order of its elements is always ours of c, h, w. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "quant/model/ncnn_int.h"
+
+struct extents { /* of a blob, in ncnn's words */
+    int64_t w, h, c;
+};
+
+static struct extents extents_of(const struct ncnn *n, const struct ncnn_blob *b)
+{
+    const struct qnt_node *node = ncnn_node_of(n, b);
+
+    switch (b->dims) {
+    case 1:
+        return (struct extents) { node->c, 1, 1 };
+    case 2:
+        return (struct extents) { node->w, node->c, 1 };
+    default:
+        return (struct extents) { node->w, node->h, node->c };
+    }
+}
+
+/* The elements of input 0, in other dimensions. */
+static int emit_extents(struct ncnn *n, int dims, struct extents e)
+{
+    const struct ncnn_blob *x = ncnn_input(n, 0);
+    struct qnt_node node = ncnn_node_on(n, QNT_OP_RESHAPE);
+    const struct qnt_node old = node;
+    const int64_t count = (int64_t)qnt_node_elements(&node);
+
+    if (e.w < 1 || e.h < 1 || e.c < 1 || e.w > count || e.h > count / e.w ||
+        e.w * e.h * e.c != count)
+        return ncnn_fail(n, -EINVAL, "%lld elements do not make %lld x %lld x %lld",
+                         (long long)count, (long long)e.w, (long long)e.h, (long long)e.c);
+    node.c = (int32_t)(dims == 3 ? e.c : dims == 2 ? e.h : e.w);
+    node.h = (int32_t)(dims == 3 ? e.h : 1);
+    node.w = (int32_t)(dims == 1 ? 1 : e.w);
+    if (node.h == old.h && node.w == old.w && node.c == old.c)
+        return ncnn_define(n, 0, x->node, dims);
+    return ncnn_emit(n, &node, dims);
+}
+
+int ncnn_import_input(struct ncnn *n)
+{
+    const struct qnt_load *how = n->how;
+    struct qnt_node node = qnt_node_blank(QNT_OP_INPUT);
+    int rc = ncnn_int(n, 0, 0, 0, INT32_MAX, &node.w);
+
+    if (rc == 0)
+        rc = ncnn_int(n, 1, 0, 0, INT32_MAX, &node.h);
+    if (rc == 0)
+        rc = ncnn_int(n, 2, 0, 0, INT32_MAX, &node.c);
+    if (rc)
+        return rc;
+    if (how->h) { /* ncnn itself does not heed the sizes in the file */
+        node.h = how->h;
+        node.w = how->w;
+        node.c = how->c;
+    }
+    if (!node.h || !node.w || !node.c)
+        return ncnn_fail(n, -EINVAL,
+                         "the file does not say how large images are: say so with an"
+                         " option such as --shape=224x224x3 (width, height, channels)");
+    return ncnn_emit(n, &node, 3);
+}
+
+int ncnn_import_split(struct ncnn *n)
+{
+    const struct ncnn_blob x = *ncnn_input(n, 0);
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < n->output_count; i++)
+        rc = ncnn_define(n, i, x.node, x.dims);
+    return rc;
+}
+
+int ncnn_import_flatten(struct ncnn *n)
+{
+    const size_t count = qnt_node_elements(ncnn_node_of(n, ncnn_input(n, 0)));
+    return emit_extents(n, 1, (struct extents) { (int64_t)count, 1, 1 });
+}
+
+/* One extent of a reshape: 0 is that of the input, -1 what is left. */
+static int64_t resolve(int32_t said, int64_t old, int64_t *left)
+{
+    int64_t extent = said == 0 ? old : said;
+    if (extent > 0)
+        *left = *left % extent == 0 ? *left / extent : 0;
+    return extent;
+}
+
+int ncnn_import_reshape(struct ncnn *n)
+{
+    enum { ABSENT = -233 };
+    const struct extents old = extents_of(n, ncnn_input(n, 0));
+    int64_t left = old.w * old.h * old.c;
+    int32_t w, h, c;
+    int rc = ncnn_int(n, 0, ABSENT, ABSENT, INT32_MAX, &w);
+
+    if (rc == 0)
+        rc = ncnn_int(n, 1, ABSENT, ABSENT, INT32_MAX, &h);
+    if (rc == 0)
+        rc = ncnn_int(n, 2, ABSENT, ABSENT, INT32_MAX, &c);
+    if (rc)
+        return rc;
+    int dims = c != ABSENT ? 3 : h != ABSENT ? 2 : 1;
+    if (w == ABSENT || (dims == 3 && h == ABSENT))
+        return ncnn_fail(n, -EINVAL, "does not say to which shape");
+    struct extents e = { resolve(w, old.w, &left), dims > 1 ? resolve(h, old.h, &left) : 1,
+                         dims > 2 ? resolve(c, old.c, &left) : 1 };
+    if ((e.w == -1) + (e.h == -1) + (e.c == -1) > 1)
+        return ncnn_fail(n, -EINVAL, "leaves two sizes open");
+    e.w = e.w == -1 ? left : e.w;
+    e.h = e.h == -1 ? left : e.h;
+    e.c = e.c == -1 ? left : e.c;
+    return emit_extents(n, dims, e);
+}
+
+/* Drops dimensions of size 1: those that flags for w, h, c or a list of axes name. */
+int ncnn_import_squeeze(struct ncnn *n)
+{
+    const struct ncnn_blob *x = ncnn_input(n, 0);
+    const struct extents e = extents_of(n, x);
+    const double *axes;
+    size_t count;
+    int32_t drop[3]; /* w, h, c */
+    int rc = ncnn_array(n, 3, &axes, &count);
+
+    for (int i = 0; rc == 0 && i < 3; i++)
+        rc = ncnn_int(n, i, 0, 0, 1, &drop[i]);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        double axis = axes[i] < 0 ? axes[i] + x->dims : axes[i];
+        if (!(axis == 0 || axis == 1 || axis == 2) || axis >= x->dims)
+            return ncnn_fail(n, -EINVAL, "axis %g of %d dimensions", axes[i], x->dims);
+        drop[x->dims - 1 - (int)axis] = 1; /* axis 0 is the outermost */
+    }
+    if (rc)
+        return rc;
+    const int64_t sizes[3] = { e.w, e.h, e.c };
+    int64_t kept[3] = { 1, 1, 1 };
+    int dims = 0;
+    for (int i = 0; i < x->dims; i++)
+        if (!drop[i] || sizes[i] != 1)
+            kept[dims++] = sizes[i];
+    return emit_extents(n, dims ? dims : 1, (struct extents) { kept[0], kept[1], kept[2] });
+}
+
+int ncnn_import_permute(struct ncnn *n)
+{
+    /* By order type: the input's axis (0 h, 1 w, 2 c) that becomes the output's h, w, c. */
+    static const int32_t orders[6][3] = { { 0, 1, 2 }, { 1, 0, 2 }, { 2, 1, 0 },
+                                          { 1, 2, 0 }, { 2, 0, 1 }, { 0, 2, 1 } };
+    static const int32_t rows[2][3] = { { 0, 1, 2 }, { 0, 2, 1 } }; /* of 2 dimensions */
+    const struct ncnn_blob *x = ncnn_input(n, 0);
+    struct qnt_node node = ncnn_node_on(n, QNT_OP_PERMUTE);
+    const int32_t sizes[3] = { node.h, node.w, node.c };
+    int32_t type;
+    int rc = ncnn_int(n, 0, 0, 0, x->dims == 3 ? 5 : x->dims - 1, &type);
+
+    if (rc)
+        return rc;
+    if (type == 0)
+        return ncnn_define(n, 0, x->node, x->dims);
+    for (int i = 0; i < 3; i++)
+        node.place.begin[i] = x->dims == 3 ? orders[type][i] : rows[type][i];
+    node.h = sizes[node.place.begin[0]];
+    node.w = sizes[node.place.begin[1]];
+    node.c = sizes[node.place.begin[2]];
+    return ncnn_emit(n, &node, x->dims);
+}
+
+/* Axis 0 is the outermost, so our channels, whatever the dimensions. */
+static int check_axis(const struct ncnn *n, int id, int dims)
+{
+    int32_t axis;
+    int rc = ncnn_int(n, id, 0, -dims, dims - 1, &axis);
+
+    if (rc == 0 && axis != 0 && axis != -dims)
+        rc = ncnn_fail(n, -ENOTSUP, "axis %d: only the axis of channels, 0, is supported", axis);
+    return rc;
+}
+
+int ncnn_import_concat(struct ncnn *n)
+{
+    const struct ncnn_blob *first = ncnn_input(n, 0);
+    struct qnt_node node = ncnn_node_on(n, QNT_OP_CONCAT);
+    int64_t channels = 0;
+    int rc = check_axis(n, 0, first->dims);
+
+    for (size_t i = 0; rc == 0 && i < n->input_count; i++) {
+        const struct ncnn_blob *b = ncnn_input(n, i);
+        const struct qnt_node *x = ncnn_node_of(n, b);
+        if (x->h != node.h || x->w != node.w || b->dims != first->dims)
+            rc = ncnn_fail(n, -EINVAL, "inputs of %dx%d and %dx%d cannot stand side by side",
+                           node.h, node.w, x->h, x->w);
+        node.inputs[i] = b->node;
+        channels += x->c;
+    }
+    if (rc == 0 && channels > INT32_MAX)
+        rc = ncnn_fail(n, -EINVAL, "%lld channels are too many", (long long)channels);
+    if (rc)
+        return rc;
+    node.input_count = (int32_t)n->input_count;
+    node.c = (int32_t)channels;
+    return ncnn_emit(n, &node, first->dims);
+}
+
+/* A size of -233 is an equal share of what is left. */
+int ncnn_import_slice(struct ncnn *n)
+{
+    enum { SHARE = -233 };
+    const struct ncnn_blob x = *ncnn_input(n, 0);
+    const struct qnt_node whole = ncnn_node_on(n, QNT_OP_SLICE);
+    const double *sizes;
+    size_t count;
+    int32_t begin = 0;
+    int rc = ncnn_array(n, 0, &sizes, &count);
+
+    if (rc == 0)
+        rc = check_axis(n, 1, x.dims);
+    if (rc == 0 && count != n->output_count)
+        rc = ncnn_fail(n, -EINVAL, "has %zu outputs and %zu sizes", n->output_count, count);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        struct qnt_node node = whole;
+        const int32_t left = whole.c - begin;
+        double size = sizes[i] == SHARE ? left / (int32_t)(count - i) : sizes[i];
+        if (!(size >= 1 && size <= left && size == (int32_t)size))
+            return ncnn_fail(n, -EINVAL, "part %zu: %g of the %d channels that are left", i, size,
+                             left);
+        node.c = (int32_t)size;
+        node.place = (struct qnt_place) { { 0, 0, begin }, { 1, 1, 1 } };
+        begin += node.c;
+        rc = ncnn_emit_as(n, &node, x.dims, n->outputs[i], (int)i, NULL);
+    }
+    return rc;
+}
+
+int ncnn_import_softmax(struct ncnn *n)
+{
+    const struct ncnn_blob *x = ncnn_input(n, 0);
+    struct qnt_node node = ncnn_node_on(n, QNT_OP_SOFTMAX);
+    int32_t fixed;
+    int rc = check_axis(n, 0, x->dims);
+
+    if (rc == 0)
+        rc = ncnn_int(n, 1, 0, 0, 1, &fixed);
+    return rc ? rc : ncnn_emit(n, &node, x->dims);
+}
+
+int ncnn_import_padding(struct ncnn *n)
+{
+    static const int ids[] = { 0, 1, 2, 3, 7, 8 }; /* top, bottom, left, right, front, behind */
+    const struct ncnn_blob *x = ncnn_input(n, 0);
+    struct qnt_node node = ncnn_node_on(n, QNT_OP_PAD);
+    int32_t kind, by_channel, p[6];
+    int rc = ncnn_int(n, 4, 0, 0, 0, &kind);
+
+    if (rc == 0)
+        rc = ncnn_int(n, 6, 0, 0, 0, &by_channel);
+    if (rc == 0)
+        rc = ncnn_float(n, 5, 0, &node.fill);
+    for (int i = 0; rc == 0 && i < 6; i++)
+        rc = ncnn_int(n, ids[i], 0, 0, NCNN_EXTENT_MAX, &p[i]);
+    if (rc == 0 && x->dims != 3)
+        rc = ncnn_fail(n, -ENOTSUP, "its input has %d dimensions, expected 3", x->dims);
+    if (rc)
+        return rc;
+    node.place = (struct qnt_place) { { p[0], p[2], p[4] }, { 1, 1, 1 } };
+    if (node.c > INT32_MAX / 2 || node.h > INT32_MAX / 2 || node.w > INT32_MAX / 2)
+        return ncnn_fail(n, -EINVAL, "an input that large cannot be padded");
+    node.h += p[0] + p[1];
+    node.w += p[2] + p[3];
+    node.c += p[4] + p[5];
+    return ncnn_emit(n, &node, 3);
+}
+
+/* How many times one axis is repeated. */
+static int read_times(const struct ncnn *n, int scale_id, int size_id, int32_t in, int32_t *out)
+{
+    int32_t size;
+    float scale;
+    int rc = ncnn_int(n, size_id, 0, 0, INT32_MAX, &size);
+
+    if (rc == 0)
+        rc = ncnn_float(n, scale_id, 1, &scale);
+    if (rc)
+        return rc;
+    double times = size ? (double)size / in : (double)scale;
+    if (!(times >= 1 && times <= NCNN_EXTENT_MAX && times == (int32_t)times))
+        return ncnn_fail(n, -ENOTSUP, "scales by %g; only whole numbers are supported", times);
+    *out = (int32_t)times;
+    return 0;
+}
+
+int ncnn_import_interp(struct ncnn *n)
+{
+    enum { NEAREST = 1 };
+    struct qnt_node node = ncnn_node_on(n, QNT_OP_UPSAMPLE);
+    int32_t kind, dynamic, corner, times_h, times_w;
+    int rc = ncnn_int(n, 0, 0, NEAREST, NEAREST, &kind);
+
+    if (rc == 0)
+        rc = ncnn_int(n, 5, 0, 0, 0, &dynamic);
+    if (rc == 0)
+        rc = ncnn_int(n, 6, 0, 0, 0, &corner);
+    if (rc == 0)
+        rc = read_times(n, 1, 3, node.h, &times_h);
+    if (rc == 0)
+        rc = read_times(n, 2, 4, node.w, &times_w);
+    if (rc == 0 && ncnn_input(n, 0)->dims != 3)
+        rc = ncnn_fail(n, -ENOTSUP, "its input has %d dimensions, expected 3",
+                       ncnn_input(n, 0)->dims);
+    if (rc)
+        return rc;
+    if (node.h > QNT_ELEMENTS_MAX / times_h || node.w > QNT_ELEMENTS_MAX / times_w)
+        return ncnn_fail(n, -EINVAL, "an output of %d times %dx%d is out of range", times_h, node.h,
+                         node.w);
+    node.h *= times_h;
+    node.w *= times_w;
+    return ncnn_emit(n, &node, 3);
+}

@@ -1,0 +1,124 @@
+/* The last layer: sums that are never rounded to bytes. */
+#include <math.h>
+
+#include "quant/pipeline/pipeline_int.h"
+
+static const struct qnt_layer *input_of(const struct qnt_op_args *args, int32_t i)
+{
+    return &args->network->layers[args->layer->inputs[i]];
+}
+
+static float real_of(const struct qnt_layer *l, int8_t byte)
+{
+    return (float)(byte - l->zero) * l->scale;
+}
+
+float qnt_clamp_score(const struct qnt_layer *l, float x)
+{
+    x = x < l->lo_real ? l->lo_real : x;
+    return x > l->hi_real ? l->hi_real : x;
+}
+
+static int32_t accumulate(const struct krn_problem *p, int32_t zero, const int8_t *in,
+                          const int8_t *weights, int32_t oc, int32_t oy, int32_t ox)
+{
+    const int32_t depth = p->ic / p->groups, first = oc / (p->oc / p->groups) * depth;
+    const int8_t *w = weights + (size_t)oc * (size_t)p->kh * (size_t)p->kw * (size_t)depth;
+    int32_t sum = 0; /* QNT_DEPTH_MAX keeps it from overflowing */
+
+    for (int32_t ky = 0; ky < p->kh; ky++)
+        for (int32_t kx = 0; kx < p->kw; kx++, w += depth) {
+            int64_t y = (int64_t)oy * p->sh - p->ph + (int64_t)ky * p->dh;
+            int64_t x = (int64_t)ox * p->sw - p->pw + (int64_t)kx * p->dw;
+            if (y < 0 || y >= p->ih || x < 0 || x >= p->iw)
+                continue;
+            const int8_t *a = in + (y * p->iw + x) * p->ic + first;
+            for (int32_t c = 0; c < depth; c++)
+                sum += (a[c] - zero) * w[c];
+        }
+    return sum;
+}
+
+static void convolution_scores(const struct qnt_op_args *args)
+{
+    const struct qnt_layer *l = args->layer;
+    const int8_t *weights = qnt_layer_data(args->network, l->weights);
+    const int32_t *bias = qnt_layer_data(args->network, l->bias);
+    const float *multiplier = qnt_layer_data(args->network, l->multiplier);
+    const int32_t zero = input_of(args, 0)->zero;
+    float *score = args->scores;
+
+    for (int32_t oy = 0; oy < l->h; oy++)
+        for (int32_t ox = 0; ox < l->w; ox++)
+            for (int32_t oc = 0; oc < l->c; oc++) {
+                int32_t sum = accumulate(&l->problem, zero, args->in[0], weights, oc, oy, ox);
+                uint32_t acc = (uint32_t)sum + (uint32_t)bias[oc]; /* wraps, as kernels do */
+                *score++ = qnt_clamp_score(l, (float)(int32_t)acc * multiplier[oc]);
+            }
+}
+
+static void add_scores(const struct qnt_op_args *args)
+{
+    const struct qnt_layer *l = args->layer, *a = input_of(args, 0), *b = input_of(args, 1);
+
+    for (size_t i = 0; i < qnt_layer_elements(l); i++)
+        args->scores[i] =
+            qnt_clamp_score(l, real_of(a, args->in[0][i]) + real_of(b, args->in[1][i]));
+}
+
+static void mul_scores(const struct qnt_op_args *args)
+{
+    const struct qnt_layer *l = args->layer, *a = input_of(args, 0), *b = input_of(args, 1);
+    const size_t factors = qnt_layer_elements(b);
+
+    for (size_t i = 0; i < qnt_layer_elements(l); i++)
+        args->scores[i] =
+            qnt_clamp_score(l, real_of(a, args->in[0][i]) * real_of(b, args->in[1][i % factors]));
+}
+
+static void function_scores(const struct qnt_op_args *args)
+{
+    const struct qnt_layer *l = args->layer;
+    const float *table = qnt_layer_data(args->network, l->multiplier);
+
+    for (size_t i = 0; i < qnt_layer_elements(l); i++)
+        args->scores[i] = qnt_clamp_score(l, table[args->in[0][i] + 128]);
+}
+
+static void concat_scores(const struct qnt_op_args *args)
+{
+    const struct qnt_layer *l = args->layer;
+    size_t pixels = (size_t)l->h * (size_t)l->w, first = 0;
+
+    for (int32_t i = 0; i < l->input_count; i++) {
+        const struct qnt_layer *in = input_of(args, i);
+        size_t channels = (size_t)in->c;
+        for (size_t p = 0; p < pixels; p++)
+            for (size_t c = 0; c < channels; c++)
+                args->scores[p * (size_t)l->c + first + c] =
+                    qnt_clamp_score(l, real_of(in, args->in[i][p * channels + c]));
+        first += channels;
+    }
+}
+
+void qnt_scores_run(const struct qnt_op_args *args)
+{
+    static qnt_op_run *const runs[QNT_OP_COUNT] = {
+        [QNT_OP_CONV] = convolution_scores, [QNT_OP_LINEAR] = convolution_scores,
+        [QNT_OP_AVGPOOL] = qnt_run_avgpool, [QNT_OP_GLOBAL_AVGPOOL] = qnt_run_global_avgpool,
+        [QNT_OP_ADD] = add_scores,          [QNT_OP_CONCAT] = concat_scores,
+        [QNT_OP_MUL] = mul_scores,          [QNT_OP_FUNCTION] = function_scores,
+        [QNT_OP_CLIP] = concat_scores, /* of one input */
+    };
+    const struct qnt_layer *l = args->layer;
+    const size_t count = qnt_layer_elements(l);
+
+    if (runs[l->op]) {
+        runs[l->op](args);
+        return;
+    }
+    /* Bytes that are only chosen or moved: at their place in `out`, as the input has them. */
+    qnt_op_runs[l->op](args);
+    for (size_t i = 0; i < count; i++)
+        args->scores[i] = qnt_clamp_score(l, real_of(input_of(args, 0), args->out[i]));
+}
