@@ -156,8 +156,8 @@ static void begin_key(const struct build *b, struct hrn_fingerprint *key)
 /* ---- the runner's own sources */
 
 /* Folders whose headers the sources may include: all of them are part of the key. */
-static const char *const header_folders[] = { "harness", "harness/count", "harness/runner",
-                                              "harness/sweep", "kernels" };
+static const char *const header_folders[] = { "harness",        "harness/count", "harness/pmu",
+                                              "harness/runner", "harness/sweep", "kernels" };
 
 static int has_suffix(const char *name, const char *suffix)
 {

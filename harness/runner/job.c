@@ -1,20 +1,26 @@
-/* From lines to jobs. A job is any number of `variant` lines, then a verb; keys in hrn_job_*, each
- * an int unless told:
+/* From lines to jobs. The words, in the order of a job (keys in hrn_job_*; an int unless told):
  *
- *   - variant index kernel=NAME order mc_tiles from_round
- *   - prove   job problem=STRING seed=HEX timeout_ms tails max_macs
- *   - time    job problem=STRING seed=HEX timeout_ms first_round rounds min_sample_ns warmup_ns
- *   - peak    job kernel=NAME
- *   - count   job problem=STRING timeout_ms
- *   - info    job
- *   - stop    ends the job in hand after its sample
- *   - quit
+ *     variant  index kernel=NAME order mc_tiles from_round   any number, for the verb that follows
+ *     event    pass name=TEXT source=pmu|hw|cache|sw config=HEX     likewise
+ *     prove    job problem=STRING seed=HEX timeout_ms tails max_macs
+ *     time     job problem=STRING seed=HEX timeout_ms first_round rounds min_sample_ns warmup_ns
+ *     peak     job kernel=NAME
+ *     count    job problem=STRING timeout_ms
+ *     pmu      job timeout_ms              the PMU of the CPU, its free counters
+ *     try      job work=NAME units         the events given, one after the other, over known work
+ *     stream   job bytes                   reads a buffer of that size
+ *     info     job
+ *     stop     ends the job in hand after its sample
+ *     quit
  *
- * Answers: hello, then per job any of begin, proof, sample, peak, counts, info; and last
- * `end job records status=ok|stopped|error detail=TEXT`. */
+ * Answers: hello; then per job any of begin, proof, sample (with pass, enabled, running and c0,
+ * c1... where it was counted), peak, counts, pmu, trial, stream, info; and last
+ *
+ *     end      job records status=ok|stopped|error detail=TEXT */
 #include "harness/runner/runner_int.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -75,6 +81,27 @@ static int add_variant(struct hrn_job *job, const struct hrn_fields *f)
     return 0;
 }
 
+static int add_event(struct hrn_job *job, const struct hrn_fields *f)
+{
+    int64_t at = hrn_field_int(f, "pass", 0);
+    if (!job->passes)
+        job->passes = calloc(HRN_PASSES_MAX, sizeof *job->passes);
+    if (!job->passes)
+        return -ENOMEM;
+    if (at < 0 || at >= HRN_PASSES_MAX || job->passes[at].count == HRN_PASS_EVENTS)
+        return -EPROTO;
+    struct hrn_event *event = &job->passes[at].event[job->passes[at].count++];
+    const char *source = hrn_field(f, "source");
+    for (int i = 0; i < HRN_EVENT_SOURCE_COUNT; i++)
+        if (strcmp(source, hrn_event_source_names[i]) == 0)
+            event->source = (enum hrn_event_source)i;
+    event->config = hrn_field_hex(f, "config");
+    snprintf(event->name, sizeof event->name, "%.47s", hrn_field(f, "name"));
+    if ((size_t)at >= job->pass_count)
+        job->pass_count = (size_t)at + 1;
+    return 0;
+}
+
 static int read_job(struct hrn_job *job, const struct hrn_fields *f, char *err, size_t err_bytes)
 {
     job->id = hrn_field_int(f, "job", 0);
@@ -92,11 +119,11 @@ static int read_job(struct hrn_job *job, const struct hrn_fields *f, char *err, 
     return krn_problem_parse(hrn_field(f, "problem"), &job->problem, err, err_bytes);
 }
 
-static int do_peak(struct hrn_runner *runner, struct hrn_job *job, const char *kernel)
+static int do_peak(struct hrn_runner *runner, struct hrn_job *job, const struct hrn_fields *f)
 {
     struct hrn_proof failure;
     struct hrn_line line;
-    int64_t macs_per_s = hrn_peak(find_kernel(kernel), runner->cpu, &failure);
+    int64_t macs_per_s = hrn_peak(find_kernel(hrn_field(f, "kernel")), runner->cpu, &failure);
     if (macs_per_s == 0)
         return hrn_record_proof(runner, job, 0, &failure);
     hrn_record_begin(&line, "peak", job);
@@ -104,8 +131,9 @@ static int do_peak(struct hrn_runner *runner, struct hrn_job *job, const char *k
     return hrn_record_send(runner, &line);
 }
 
-static int do_info(struct hrn_runner *runner, struct hrn_job *job)
+static int do_info(struct hrn_runner *runner, struct hrn_job *job, const struct hrn_fields *f)
 {
+    (void)f;
     struct hrn_line line;
     struct utsname name;
     uname(&name);
@@ -128,6 +156,57 @@ static int send_end(struct hrn_runner *runner, const struct hrn_job *job, const 
     return hrn_record_send(runner, &line);
 }
 
+static int do_prove(struct hrn_runner *runner, struct hrn_job *job, const struct hrn_fields *f)
+{
+    (void)f;
+    return hrn_job_prove(runner, job);
+}
+
+static int do_time(struct hrn_runner *runner, struct hrn_job *job, const struct hrn_fields *f)
+{
+    (void)f;
+    return hrn_job_time(runner, job);
+}
+
+static int do_count(struct hrn_runner *runner, struct hrn_job *job, const struct hrn_fields *f)
+{
+    (void)f;
+    return hrn_job_count(runner, job);
+}
+
+static int do_pmu(struct hrn_runner *runner, struct hrn_job *job, const struct hrn_fields *f)
+{
+    (void)f;
+    return hrn_job_pmu(runner, job);
+}
+
+static int do_try(struct hrn_runner *runner, struct hrn_job *job, const struct hrn_fields *f)
+{
+    return hrn_job_try(runner, job, hrn_field(f, "work"), hrn_field_int(f, "units", 0));
+}
+
+static int do_stream(struct hrn_runner *runner, struct hrn_job *job, const struct hrn_fields *f)
+{
+    return hrn_job_stream(runner, job, hrn_field_int(f, "bytes", 0));
+}
+
+struct verb {
+    const char *word;
+    int (*run)(struct hrn_runner *runner, struct hrn_job *job, const struct hrn_fields *f);
+};
+
+static const struct verb *find_verb(const char *word)
+{
+    static const struct verb verbs[] = {
+        { "prove", do_prove }, { "time", do_time }, { "peak", do_peak },     { "count", do_count },
+        { "pmu", do_pmu },     { "try", do_try },   { "stream", do_stream }, { "info", do_info },
+    };
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(word, verbs[i].word) == 0)
+            return &verbs[i];
+    return NULL;
+}
+
 static int do_job(struct hrn_runner *runner, struct hrn_job *job, const struct hrn_fields *f)
 {
     char err[HRN_DETAIL_MAX] = "";
@@ -136,16 +215,7 @@ static int do_job(struct hrn_runner *runner, struct hrn_job *job, const struct h
     int error = read_job(job, f, err, sizeof err);
     if (error < 0)
         return send_end(runner, job, "error", err);
-    if (strcmp(f->word, "prove") == 0)
-        error = hrn_job_prove(runner, job);
-    else if (strcmp(f->word, "time") == 0)
-        error = hrn_job_time(runner, job);
-    else if (strcmp(f->word, "peak") == 0)
-        error = do_peak(runner, job, hrn_field(f, "kernel"));
-    else if (strcmp(f->word, "count") == 0)
-        error = hrn_job_count(runner, job);
-    else
-        error = do_info(runner, job);
+    error = find_verb(f->word)->run(runner, job, f);
     if (error == -EPIPE)
         return error;
     if (error < 0)
@@ -153,18 +223,10 @@ static int do_job(struct hrn_runner *runner, struct hrn_job *job, const struct h
     return send_end(runner, job, runner->stopping ? "stopped" : "ok", "");
 }
 
-static int is_verb(const char *word)
-{
-    static const char *const verbs[] = { "prove", "time", "peak", "count", "info" };
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        if (strcmp(word, verbs[i]) == 0)
-            return 1;
-    return 0;
-}
-
 static void clear_job(struct hrn_job *job)
 {
     free(job->variants);
+    free(job->passes);
     memset(job, 0, sizeof *job);
 }
 
@@ -187,7 +249,9 @@ int hrn_jobs_run(struct hrn_runner *runner)
             break;
         if (strcmp(fields.word, "variant") == 0) {
             error = add_variant(&job, &fields);
-        } else if (is_verb(fields.word)) {
+        } else if (strcmp(fields.word, "event") == 0) {
+            error = add_event(&job, &fields);
+        } else if (find_verb(fields.word)) {
             error = do_job(runner, &job, &fields);
             clear_job(&job);
         } else if (strcmp(fields.word, "stop") !=

@@ -13,7 +13,7 @@
 #define HRN_LINE_MAX 2048 /* bytes of the longest line, with its newline */
 #define HRN_FIELDS_MAX 32
 
-#define HRN_PROTOCOL 1 /* `hello` carries it; the two ends must agree */
+#define HRN_PROTOCOL 2 /* `hello` carries it; the two ends must agree */
 
 /* A line under construction. What does not fit is left out whole, never cut in two. */
 struct hrn_line {

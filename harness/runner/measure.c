@@ -46,6 +46,7 @@ struct bench {
     void *scratch, *packed, *workspace; /* shared by all / by those that are not resident */
     size_t resident_left;
     struct hrn_env env;
+    struct hrn_counts counts;
     int64_t clock_ns;     /* cost of reading the clock twice */
     double empty_call_ns; /* cost of an empty call in the loop */
     struct hrn_canary canary;
@@ -104,6 +105,32 @@ static void measure_overhead(struct bench *b)
     call = krn_conv_run;
     b->clock_ns = clock_ns;
     b->empty_call_ns = calls_ns > clock_ns ? (double)(calls_ns - clock_ns) / CALLS : 0;
+}
+
+/* What an empty batch, and an empty call, counts under each pass: the least of several. */
+static void measure_counting(struct bench *b)
+{
+    enum { TRIES = 5, CALLS = 1000 };
+    struct subject none = { .variant = NULL };
+    struct hrn_reading r;
+    call = nothing;
+    for (size_t pass = 0; pass < b->counts.count; pass++) {
+        struct hrn_group *g = hrn_counts_pass(&b->counts, (int)pass);
+        int64_t least[2][HRN_PASS_EVENTS];
+        memset(least, 0x7f, sizeof least);
+        for (int i = 0; g && i < 2 * TRIES; i++) {
+            hrn_group_start(g);
+            batch(b, &none, i % 2 ? CALLS : 0);
+            hrn_group_stop(g, &r);
+            for (size_t e = 0; e < g->count && r.state == HRN_COUNTED; e++)
+                least[i % 2][e] = r.value[e] < least[i % 2][e] ? r.value[e] : least[i % 2][e];
+        }
+        for (size_t e = 0; g && e < g->count && r.state == HRN_COUNTED; e++) {
+            g->fixed[e] = least[0][e];
+            g->per_call[e] = (double)(least[1][e] - least[0][e]) / CALLS;
+        }
+    }
+    call = krn_conv_run;
 }
 
 /* ---- Setting up */
@@ -234,10 +261,32 @@ static void judge(const struct bench *b, struct hrn_sample *s, const struct stat
     s->context_switches = (int32_t)(after->switches - before->switches);
 }
 
-static void sample(struct bench *b, const struct subject *subject, struct hrn_sample *s)
+/* A time without its counters is still a time; one with a group that shared its counters is not. */
+static void judge_counters(const struct bench *b, struct hrn_message *m)
 {
+    const char *fault = m->pass < 0 ? NULL : hrn_reading_fault(m->reading.state);
+    if (m->pass < 0 && b->counts.count && m->of.sample.outcome == HRN_OK)
+        snprintf(m->of.sample.detail, sizeof m->of.sample.detail, "no counters: %.180s",
+                 b->counts.why_not[m->of.sample.round % (int)b->counts.count]);
+    if (fault && m->of.sample.outcome == HRN_OK)
+        make_void(&m->of.sample, "%s", fault);
+    if (fault)
+        m->pass = -1;
+}
+
+static void sample(struct bench *b, const struct subject *subject, struct hrn_message *m)
+{
+    struct hrn_sample *s = &m->of.sample;
+    m->pass = b->counts.count ? s->round % (int)b->counts.count : -1;
+    struct hrn_group *group = hrn_counts_pass(&b->counts, m->pass);
     struct state before = look(b);
+    if (group)
+        hrn_group_start(group);
     int64_t wall_ns = batch(b, subject, subject->calls);
+    if (group)
+        hrn_group_stop(group, &m->reading);
+    else
+        m->pass = -1;
     struct state after = look(b);
     s->outcome = HRN_OK;
     s->detail[0] = '\0';
@@ -248,6 +297,9 @@ static void sample(struct bench *b, const struct subject *subject, struct hrn_sa
     s->temp_mc = hrn_env_temp_mc(&b->env);
     b->drift = hrn_canary_look(&b->canary);
     judge(b, s, &before, &after, wall_ns);
+    judge_counters(b, m);
+    if (m->pass >= 0)
+        hrn_group_net(group, s->calls, &m->reading);
 }
 
 /* The machine is slow: let it cool, or the neighbour go. */
@@ -296,7 +348,7 @@ static void visit(struct bench *b, size_t position, int round, int place)
     m.kind = HRN_MESSAGE_SAMPLE;
     m.of.sample = (struct hrn_sample) { .round = round, .position = place };
     for (int attempt = 1; !m.last; attempt++) {
-        sample(b, s, &m.of.sample);
+        sample(b, s, &m);
         m.last = m.of.sample.outcome == HRN_OK || attempt == ATTEMPTS || *b->block->stop;
         hrn_message_send(b->message_fd, &m);
         if (!m.last && b->drift > HRN_CANARY_VOID)
@@ -370,6 +422,8 @@ void hrn_measure(struct hrn_block *block, int message_fd)
         hrn_canary_open(&b.canary);
         warm_core(&b);
         record_canary(&b, job->first_round, 0);
+        hrn_counts_open(&b.counts, job, block->cpu);
+        measure_counting(&b);
         run_rounds(&b, order);
         _exit(0);
     }

@@ -4,8 +4,10 @@
  *     job.c      lines -> struct hrn_job -> one of the verbs
  *     prove.c    verb `prove`: a child per variant;   check.c   what the child does
  *     time.c     verb `time`: a child per block;      measure.c what the child does
+ *     counters.c counters of a block
  *     peak.c     verb `peak`
  *     count.c    verb `count`
+ *     try.c      verbs `pmu`, `try`, `stream`, with the work of works.c
  *     child.c    fork, messages, deadlines, what a signal means
  *     canary.c   a fixed piece of work, to see the machine's own drift
  *     cases.c    problems and data with their reference results
@@ -18,6 +20,8 @@
 #include <sys/types.h>
 
 #include "harness/count/count.h"
+#include "harness/pmu/group.h"
+#include "harness/pmu/pmu.h"
 #include "harness/record.h"
 #include "harness/runner/line_int.h"
 #include "kernels/conv.h"
@@ -49,6 +53,9 @@ struct hrn_job {
     int first_round, rounds;
     int64_t min_sample_ns, warmup_ns;
     int64_t process_warmup_ns; /* before the first visit */
+    /* Events; round r is counted under pass r % pass_count. Owned by job.c, NULL = none. */
+    struct hrn_pass *passes;
+    size_t pass_count;
 };
 
 struct hrn_runner {
@@ -68,6 +75,9 @@ int hrn_job_poll_stop(struct hrn_runner *runner);
 int hrn_job_prove(struct hrn_runner *runner, struct hrn_job *job);
 int hrn_job_time(struct hrn_runner *runner, struct hrn_job *job);
 int hrn_job_count(struct hrn_runner *runner, struct hrn_job *job);
+int hrn_job_pmu(struct hrn_runner *runner, struct hrn_job *job);
+int hrn_job_try(struct hrn_runner *runner, struct hrn_job *job, const char *work, int64_t units);
+int hrn_job_stream(struct hrn_runner *runner, struct hrn_job *job, int64_t bytes);
 /* Best of several batches, in multiply-accumulates per second; 0 with the proof filled when it
  * failed. */
 int64_t hrn_peak(const struct krn_kernel *kernel, int cpu, struct hrn_proof *failure);
@@ -86,7 +96,8 @@ enum hrn_message_kind {
     HRN_MESSAGE_SAMPLE,
     HRN_MESSAGE_CANARY,
     HRN_MESSAGE_PEAK,
-    HRN_MESSAGE_COUNTS
+    HRN_MESSAGE_COUNTS,
+    HRN_MESSAGE_TRIAL
 };
 
 /* What a child tells the runner; smaller than PIPE_BUF, so a write is whole or not at all. */
@@ -94,11 +105,14 @@ struct hrn_message {
     enum hrn_message_kind kind;
     size_t variant; /* BEGIN, SAMPLE: position in job->variants */
     int last;       /* SAMPLE: the visit is over */
+    int pass;       /* SAMPLE: whose counters `reading` has, -1 = none */
+    struct hrn_reading reading;
     union {
         struct hrn_proof proof;
         struct hrn_sample sample;
         int64_t macs_per_s;
         struct hrn_count_reply counts;
+        struct hrn_trial trial;
     } of;
 };
 
@@ -203,6 +217,18 @@ void hrn_canary_open(struct hrn_canary *canary);
 double hrn_canary_look(struct hrn_canary *canary);
 /* Slow for good (a hot phone): from now on this is the machine's speed. */
 void hrn_canary_accept(struct hrn_canary *canary);
+/* ---- Counters of a block: one group per pass, all open, one of them counting at a time. */
+struct hrn_counts {
+    struct hrn_group group[HRN_PASSES_MAX];
+    char why_not[HRN_PASSES_MAX][HRN_DETAIL_MAX]; /* "" = it is open */
+    size_t count;
+};
+/* For this process on `cpu` (-1: any). What does not open says so in why_not. */
+void hrn_counts_open(struct hrn_counts *counts, const struct hrn_job *job, int cpu);
+/* The group of a pass, or NULL when it did not open. */
+struct hrn_group *hrn_counts_pass(struct hrn_counts *counts, int pass);
+/* What a reading means for its sample: NULL if it is good, else why the sample is void. */
+const char *hrn_reading_fault(enum hrn_reading_state state);
 
 /* Runs the timed half of `job` in this process: rounds, visits, samples as messages. */
 struct hrn_block {

@@ -201,6 +201,19 @@ int hrn_request_variant(struct hrn_session *s, struct hrn_request *r, const char
     return 0;
 }
 
+void hrn_request_pass(struct hrn_request *r, const struct hrn_pass *pass, size_t index)
+{
+    struct hrn_line line;
+    for (size_t i = 0; i < pass->count; i++) {
+        hrn_line_begin(&line, "event");
+        hrn_line_add_int(&line, "pass", (int64_t)index);
+        hrn_line_add(&line, "name", pass->event[i].name);
+        hrn_line_add(&line, "source", hrn_event_source_names[pass->event[i].source]);
+        hrn_line_add_hex(&line, "config", pass->event[i].config);
+        hrn_request_add(r, &line);
+    }
+}
+
 void hrn_request_clear(struct hrn_request *r)
 {
     free(r->text);

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "harness/device/device.h"
+#include "harness/pmu/event.h"
 #include "harness/record.h"
 #include "kernels/problem.h"
 
@@ -49,6 +50,9 @@ struct hrn_time_options {
     int timeout_ms;            /* per sample */
     /* NULL, or: when it becomes non-zero, finish the sample and return -EINTR. */
     const volatile sig_atomic_t *stop;
+    /* What is counted beside the time: round r under passes[r % pass_count]. 0 = nothing. */
+    const struct hrn_pass *passes;
+    size_t pass_count;
 };
 /* Times `names` interleaved: each round visits every variant once in a seeded random order, so that
  * samples of one round are pairs. Now and then comes a sample with the role HRN_CANARY, which says
@@ -73,5 +77,27 @@ int hrn_session_count(struct hrn_session *session, const struct krn_problem *pro
 /* Measures the peak of a PEAK kernel: multiply-accumulates per second, the best of several batches.
  */
 int hrn_session_peak(struct hrn_session *session, const char *name, double *macs_per_s);
+
+/* The PMU of the CPU that the session is pinned to. */
+struct hrn_pmu_info {
+    char name[64];     /* of its folder in sysfs; "" = none */
+    uint32_t type;
+    int slots;         /* operations per cycle, 0 = unknown */
+    int free_counters; /* beside CPU_CYCLES, as a group of that size was scheduled */
+    int counts;        /* CPU_CYCLES opens and counts; else `why_not` */
+    int paranoid;      /* kernel.perf_event_paranoid, INT32_MIN = unknown */
+    int uid;           /* that the runner is */
+    int64_t cache_bytes[3]; /* of level 1 to 3, 0 = unknown or none */
+    char why_not[HRN_DETAIL_MAX];
+};
+int hrn_session_pmu(struct hrn_session *session, struct hrn_pmu_info *out);
+
+/* Tries each event over the work called `work` (works.h), `units` of it, 0 = as many as the work
+ * asks for. trials[i] belongs to events[i]. -EINVAL: the device knows no such work. */
+int hrn_session_try(struct hrn_session *session, const struct hrn_event *events, size_t count,
+                    const char *work, int64_t units, struct hrn_trial *trials);
+
+/* Bytes per second of reading a buffer of so many bytes. */
+int hrn_session_stream(struct hrn_session *session, int64_t bytes, double *bytes_per_s);
 
 #endif

@@ -35,6 +35,8 @@ void hrn_request_add(struct hrn_request *request, struct hrn_line *line);
  * need not. -EINVAL with the session's error for a name that is none. */
 int hrn_request_variant(struct hrn_session *s, struct hrn_request *request, const char *name,
                         size_t index, int from_round);
+/* The lines of one pass of events. */
+void hrn_request_pass(struct hrn_request *request, const struct hrn_pass *pass, size_t index);
 void hrn_request_clear(struct hrn_request *request);
 
 /* Begins the line of a verb with a new job number. */

@@ -69,9 +69,28 @@ static void on_canary(const struct timing *t, const struct hrn_fields *record)
     t->sample(0, &sample, NULL, 0, t->user);
 }
 
+/* The counters that came with a sample, under the names of their pass. How many. */
+static size_t read_counters(const struct timing *t, const struct hrn_fields *record,
+                            struct hrn_counter *out)
+{
+    uint64_t at = (uint64_t)hrn_field_int(record, "pass", -1);
+    if (at >= t->options->pass_count)
+        return 0;
+    const struct hrn_pass *pass = &t->options->passes[at];
+    for (size_t i = 0; i < pass->count; i++) {
+        const char key[] = { 'c', (char)('0' + i), '\0' };
+        memcpy(out[i].event, pass->event[i].name, sizeof out[i].event);
+        out[i].value = hrn_field_int(record, key, 0);
+        out[i].enabled_ns = hrn_field_int(record, "enabled", 0);
+        out[i].running_ns = hrn_field_int(record, "running", 0);
+    }
+    return pass->count;
+}
+
 /* A round that was passed over lost its record on the way: a void, with the reason. */
 static void on_sample(struct timing *t, size_t index, const struct hrn_fields *record)
 {
+    struct hrn_counter counters[HRN_PASS_EVENTS];
     struct hrn_sample sample;
     read_sample(record, &sample);
     if (sample.round < t->state[index].next_round || sample.round >= end_round(t))
@@ -86,7 +105,7 @@ static void on_sample(struct timing *t, size_t index, const struct hrn_fields *r
         t->sample(index, &missing, NULL, 0, t->user);
     }
     t->events++;
-    t->sample(index, &sample, NULL, 0, t->user);
+    t->sample(index, &sample, counters, read_counters(t, record, counters), t->user);
     if (hrn_field_int(record, "last", 1)) {
         t->state[index].next_round++;
         t->in_hand = t->count;
@@ -135,6 +154,8 @@ static int ask(struct timing *t, int first_round)
         if (t->state[i].next_round < end_round(t))
             error =
                 hrn_request_variant(t->session, &request, t->names[i], i, t->state[i].next_round);
+    for (size_t i = 0; i < o->pass_count; i++)
+        hrn_request_pass(&request, &o->passes[i], i);
     hrn_verb_begin(t->session, &line, "time", t->problem);
     hrn_line_add_hex(&line, "seed", o->seed);
     hrn_line_add_int(&line, "timeout_ms", o->timeout_ms);

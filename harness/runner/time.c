@@ -31,6 +31,19 @@ static int report(struct timer *t, size_t position, struct hrn_proof *proof)
     return hrn_record_proof(t->runner, t->job, t->job->variants[position].index, proof);
 }
 
+static void add_counters(struct hrn_line *line, const struct hrn_message *m)
+{
+    if (m->pass < 0)
+        return;
+    hrn_line_add_int(line, "pass", m->pass);
+    hrn_line_add_int(line, "enabled", m->reading.enabled_ns);
+    hrn_line_add_int(line, "running", m->reading.running_ns);
+    for (size_t i = 0; i < HRN_PASS_EVENTS; i++) {
+        const char key[] = { 'c', (char)('0' + i), '\0' };
+        hrn_line_add_int(line, key, m->reading.value[i]);
+    }
+}
+
 static int send_sample(struct timer *t, const struct hrn_message *m)
 {
     const struct hrn_sample *s = &m->of.sample;
@@ -49,6 +62,7 @@ static int send_sample(struct timer *t, const struct hrn_message *m)
     hrn_line_add_int(&line, "switches", s->context_switches);
     hrn_line_add(&line, "outcome", hrn_outcome_names[s->outcome]);
     hrn_line_add(&line, "detail", s->detail);
+    add_counters(&line, m);
     return hrn_record_send(t->runner, &line);
 }
 
