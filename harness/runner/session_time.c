@@ -55,6 +55,7 @@ static void read_sample(const struct hrn_fields *record, struct hrn_sample *s)
     s->temp_mc = (int32_t)hrn_field_int(record, "temp_mc", INT32_MIN);
     s->migrations = (int32_t)hrn_field_int(record, "migrations", -1);
     s->context_switches = (int32_t)hrn_field_int(record, "switches", -1);
+    s->pass = (int32_t)hrn_field_int(record, "pass", 0);
     s->outcome = (enum hrn_outcome)hrn_name_find(hrn_outcome_names, HRN_OUTCOME_COUNT,
                                                  hrn_field(record, "outcome"), HRN_VOID);
     snprintf(s->detail, sizeof s->detail, "%s", hrn_field(record, "detail"));
