@@ -34,7 +34,7 @@ enum krn_algorithm {
     KRN_ALG_POINTWISE, /* GEMM straight on the input */
     KRN_ALG_IM2COL,    /* rows gathered tile by tile into scratch, then GEMM */
     KRN_ALG_INDIRECT,  /* IGEMM */
-    KRN_ALG_DEPTHWISE, /* DW */
+    KRN_ALG_DEPTHWISE, /* DW, DWC */
     KRN_ALG_COUNT
 };
 
@@ -52,7 +52,7 @@ struct krn_conv {
     int64_t tiles;          /* units of work for krn_conv_run() */
     /* derived, for the drivers */
     int64_t panels, panel_bytes; /* panels per group, bytes of one (DW: records) */
-    int64_t row_tiles;           /* tiles of mr rows (DW: output rows) */
+    int64_t row_tiles;           /* tiles of mr rows (depthwise: calls for a whole row or two) */
     int64_t block_tiles;         /* mc_tiles in force, 1..row_tiles */
     int64_t taps, depth;         /* taps and k of the micro-kernel's arguments */
 };

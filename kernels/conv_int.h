@@ -29,9 +29,11 @@ void krn_indirect_run(const struct krn_job *job);
 void krn_depthwise_setup(const struct krn_conv *conv, const int8_t *in, void *workspace);
 void krn_depthwise_run(const struct krn_job *job);
 
-/* DW: pointers from one output pixel to the next, and pointers of one output row. */
-int64_t krn_depthwise_step(const struct krn_problem *p);
-int64_t krn_depthwise_row_count(const struct krn_problem *p);
+/* Depthwise: calls that compute the whole output; pointers that one of them reads; packed weights
+ * of one channel. */
+int64_t krn_depthwise_calls(const struct krn_conv *conv);
+int64_t krn_depthwise_pointers(const struct krn_conv *conv);
+int64_t krn_depthwise_weights(const struct krn_conv *conv);
 
 struct krn_out krn_out_of(const struct krn_quant *quant);
 

@@ -22,17 +22,23 @@ enum krn_family {
     KRN_FAMILY_GEMM,  /* A rows at a fixed stride: 1x1 convolution, packed im2col */
     KRN_FAMILY_IGEMM, /* A rows through a table of pointers: indirect convolution */
     KRN_FAMILY_DW,    /* depthwise, a table of pointers per output pixel */
+    KRN_FAMILY_DWC,   /* depthwise of one filter and stride, its columns kept in registers */
     KRN_FAMILY_PEAK,  /* no convolution: the MAC instruction alone, to measure the machine's peak */
     KRN_FAMILY_COUNT
 };
 
-extern const char *const krn_family_names[KRN_FAMILY_COUNT]; /* "gemm", "igemm", "dw", "peak" */
+static inline int krn_family_is_depthwise(enum krn_family family)
+{
+    return family == KRN_FAMILY_DW || family == KRN_FAMILY_DWC;
+}
+
+extern const char *const krn_family_names[KRN_FAMILY_COUNT]; /* "gemm", "igemm", "dw", "dwc", ... */
 
 /* How an accumulator becomes an output byte. */
 struct krn_out {
-    float lo_f, hi_f;      /* lo - zp and hi - zp */
-    int32_t zp;            /* zero point of the output, -128..127 */
-    int32_t lo, hi;        /* bounds of the output byte, -128 <= lo <= hi <= 127 */
+    float lo_f, hi_f; /* lo - zp and hi - zp */
+    int32_t zp;       /* zero point of the output, -128..127 */
+    int32_t lo, hi;   /* bounds of the output byte, -128 <= lo <= hi <= 127 */
     int32_t unused;
 };
 
@@ -64,7 +70,15 @@ struct krn_gemm_args {
  *            min(b * nr, channels - nr): s32 bias'[nr], float scale[nr], then weights
  *            [ceil(taps / kr)][nr][kr] of w_bytes each, zero beyond taps, each record padded to 64
  *            bytes; 64-byte aligned. channels >= nr is a precondition.
- *   c        s8; pixel x at c + x * c_stride, `channels` bytes written of each. */
+ *   c        s8; pixel x at c + x * c_stride, `channels` bytes written of each.
+ *
+ * DWC: the same for `rows` output rows at once, of a filter x filter kernel at one stride both
+ * ways. a        table of columns: column i has filter + (rows - 1) * stride pointers, downwards,
+ * and output pixel x uses columns x * stride .. x * stride + filter - 1. a_step and taps are not
+ * looked at. w        kr == 1: as above. kr == 4: weights [filter][groups][rows][nr][4], by the
+ * filter's columns, with groups = ceil(pointers of a column / 4): byte j of group g for output row
+ * r is the filter's row 4 * g + j - r * stride, or zero where it has none. c_row    bytes from the
+ * output row at c to the next. */
 struct krn_dw_args {
     const int8_t *const *a;
     int64_t a_step;
@@ -73,6 +87,7 @@ struct krn_dw_args {
     int64_t c_stride;
     int64_t channels, width, taps;
     struct krn_out out;
+    int64_t c_row;
 };
 
 /* PEAK: `iterations` times `macs` multiply-accumulates in registers. */
@@ -84,7 +99,7 @@ typedef void krn_fn(const void *args); /* args: the struct of the family */
 
 /* What a driver must know of a micro-kernel. One row of a generated registry. */
 struct krn_kernel {
-    const char *name;       /* the one name (variants/variant.h), also the symbol */
+    const char *name; /* the one name (variants/variant.h), also the symbol */
     krn_fn *fn;
     enum krn_isa isa;
     enum krn_family family;
@@ -93,6 +108,8 @@ struct krn_kernel {
     uint8_t a_bias;         /* 128 if the kernel adds 128 to each a, to make it unsigned; or 0 */
     uint16_t taps;          /* DW: the only tap count it takes, 0 = any */
     uint16_t macs;          /* PEAK: multiply-accumulates of one iteration */
+    uint8_t filter, stride; /* DWC: the only filter size and stride it takes, both ways */
+    uint8_t rows;           /* DWC: output rows of one call */
 };
 
 static_assert(sizeof(void *) == 8, "the micro-kernel contract is for 64-bit targets");
@@ -109,6 +126,7 @@ static_assert(offsetof(struct krn_dw_args, channels) == 40, "contract");
 static_assert(offsetof(struct krn_dw_args, width) == 48, "contract");
 static_assert(offsetof(struct krn_dw_args, taps) == 56, "contract");
 static_assert(offsetof(struct krn_dw_args, out) == 64, "contract");
+static_assert(offsetof(struct krn_dw_args, c_row) == 64 + sizeof(struct krn_out), "contract");
 static_assert(offsetof(struct krn_out, zp) == 8, "contract");
 static_assert(sizeof(struct krn_out) == 24, "contract");
 

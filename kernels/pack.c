@@ -65,6 +65,21 @@ static void pack_panels(const struct krn_conv *conv, const struct source *s, cha
                 pack_column(conv, s, group * group_oc + first + j, packed, j);
 }
 
+/* Record of DWC in groups of four: [kw][groups][rows][nr][4], see kernel.h. */
+static void pack_column_groups(const struct krn_conv *conv, const int8_t *w, char *body, int64_t j)
+{
+    const struct krn_kernel *kernel = conv->kernel;
+    int64_t size = kernel->filter, rows = kernel->rows, step = (int64_t)kernel->nr * 4;
+    int64_t groups = krn_depthwise_weights(conv) / (size * rows * 4);
+    for (int64_t kx = 0; kx < size; kx++)
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t ky = 0; ky < size; ky++) {
+                int64_t at = ky + r * kernel->stride, group = kx * groups + at / 4;
+                put_weight(kernel, body, (group * rows + r) * step + j * 4 + at % 4,
+                           w[ky * size + kx]);
+            }
+}
+
 /* Record: weights [ceil(taps / kr)][nr][kr], taps column by column of the filter. */
 static void pack_channel(const struct krn_conv *conv, const struct source *s, int64_t c,
                          char *record, int64_t j)
@@ -74,6 +89,10 @@ static void pack_channel(const struct krn_conv *conv, const struct source *s, in
     const int8_t *w = s->weights + c * kh * kw;
     char *body = body_of(conv, record);
     put_head(conv, s, c, kh * kw, record, j);
+    if (conv->kernel->family == KRN_FAMILY_DWC && kr == 4) {
+        pack_column_groups(conv, w, body, j);
+        return;
+    }
     for (int64_t ky = 0; ky < kh; ky++)
         for (int64_t kx = 0; kx < kw; kx++) {
             int64_t tap = kx * kh + ky;

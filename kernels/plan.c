@@ -7,10 +7,8 @@
 #include "kernels/text_int.h"
 
 const char *const krn_family_names[KRN_FAMILY_COUNT] = {
-    [KRN_FAMILY_GEMM] = "gemm",
-    [KRN_FAMILY_IGEMM] = "igemm",
-    [KRN_FAMILY_DW] = "dw",
-    [KRN_FAMILY_PEAK] = "peak",
+    [KRN_FAMILY_GEMM] = "gemm", [KRN_FAMILY_IGEMM] = "igemm", [KRN_FAMILY_DW] = "dw",
+    [KRN_FAMILY_DWC] = "dwc",   [KRN_FAMILY_PEAK] = "peak",
 };
 
 const char *const krn_algorithm_names[KRN_ALG_COUNT] = {
@@ -81,6 +79,29 @@ static int is_pixelwise(const struct krn_problem *p)
     return krn_problem_is_pointwise(&dense);
 }
 
+static int check_depthwise(const struct krn_problem *p, const struct krn_kernel *kernel, char *err,
+                           size_t err_bytes)
+{
+    int columns = kernel->family == KRN_FAMILY_DWC;
+    if (!krn_problem_is_depthwise(p))
+        krn_text_print(err, err_bytes,
+                       "%s is a depthwise kernel: it needs g == ic == oc, not g%d ic%d oc%d",
+                       kernel->name, p->groups, p->ic, p->oc);
+    else if (p->oc < kernel->nr)
+        krn_text_print(err, err_bytes, "%s takes blocks of %d channels, the problem has %d",
+                       kernel->name, kernel->nr, p->oc);
+    else if (kernel->taps != 0 && (int64_t)p->kh * p->kw != kernel->taps)
+        krn_text_print(err, err_bytes, "%s takes %d taps, the problem has %d x %d", kernel->name,
+                       kernel->taps, p->kh, p->kw);
+    else if (columns && (p->kh != kernel->filter || p->kw != kernel->filter || p->dh > 1 ||
+                         p->dw > 1 || p->sh != kernel->stride || p->sw != kernel->stride))
+        krn_text_print(err, err_bytes, "%s takes %d x %d filters without gaps at stride %d only",
+                       kernel->name, kernel->filter, kernel->filter, kernel->stride);
+    else
+        return 0;
+    return -ENOTSUP;
+}
+
 static int choose(struct krn_conv *conv, char *err, size_t err_bytes)
 {
     const struct krn_problem *p = &conv->problem;
@@ -93,20 +114,9 @@ static int choose(struct krn_conv *conv, char *err, size_t err_bytes)
         conv->algorithm = KRN_ALG_INDIRECT;
         return 0;
     case KRN_FAMILY_DW:
+    case KRN_FAMILY_DWC:
         conv->algorithm = KRN_ALG_DEPTHWISE;
-        if (!krn_problem_is_depthwise(p))
-            krn_text_print(err, err_bytes,
-                           "%s is a depthwise kernel: it needs g == ic == oc, not g%d ic%d oc%d",
-                           kernel->name, p->groups, p->ic, p->oc);
-        else if (p->oc < kernel->nr)
-            krn_text_print(err, err_bytes, "%s takes blocks of %d channels, the problem has %d",
-                           kernel->name, kernel->nr, p->oc);
-        else if (kernel->taps != 0 && (int64_t)p->kh * p->kw != kernel->taps)
-            krn_text_print(err, err_bytes, "%s takes %d taps, the problem has %d x %d",
-                           kernel->name, kernel->taps, p->kh, p->kw);
-        else
-            return 0;
-        return -ENOTSUP;
+        return check_depthwise(p, kernel, err, err_bytes);
     default:
         krn_text_print(err, err_bytes, "%s measures a peak: it is not a convolution", kernel->name);
         return -ENOTSUP;
@@ -124,7 +134,7 @@ static int64_t size_weights(struct krn_conv *conv)
     int is_gemm = kernel->family == KRN_FAMILY_GEMM;
     conv->taps = is_gemm ? 1 : taps;
     conv->depth = is_gemm ? taps * depth : depth;
-    int64_t column = is_dw ? krn_round_up(taps, kernel->kr)
+    int64_t column = is_dw ? krn_depthwise_weights(conv)
                            : times(conv->taps, krn_round_up(conv->depth, kernel->kr));
     int64_t body = times(times(column, kernel->nr), kernel->w_bytes);
     conv->panels = ceil_div(is_dw ? p->oc : p->oc / p->groups, kernel->nr);
@@ -136,7 +146,7 @@ static void size_tiles(struct krn_conv *conv)
 {
     const struct krn_problem *p = &conv->problem;
     if (conv->algorithm == KRN_ALG_DEPTHWISE) {
-        conv->tiles = conv->row_tiles = (int64_t)p->n * p->oh;
+        conv->tiles = conv->row_tiles = krn_depthwise_calls(conv);
         conv->block_tiles = 1;
         return;
     }
@@ -157,7 +167,7 @@ static int64_t size_workspace(const struct krn_conv *conv)
     if (conv->algorithm == KRN_ALG_INDIRECT)
         pointers = times(conv->row_tiles, times(conv->taps, conv->kernel->mr));
     else if (conv->algorithm == KRN_ALG_DEPTHWISE)
-        pointers = times(conv->row_tiles, krn_depthwise_row_count(p));
+        pointers = times(conv->row_tiles, krn_depthwise_pointers(conv));
     else
         return 0;
     return krn_padding_bytes(p) + krn_round_up(times(pointers, (int64_t)sizeof(void *)), KRN_ALIGN);
@@ -165,8 +175,11 @@ static int64_t size_workspace(const struct krn_conv *conv)
 
 static int64_t size_scratch(const struct krn_conv *conv)
 {
-    if (conv->algorithm == KRN_ALG_DEPTHWISE)
-        return 0;
+    const struct krn_problem *p = &conv->problem;
+    if (conv->algorithm == KRN_ALG_DEPTHWISE) /* room for a row that is none */
+        return conv->kernel->rows > 1 && p->oh % conv->kernel->rows
+                   ? krn_round_up((int64_t)p->ow * p->oc, KRN_ALIGN)
+                   : 0;
     int64_t bytes = krn_tile_scratch_bytes(conv);
     if (conv->algorithm == KRN_ALG_IM2COL)
         bytes +=

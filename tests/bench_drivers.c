@@ -20,9 +20,8 @@ static double now_ns(void)
 
 static int measure(const char *text, enum krn_family family, int loop_order)
 {
-    const struct krn_kernel kernel = {
-        "nothing", nothing, KRN_ISA_C, family, 4, 16, 4, 1, 0, 0, 0
-    };
+    const struct krn_kernel kernel = { "nothing", nothing, KRN_ISA_C, family, 4, 16, 4,
+                                       1,         0,       0,         0,      0, 0,  0 };
     const struct krn_quant quant = { 0, 0, -128, 127 };
     struct krn_problem p;
     struct krn_conv conv;

@@ -86,6 +86,49 @@ static inline void t_dw(const struct krn_dw_args *d, const struct t_shape *s)
         t_dw_block(d, s, block);
 }
 
+/* DWC: filter, stride and rows of the kernel. */
+struct t_columns {
+    int nr, kr, filter, stride, rows;
+};
+
+static inline int8_t t_dwc_pixel(const struct krn_dw_args *d, const struct t_columns *s,
+                                 const char *record, int64_t r, int64_t x, int64_t first, int64_t j)
+{
+    int column = s->filter + (s->rows - 1) * s->stride, groups = (column + 3) / 4;
+    const int32_t *bias = (const void *)record;
+    const float *scale = (const float *)(bias + s->nr);
+    const int8_t *w = (const int8_t *)(scale + s->nr);
+    uint32_t acc = (uint32_t)bias[j];
+    for (int64_t kx = 0; kx < s->filter; kx++)
+        for (int64_t y = 0; y < column; y++) {
+            int64_t ky = y - r * s->stride;
+            int a = d->a[(x * s->stride + kx) * column + y][first + j];
+            int64_t at = ((((kx * groups + y / 4) * s->rows + r) * s->nr) + j) * 4 + y % 4;
+            if (s->kr == 4)
+                acc += (uint32_t)(a * w[at]); /* zero outside of the filter */
+            else if (ky >= 0 && ky < s->filter)
+                acc += (uint32_t)(a * w[(kx * s->filter + ky) * s->nr + j]);
+        }
+    return t_requantise(acc, scale[j], &d->out);
+}
+
+static inline void t_dwc(const struct krn_dw_args *d, const struct t_columns *s)
+{
+    int column = s->filter + (s->rows - 1) * s->stride;
+    int weights = s->kr == 4 ? s->filter * ((column + 3) / 4) * 4 * s->rows : s->filter * s->filter;
+    int64_t record_bytes = ((int64_t)s->nr * (8 + weights) + 63) / 64 * 64;
+    const char *record = d->w;
+    T_CHECK(d->channels >= s->nr && (uintptr_t)d->w % 64 == 0);
+    for (int64_t begin = 0; begin < d->channels; begin += s->nr, record += record_bytes) {
+        int64_t first = begin < d->channels - s->nr ? begin : d->channels - s->nr;
+        for (int64_t r = 0; r < s->rows; r++)
+            for (int64_t x = 0; x < d->width; x++)
+                for (int64_t j = 0; j < s->nr; j++)
+                    d->c[r * d->c_row + x * d->c_stride + first + j] =
+                        t_dwc_pixel(d, s, record, r, x, first, j);
+    }
+}
+
 /* X(name, mr, nr, kr, w_bytes, a_bias) */
 #define T_GEMM_TABLE(X)                                                                            \
     X(m1n1k1, 1, 1, 1, 1, 0)                                                                       \
@@ -99,6 +142,13 @@ static inline void t_dw(const struct krn_dw_args *d, const struct t_shape *s)
     X(n8, 8, 2, 2, 0, 0)                                                                           \
     X(n16, 16, 4, 1, 128, 0)                                                                       \
     X(n8t9, 8, 1, 1, 0, 9)
+/* X(name, nr, kr, filter, stride, rows) */
+#define T_DWC_TABLE(X)                                                                             \
+    X(n8k1f3x1y1, 8, 1, 3, 1, 1)                                                                   \
+    X(n4k1f3x2y2, 4, 1, 3, 2, 2)                                                                   \
+    X(n8k4f3x1y2, 8, 4, 3, 1, 2)                                                                   \
+    X(n2k4f3x2y2, 2, 4, 3, 2, 2)                                                                   \
+    X(n4k4f5x1y2, 4, 4, 5, 1, 2)
 
 #define T_GEMM_FN(name, mr, nr, kr, w, b)                                                          \
     static void t_gemm_##name(const void *args)                                                    \
@@ -114,16 +164,66 @@ static inline void t_dw(const struct krn_dw_args *d, const struct t_shape *s)
     {                                                                                              \
         t_dw(args, &(struct t_shape) { 1, nr, kr, w, b, 0 });                                      \
     }
+#define T_DWC_FN(name, nr, kr, filter, stride, rows)                                               \
+    static void t_dwc_##name(const void *args)                                                     \
+    {                                                                                              \
+        t_dwc(args, &(struct t_columns) { nr, kr, filter, stride, rows });                         \
+    }
 T_GEMM_TABLE(T_GEMM_FN)
 T_DW_TABLE(T_DW_FN)
+T_DWC_TABLE(T_DWC_FN)
 
 #define T_GEMM_ROW(name, mr, nr, kr, w, b)                                                         \
-    { "test_gemm_" #name, t_gemm_##name, KRN_ISA_C, KRN_FAMILY_GEMM, mr, nr, kr, w, b, 0, 0 },     \
-    { "test_igemm_" #name, t_igemm_##name, KRN_ISA_C, KRN_FAMILY_IGEMM, mr, nr, kr, w, b, 0, 0 },
+    {                                                                                              \
+        "test_gemm_" #name,                                                                        \
+        t_gemm_##name,                                                                             \
+        KRN_ISA_C,                                                                                 \
+        KRN_FAMILY_GEMM,                                                                           \
+        mr,                                                                                        \
+        nr,                                                                                        \
+        kr,                                                                                        \
+        w,                                                                                         \
+        b,                                                                                         \
+        0,                                                                                         \
+        0,                                                                                         \
+        0,                                                                                         \
+        0,                                                                                         \
+        0                                                                                          \
+    },                                                                                             \
+        { "test_igemm_" #name,                                                                     \
+          t_igemm_##name,                                                                          \
+          KRN_ISA_C,                                                                               \
+          KRN_FAMILY_IGEMM,                                                                        \
+          mr,                                                                                      \
+          nr,                                                                                      \
+          kr,                                                                                      \
+          w,                                                                                       \
+          b,                                                                                       \
+          0,                                                                                       \
+          0,                                                                                       \
+          0,                                                                                       \
+          0,                                                                                       \
+          0 },
 #define T_DW_ROW(name, nr, kr, w, b, taps)                                                         \
-    { "test_dw_" #name, t_dw_##name, KRN_ISA_C, KRN_FAMILY_DW, 1, nr, kr, w, b, taps, 0 },
+    { "test_dw_" #name, t_dw_##name, KRN_ISA_C, KRN_FAMILY_DW, 1, nr, kr, w, b, taps, 0, 0, 0, 0 },
+#define T_DWC_ROW(name, nr, kr, filter, stride, rows)                                              \
+    { "test_dwc_" #name,                                                                           \
+      t_dwc_##name,                                                                                \
+      KRN_ISA_C,                                                                                   \
+      KRN_FAMILY_DWC,                                                                              \
+      1,                                                                                           \
+      nr,                                                                                          \
+      kr,                                                                                          \
+      1,                                                                                           \
+      0,                                                                                           \
+      0,                                                                                           \
+      0,                                                                                           \
+      filter,                                                                                      \
+      stride,                                                                                      \
+      rows },
 
-static const struct krn_kernel t_kernels[] = { T_GEMM_TABLE(T_GEMM_ROW) T_DW_TABLE(T_DW_ROW) };
+static const struct krn_kernel t_kernels[] = { T_GEMM_TABLE(T_GEMM_ROW) T_DW_TABLE(T_DW_ROW)
+                                                   T_DWC_TABLE(T_DWC_ROW) };
 enum { T_KERNEL_COUNT = sizeof t_kernels / sizeof t_kernels[0] };
 
 #endif

@@ -42,6 +42,24 @@ enum {
     A64_UZP1_H,               /* w r r */
     A64_UZP1_B,               /* w r r */
     A64_ADD_B,                /* + r */
+    A64_LDP_X,                /* w w r i */
+    A64_LDP_Q,                /* w w r i */
+    A64_ST1_Q_NEXT,           /* r + r: stores, then adds a register to the address */
+    A64_ST1_D0_NEXT,          /* r + r: the low half */
+    A64_ST1_D1_NEXT,          /* r + r: the high half */
+    A64_DUP_B,                /* w r: low byte of a general register to all lanes */
+    A64_DUP_H,                /* w r */
+    A64_ZIP1_B,               /* w r r */
+    A64_ZIP2_B,               /* w r r */
+    A64_ZIP1_H,               /* w r r */
+    A64_ZIP2_H,               /* w r r */
+    A64_SQXTN_H,              /* w r: to halfwords, saturating, in the low half */
+    A64_SQXTN2_H,             /* + r: in the high half */
+    A64_SQXTN_B,              /* w r */
+    A64_SQXTN2_B,             /* + r */
+    A64_SQADD_H,              /* + r */
+    A64_SMAX_B,               /* + r */
+    A64_SMIN_B,               /* + r */
     A64_OP_COUNT
 };
 
@@ -58,5 +76,6 @@ void a64_epilogue_row(struct ir *ir, const struct a64_epilogue *e, const int *ac
 
 const struct gemm_scheme *a64_gemm_scheme(const struct var_variant *v);
 void a64_dw_build(struct ir *ir, const struct var_variant *v);
+void a64_dwc_build(struct ir *ir, const struct var_variant *v);
 
 #endif

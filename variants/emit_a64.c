@@ -66,6 +66,24 @@ static const struct ir_op ops[A64_OP_COUNT] = {
     [A64_FCVTNS] = { "fcvtns %0V.4s, %1V.4s", IR_ALU, "wr" },
     [A64_UZP1_H] = { "uzp1 %0V.8h, %1V.8h, %2V.8h", IR_ALU, "wrr" },
     [A64_UZP1_B] = { "uzp1 %0V.16b, %1V.16b, %2V.16b", IR_ALU, "wrr" },
+    [A64_LDP_X] = { "ldp %0x, %1x, [%2x%3o]", IR_LOAD, "wwri" },
+    [A64_LDP_Q] = { "ldp %0q, %1q, [%2x%3o]", IR_LOAD, "wwri" },
+    [A64_ST1_Q_NEXT] = { "st1 {%0V.16b}, [%1x], %2x", IR_STORE, "r+r" },
+    [A64_ST1_D0_NEXT] = { "st1 {%0V.d}[0], [%1x], %2x", IR_STORE, "r+r" },
+    [A64_ST1_D1_NEXT] = { "st1 {%0V.d}[1], [%1x], %2x", IR_STORE, "r+r" },
+    [A64_DUP_B] = { "dup %0V.16b, %1w", IR_ALU, "wr" },
+    [A64_DUP_H] = { "dup %0V.8h, %1w", IR_ALU, "wr" },
+    [A64_ZIP1_B] = { "zip1 %0V.16b, %1V.16b, %2V.16b", IR_ALU, "wrr" },
+    [A64_ZIP2_B] = { "zip2 %0V.16b, %1V.16b, %2V.16b", IR_ALU, "wrr" },
+    [A64_ZIP1_H] = { "zip1 %0V.8h, %1V.8h, %2V.8h", IR_ALU, "wrr" },
+    [A64_ZIP2_H] = { "zip2 %0V.8h, %1V.8h, %2V.8h", IR_ALU, "wrr" },
+    [A64_SQXTN_H] = { "sqxtn %0V.4h, %1V.4s", IR_ALU, "wr" },
+    [A64_SQXTN2_H] = { "sqxtn2 %0V.8h, %1V.4s", IR_ALU, "+r" },
+    [A64_SQXTN_B] = { "sqxtn %0V.8b, %1V.8h", IR_ALU, "wr" },
+    [A64_SQXTN2_B] = { "sqxtn2 %0V.16b, %1V.8h", IR_ALU, "+r" },
+    [A64_SQADD_H] = { "sqadd %0V.8h, %0V.8h, %1V.8h", IR_ALU, "+r" },
+    [A64_SMAX_B] = { "smax %0V.16b, %0V.16b, %1V.16b", IR_ALU, "+r" },
+    [A64_SMIN_B] = { "smin %0V.16b, %0V.16b, %1V.16b", IR_ALU, "+r" },
     [A64_ADD_B] = { "add %0V.16b, %0V.16b, %1V.16b", IR_ALU, "+r" },
 };
 
@@ -251,6 +269,8 @@ int var_emit_a64(const struct var_variant *v, struct var_text *out, char *err, s
         peak_build(&ir, v);
     else if (v->family == KRN_FAMILY_DW)
         a64_dw_build(&ir, v);
+    else if (v->family == KRN_FAMILY_DWC)
+        a64_dwc_build(&ir, v);
     else if (gemm_build(&ir, v, a64_gemm_scheme(v), err, err_bytes)) {
         ir_clear(&ir);
         return -ENOTSUP;

@@ -83,6 +83,9 @@ void var_kernel_describe(const struct var_variant *v, struct krn_kernel *out, ch
         .kr = (uint16_t)v->knob[VAR_KNOB_KR],
         .w_bytes = domain ? domain->w_bytes : 0,
         .a_bias = domain ? domain->a_bias : 0,
+        .filter = (uint8_t)v->knob[VAR_KNOB_FILTER],
+        .stride = (uint8_t)v->knob[VAR_KNOB_STRIDE],
+        .rows = (uint8_t)v->knob[VAR_KNOB_ROWS],
         .macs = (uint16_t)(domain && peak ? domain->peak_macs * v->knob[VAR_KNOB_UNROLL] : 0),
     };
 }
@@ -114,7 +117,9 @@ int var_generate_registry(const struct var_variant *v, size_t count, const char 
                         (int)k.isa, (int)k.family);
         var_text_printf(out, "      .mr = %u, .nr = %u, .kr = %u, .w_bytes = %u, .a_bias = %u,",
                         k.mr, k.nr, k.kr, k.w_bytes, k.a_bias);
-        var_text_printf(out, " .taps = %u, .macs = %u },\n", k.taps, k.macs);
+        var_text_printf(out, " .taps = %u, .macs = %u,\n", k.taps, k.macs);
+        var_text_printf(out, "      .filter = %u, .stride = %u, .rows = %u },\n", k.filter,
+                        k.stride, k.rows);
     }
     if (count == 0) /* C has no empty arrays */
         var_text_printf(out, "    { 0 },\n");

@@ -189,6 +189,9 @@ static const char *const outlines[KRN_FAMILY_COUNT] = {
     [KRN_FAMILY_DW] =
         "For each block of channels: for each step of pixels: bias; taps in unrolled\n"
         " * bodies, groups and an odd one; requantise; store.",
+    [KRN_FAMILY_DWC] =
+        "For each block of channels: weights into registers; for each pixel: the columns\n"
+        " * that enter the window, into a ring of registers; bias; MACs; requantise; store.",
     [KRN_FAMILY_PEAK] = "Independent chains of multiply-accumulates, nothing else.",
 };
 

@@ -19,21 +19,29 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
     [VAR_KNOB_SCHEDULE] = { 's', "schedule", "",
                             "where loads sit: 0 = ahead of the MACs, 1 = spread between them", 0,
                             0 },
+    [VAR_KNOB_FILTER] = { 'f', "filter", "taps", "filter size, both ways", 0, 0 },
+    [VAR_KNOB_STRIDE] = { 'x', "stride", "pixels", "stride, both ways", 0, 0 },
+    [VAR_KNOB_ROWS] = { 'y', "rows", "rows", "output rows that share their input", 0, 0 },
     [VAR_KNOB_ORDER] = { 'o', "order", "", "driver: 0 = panels outside, 1 = rows outside", 1, 0 },
 };
 
 #define GEMM (1u << KRN_FAMILY_GEMM | 1u << KRN_FAMILY_IGEMM)
 #define DW (1u << KRN_FAMILY_DW)
+#define DWC (1u << KRN_FAMILY_DWC)
 #define PEAK (1u << KRN_FAMILY_PEAK)
 /* clang-format off */
 #define AXIS(...) { sizeof((uint16_t[]){ __VA_ARGS__ }) / sizeof(uint16_t), { __VA_ARGS__ } }
 #define NONE { 0, { 0 } }
 /* Knobs in table order, as in a name. */
 #define GEMM_AXES(m, n, k, u, a, b, l, s) \
-    { AXIS m, AXIS n, AXIS k, AXIS u, AXIS a, AXIS b, AXIS l, AXIS s, AXIS(0, 1) }
+    { AXIS m, AXIS n, AXIS k, AXIS u, AXIS a, AXIS b, AXIS l, AXIS s, NONE, NONE, NONE, \
+      AXIS(0, 1) }
 #define DW_AXES(m, n, k, u, l, s) \
-    { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS l, AXIS s, NONE }
-#define PEAK_AXES(u, l) { NONE, NONE, NONE, AXIS u, NONE, NONE, AXIS l, NONE, NONE }
+    { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS l, AXIS s, NONE, NONE, NONE, NONE }
+#define DWC_AXES(n, k, s, f, x, y) \
+    { NONE, AXIS n, AXIS k, NONE, NONE, NONE, NONE, AXIS s, AXIS f, AXIS x, AXIS y, NONE }
+#define PEAK_AXES(u, l) \
+    { NONE, NONE, NONE, AXIS u, NONE, NONE, AXIS l, NONE, NONE, NONE, NONE, NONE }
 /* clang-format on */
 
 /* One row per code scheme. A point whose registers do not suffice is refused by the emitter. */
@@ -49,10 +57,12 @@ const struct var_domain var_domains[] = {
       GEMM_AXES((1, 2, 3, 4, 6), (4, 8, 12), (8), (1, 2), (0, 64, 128), (0, 256, 512), (64),
                 (0, 1)) },
     { KRN_ISA_NEON, DW, 1, 0, 0, DW_AXES((1, 2, 3, 4), (8, 16), (1), (1, 2, 3, 9), (128), (0, 1)) },
+    { KRN_ISA_NEON, DWC, 1, 0, 0, DWC_AXES((8, 16), (1), (0, 1), (3), (1, 2), (1, 2)) },
     { KRN_ISA_NEON, PEAK, 1, 0, 16, PEAK_AXES((12), (128)) },
     { KRN_ISA_DOTPROD, GEMM, 1, 0, 0,
       GEMM_AXES((1, 2, 3, 4, 6, 8), (4, 8, 12, 16), (4), (1, 2), (0, 64, 128), (0, 256, 512),
                 (64, 128), (0, 1)) },
+    { KRN_ISA_DOTPROD, DWC, 1, 0, 0, DWC_AXES((8, 16), (4), (0, 1), (3, 5), (1, 2), (1, 2)) },
     { KRN_ISA_DOTPROD, PEAK, 1, 0, 16, PEAK_AXES((16), (128)) },
     { KRN_ISA_I8MM, GEMM, 1, 0, 0,
       GEMM_AXES((2, 4, 6, 8, 10), (4, 8, 12, 16), (8), (1, 2, 4), (0, 64, 128), (0, 256, 512),
@@ -91,7 +101,9 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
     { isa, KRN_FAMILY_GEMM, columns, rows, { __VA_ARGS__ } }, \
     { isa, KRN_FAMILY_IGEMM, columns, rows, { __VA_ARGS__ } }
 #define DW_ROW(isa, channels, m, n, k, u, l, s) \
-    { isa, KRN_FAMILY_DW, channels, 0, { m, n, k, u, 0, 0, l, s, 0 } }
+    { isa, KRN_FAMILY_DW, channels, 0, { m, n, k, u, 0, 0, l, s } }
+#define DWC_ROW(isa, channels, n, k, s, f, x, y) \
+    { isa, KRN_FAMILY_DWC, channels, 0, { 0, n, k, 0, 0, 0, 0, s, f, x, y, 0 } }
 #define PEAK_ROW(isa, u, l) { isa, KRN_FAMILY_PEAK, 0, 0, { 0, 0, 0, u, 0, 0, l, 0, 0 } }
 /* clang-format on */
 
@@ -104,12 +116,19 @@ const struct var_default_row var_defaults[] = {
 
     GEMM_ROW(KRN_ISA_NEON, 0, 1, 1, 8, 16, 1, 0, 0, 128, 0, 0),
     GEMM_ROW(KRN_ISA_NEON, 0, 0, 4, 4, 16, 1, 0, 0, 128, 0, 0),
+    DWC_ROW(KRN_ISA_NEON, 16, 16, 1, 0, 3, 1, 1),
+    DWC_ROW(KRN_ISA_NEON, 16, 16, 1, 0, 3, 2, 1),
     DW_ROW(KRN_ISA_NEON, 16, 1, 16, 1, 9, 128, 0),
     DW_ROW(KRN_ISA_NEON, 8, 1, 8, 1, 9, 128, 0),
     PEAK_ROW(KRN_ISA_NEON, 12, 128),
     GEMM_ROW(KRN_ISA_DOTPROD, 0, 1, 1, 16, 4, 1, 0, 0, 128, 0, 0),
     GEMM_ROW(KRN_ISA_DOTPROD, 9, 0, 4, 16, 4, 1, 0, 0, 128, 0, 0),
     GEMM_ROW(KRN_ISA_DOTPROD, 0, 0, 8, 8, 4, 1, 0, 0, 128, 0, 0),
+    DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 0, 3, 1, 2),
+    DWC_ROW(KRN_ISA_DOTPROD, 16, 16, 4, 0, 3, 2, 1),
+    DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 0, 3, 2, 1),
+    DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 0, 5, 1, 2),
+    DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 0, 5, 2, 1),
     PEAK_ROW(KRN_ISA_DOTPROD, 16, 128),
     GEMM_ROW(KRN_ISA_I8MM, 0, 2, 2, 16, 8, 1, 0, 0, 128, 0, 0),
     GEMM_ROW(KRN_ISA_I8MM, 0, 0, 8, 8, 8, 1, 0, 0, 128, 0, 0),

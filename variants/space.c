@@ -62,6 +62,7 @@ void var_default_variant(const struct var_default_row *row, struct var_variant *
 /* ---- What a problem asks for */
 
 struct demand {
+    const struct krn_problem *problem;
     uint32_t families, tuned; /* bit sets: computable at all; whose whole space is worth it */
     int64_t rows;             /* of one GEMM, or pixels of an output row */
     int columns;              /* output channels of a group; DW: channels */
@@ -69,9 +70,9 @@ struct demand {
 
 static struct demand demand_of(const struct krn_problem *p)
 {
-    struct demand d = { 0 };
+    struct demand d = { .problem = p };
     if (krn_problem_is_depthwise(p)) {
-        d.families = d.tuned = 1u << KRN_FAMILY_DW;
+        d.families = d.tuned = 1u << KRN_FAMILY_DW | 1u << KRN_FAMILY_DWC;
         d.rows = p->ow;
         d.columns = p->oc;
         return d;
@@ -92,13 +93,24 @@ static int axis_ceiling(const struct var_axis *axis, int64_t wanted)
     return axis->value[axis->count - 1];
 }
 
+/* A family that is made for one filter, by knobs. */
+static int filter_fits(enum krn_family family, const int *knob, const struct krn_problem *p)
+{
+    int size = knob[VAR_KNOB_FILTER], stride = knob[VAR_KNOB_STRIDE];
+    return family != KRN_FAMILY_DWC || (p->kh == size && p->kw == size && p->sh == stride &&
+                                        p->sw == stride && p->dh == 1 && p->dw == 1);
+}
+
 static int tile_fits(const struct var_variant *v, const struct demand *demand)
 {
     const struct var_domain *domain = var_domain_find(v, NULL, 0);
     int nr = v->knob[VAR_KNOB_NR];
-    if (!domain || v->knob[VAR_KNOB_MR] > axis_ceiling(&domain->axis[VAR_KNOB_MR], demand->rows))
+    const struct var_axis *rows = domain ? &domain->axis[VAR_KNOB_MR] : NULL;
+    if (!domain || !filter_fits(v->family, v->knob, demand->problem))
         return 0;
-    if (v->family == KRN_FAMILY_DW)
+    if (rows->count && v->knob[VAR_KNOB_MR] > axis_ceiling(rows, demand->rows))
+        return 0;
+    if (krn_family_is_depthwise(v->family))
         return nr == 1 || nr <= demand->columns;
     return nr <= axis_ceiling(&domain->axis[VAR_KNOB_NR], demand->columns);
 }
@@ -164,21 +176,18 @@ int var_space_next(struct var_space *space, struct var_variant *out)
 }
 
 static int row_fits(const struct var_default_row *row, const struct demand *demand,
-                    enum krn_family family)
+                    uint32_t families)
 {
-    return row->family == family && demand->columns >= row->min_columns &&
-           (row->max_rows == 0 || demand->rows <= row->max_rows);
+    return (families & 1u << row->family) && demand->columns >= row->min_columns &&
+           (row->max_rows == 0 || demand->rows <= row->max_rows) &&
+           filter_fits(row->family, row->knob, demand->problem);
 }
 
 int var_default(enum krn_isa isa, const struct krn_problem *problem, struct var_variant *out)
 {
     struct demand demand = demand_of(problem);
-    int family = 0;
-    while (!(demand.tuned & 1u << family))
-        family++;
     for (size_t i = 0; i < var_default_count; i++) {
-        if (var_defaults[i].isa == isa &&
-            row_fits(&var_defaults[i], &demand, (enum krn_family)family)) {
+        if (var_defaults[i].isa == isa && row_fits(&var_defaults[i], &demand, demand.tuned)) {
             var_default_variant(&var_defaults[i], out);
             return 0;
         }

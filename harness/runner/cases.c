@@ -320,7 +320,7 @@ int hrn_cases_tails(const struct krn_problem *problem, const struct krn_kernel *
 {
     struct tails t = { .like = problem, .kernel = kernel, .state = seed };
     int error = 0;
-    t.depthwise = kernel->family == KRN_FAMILY_DW;
+    t.depthwise = krn_family_is_depthwise(kernel->family);
     tails_init(&t);
     size_t cases = t.depth.count > t.rows.count ? t.depth.count : t.rows.count;
     cases = (cases > t.columns.count ? cases : t.columns.count) * 3 / 2;

@@ -31,7 +31,8 @@ struct prover {
 static int same_tile(const struct krn_kernel *a, const struct krn_kernel *b)
 {
     return a->family == b->family && a->mr == b->mr && a->nr == b->nr && a->kr == b->kr &&
-           a->taps == b->taps;
+           a->taps == b->taps && a->filter == b->filter && a->stride == b->stride &&
+           a->rows == b->rows;
 }
 
 /* The tail cases for a kernel, made at need. NULL without memory, or when the job wants none. */

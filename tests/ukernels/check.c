@@ -177,6 +177,7 @@ int main(int argc, char **argv)
         [KRN_FAMILY_GEMM] = check_gemm,
         [KRN_FAMILY_IGEMM] = check_gemm,
         [KRN_FAMILY_DW] = check_dw,
+        [KRN_FAMILY_DWC] = check_dw,
         [KRN_FAMILY_PEAK] = check_peak,
     };
     struct sigaction action = { .sa_sigaction = crashed, .sa_flags = SA_SIGINFO };

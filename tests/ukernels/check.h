@@ -39,7 +39,7 @@ void failed(const struct krn_kernel *kernel, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 void check_gemm(const struct krn_kernel *kernel); /* and IGEMM */
-void check_dw(const struct krn_kernel *kernel);
+void check_dw(const struct krn_kernel *kernel);   /* and DWC */
 
 extern int cases_run;
 

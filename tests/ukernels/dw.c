@@ -12,6 +12,7 @@ enum { SLOTS = 64, CHANNELS_MAX = 128, TAPS_MAX = 25, CANARY = 0x5a, TABLE_MAX =
 struct row {
     const struct krn_kernel *kernel;
     int width, channels, taps, step, at_end, extreme;
+    int rows, column; /* output rows; DWC: pointers of a column */
     const int8_t *input[TABLE_MAX];
     int8_t weights[CHANNELS_MAX][TAPS_MAX];
     int32_t bias[CHANNELS_MAX];
@@ -23,7 +24,8 @@ static struct arena inputs, outputs, records, tables;
 
 static void set_inputs(struct row *r)
 {
-    int count = (r->width - 1) * r->step + r->taps;
+    int window = r->column ? r->kernel->filter * r->column : r->taps;
+    int count = (r->width - 1) * r->step + window;
     const int8_t **table = (const int8_t **)(void *)arena_row(&tables, 0, 8 * count, r->at_end);
     for (int i = 0; i < SLOTS; i++) {
         unsigned char *p = arena_row(&inputs, i, r->channels, r->at_end);
@@ -37,17 +39,28 @@ static void set_inputs(struct row *r)
     r->args.a_step = r->step;
 }
 
+/* Where in the body of a record tap `t` (columns first) of output row `row` is. */
+static int64_t weight_index(const struct row *r, int j, int t, int row)
+{
+    int nr = r->kernel->nr, kr = r->kernel->kr, filter = r->kernel->filter;
+    if (!r->column || kr == 1)
+        return ((int64_t)(t / kr) * nr + j) * kr + t % kr;
+    int groups = (r->column + 3) / 4, y = t % filter + row * r->kernel->stride;
+    return ((((int64_t)(t / filter) * groups + y / 4) * r->rows + row) * nr + j) * 4 + y % 4;
+}
+
 static void pack_block(const struct row *r, int first, unsigned char *record)
 {
-    int nr = r->kernel->nr, kr = r->kernel->kr, wb = r->kernel->w_bytes;
+    int nr = r->kernel->nr, wb = r->kernel->w_bytes;
     for (int j = 0; j < nr; j++) {
         uint32_t sum = 0;
         for (int t = 0; t < r->taps; t++) {
             int8_t w = r->weights[first + j][t];
             int16_t wide = w;
-            int64_t index = ((int64_t)(t / kr) * nr + j) * kr + t % kr;
             sum += (uint32_t)w;
-            memcpy(record + 8 * nr + index * wb, wb == 2 ? (void *)&wide : (void *)&w, (size_t)wb);
+            for (int row = 0; row < r->rows; row++)
+                memcpy(record + 8 * nr + weight_index(r, j, t, row) * wb,
+                       wb == 2 ? (void *)&wide : (void *)&w, (size_t)wb);
         }
         int32_t bias = (int32_t)((uint32_t)r->bias[first + j] - r->kernel->a_bias * sum);
         memcpy(record + 4 * j, &bias, 4);
@@ -58,7 +71,10 @@ static void pack_block(const struct row *r, int first, unsigned char *record)
 static void pack(struct row *r)
 {
     int nr = r->kernel->nr, kr = r->kernel->kr, blocks = (r->channels + nr - 1) / nr;
-    int bytes = (8 * nr + (r->taps + kr - 1) / kr * kr * nr * r->kernel->w_bytes + 63) / 64 * 64;
+    int weights = (r->taps + kr - 1) / kr * kr;
+    if (r->column && kr == 4)
+        weights = r->kernel->filter * ((r->column + 3) / 4) * 4 * r->rows;
+    int bytes = (8 * nr + weights * nr * r->kernel->w_bytes + 63) / 64 * 64;
     unsigned char *record = arena_row(&records, 0, (int64_t)bytes * blocks, r->at_end);
     for (int c = 0; c < r->channels; c++) {
         r->bias[c] = random_bias(r->extreme);
@@ -74,30 +90,35 @@ static void pack(struct row *r)
     r->args.w = record;
 }
 
-static int8_t expected(const struct row *r, int x, int c)
+static int8_t expected(const struct row *r, int row, int x, int c)
 {
     uint32_t acc = (uint32_t)r->bias[c];
-    for (int t = 0; t < r->taps; t++)
-        acc += (uint32_t)(r->input[x * r->step + t][c] * r->weights[c][t]);
+    for (int t = 0; t < r->taps; t++) {
+        int filter = r->kernel->filter, at = t;
+        if (r->column)
+            at = t / filter * r->column + t % filter + row * r->kernel->stride;
+        acc += (uint32_t)(r->input[x * r->step + at][c] * r->weights[c][t]);
+    }
     return expected_byte((int32_t)acc, r->scale[c], &r->args.out);
 }
 
-static void check_output(struct row *r)
+/* Output row `row`, which has its own half of the slots. */
+static void check_output(struct row *r, int row)
 {
-    for (int x = 0; x < r->width + 2; x++) {
-        unsigned char *page = arena_row(&outputs, x, ARENA_PAGE, 1);
-        unsigned char *row = arena_row(&outputs, x, r->channels, r->at_end);
-        int used = x < r->width ? r->channels : 0;
+    for (int x = 0; x < SLOTS / 2; x++) {
+        unsigned char *page = arena_row(&outputs, x + row * (SLOTS / 2), ARENA_PAGE, 1);
+        unsigned char *pixel = arena_row(&outputs, x + row * (SLOTS / 2), r->channels, r->at_end);
+        int used = x < r->width && row < r->rows ? r->channels : 0;
         for (int c = 0; c < used; c++)
-            if ((int8_t)row[c] != expected(r, x, c)) {
-                failed(r->kernel, "pixel %d channel %d: %d instead of %d", x, c, (int8_t)row[c],
-                       expected(r, x, c));
+            if ((int8_t)pixel[c] != expected(r, row, x, c)) {
+                failed(r->kernel, "row %d pixel %d channel %d: %d instead of %d", row, x, c,
+                       (int8_t)pixel[c], expected(r, row, x, c));
                 break;
             }
-        memset(row, CANARY, (size_t)used);
+        memset(pixel, CANARY, (size_t)used);
         for (int i = 0; i < ARENA_PAGE; i++)
             if (page[i] != CANARY) {
-                failed(r->kernel, "wrote beside pixel %d", x);
+                failed(r->kernel, "wrote beside row %d pixel %d", row, x);
                 break;
             }
     }
@@ -114,10 +135,12 @@ static void run(struct row *r)
     set_inputs(r);
     r->args.c = (int8_t *)arena_row(&outputs, 0, r->channels, r->at_end);
     r->args.c_stride = 2 * ARENA_PAGE;
+    r->args.c_row = r->args.c_stride * (SLOTS / 2);
     const char *changed = abi_call(r->kernel->fn, &r->args);
     if (changed)
         failed(r->kernel, "%s not preserved", changed);
-    check_output(r);
+    for (int row = 0; row < 2; row++)
+        check_output(r, row);
     cases_run++;
 }
 
@@ -131,16 +154,19 @@ void check_dw(const struct krn_kernel *kernel)
         records = arena_open(4, 0x7f); /* one run of pages: see arena_row() */
         tables = arena_open(1, 0x7f);
     }
+    int columns = kernel->family == KRN_FAMILY_DWC, filter = kernel->filter;
     r.kernel = kernel;
+    r.rows = columns ? kernel->rows : 1;
+    r.column = columns ? filter + (r.rows - 1) * kernel->stride : 0;
     int nr = kernel->nr, channels[] = { nr, nr + 1, 2 * nr - 1, 2 * nr, 2 * nr + 3, 3 * nr };
     for (size_t t = 0; t < sizeof(taps) / sizeof(taps[0]); t++)
         for (size_t c = 0; c < sizeof(channels) / sizeof(channels[0]); c++) {
-            if (kernel->taps && kernel->taps != taps[t])
+            if ((kernel->taps && kernel->taps != taps[t]) || (columns && taps[t] > 2 * filter))
                 continue;
-            r.taps = taps[t];
+            r.taps = columns ? filter * filter : taps[t];
             r.channels = channels[c];
-            r.width = 1 + random_below(kernel->mr * 2 + 2);
-            r.step = 1 + random_below(taps[t]);
+            r.width = 1 + random_below(kernel->mr * 2 + 2 + 2 * filter);
+            r.step = columns ? kernel->stride * r.column : 1 + random_below(taps[t]);
             r.at_end = random_below(2);
             r.extreme = random_below(3) == 0;
             run(&r);

@@ -93,6 +93,7 @@ static int is_natural(const struct krn_kernel *kernel, enum kind kind)
 {
     switch (kernel->family) {
     case KRN_FAMILY_DW:
+    case KRN_FAMILY_DWC:
         return kind == KIND_DEPTHWISE;
     case KRN_FAMILY_GEMM:
         return kind == KIND_POINTWISE;
