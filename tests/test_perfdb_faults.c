@@ -153,7 +153,7 @@ static void test_full_disk(void)
 
 /* ---- several processes, and their sudden end */
 
-enum { WRITERS = 3, WRITER_SAMPLES = 2000 };
+enum { WRITERS = 3, WRITER_SAMPLES = 2000, KILLS = 200 };
 
 /* Opens (perhaps creates) the file at the same moment as the others and writes into it. */
 static void write_beside_others(void)
@@ -239,7 +239,7 @@ static void test_killed(void)
 {
     uint64_t state = t_seed;
     const char *path = in_folder("killed.db");
-    for (int i = 0; i < 25; i++) {
+    for (int i = 0; i < KILLS; i++) {
         int fd[2], status = 0;
         int64_t reported = 0, seen;
         T_CHECK(pipe(fd) == 0);
@@ -250,7 +250,7 @@ static void test_killed(void)
         close(fd[1]);
         T_CHECK(read(fd[0], &reported, sizeof reported) == (ssize_t)sizeof reported);
         state = state * 6364136223846793005u + 1442695040888963407u;
-        const struct timespec pause = { .tv_nsec = (long)(state >> 33) % 20000000 };
+        const struct timespec pause = { .tv_nsec = (long)(state >> 33) % 8000000 };
         nanosleep(&pause, NULL);
         kill(pid, SIGKILL);
         T_CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
@@ -265,7 +265,7 @@ static void test_killed(void)
     }
     T_CHECK(raw_sql(path, "SELECT count(*) FROM pragma_integrity_check"
                           " WHERE integrity_check <> 'ok'") == 0);
-    T_CHECK(raw_sql(path, "SELECT count(*) FROM run WHERE outcome IS NULL") == 25);
+    T_CHECK(raw_sql(path, "SELECT count(*) FROM run WHERE outcome IS NULL") == KILLS);
 }
 
 int main(int argc, char **argv)
