@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "reports/html_int.h"
 
@@ -37,10 +38,14 @@ static void put_page(const struct rpt_page *page)
           out);
 }
 
+/* Beside its place first, then renamed; what is no regular file is written where it is, and never
+ * replaced. */
 static int write_page(struct rpt_page *page, const char *path)
 {
+    struct stat st;
+    int in_place = lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
     char *beside = NULL;
-    if (asprintf(&beside, "%s.part", path) < 0)
+    if (asprintf(&beside, "%s%s", path, in_place ? "" : ".part") < 0)
         return -ENOMEM;
     int result = 0;
     page->out = fopen(beside, "w");
@@ -51,9 +56,9 @@ static int write_page(struct rpt_page *page, const char *path)
         result = rpt_stream_end(page->out);
         if (fclose(page->out) != 0 && result == 0)
             result = -errno;
-        if (result == 0 && rename(beside, path) != 0)
+        if (result == 0 && !in_place && rename(beside, path) != 0)
             result = -errno;
-        if (result != 0)
+        if (result != 0 && !in_place)
             remove(beside);
     }
     free(beside);

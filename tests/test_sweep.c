@@ -127,6 +127,63 @@ static void test_plan(void)
     hrn_layers_clear(&layers);
 }
 
+static size_t times_in(const struct hrn_plan *plan, const char *key, const struct var_variant *v)
+{
+    size_t times = 0;
+    for (size_t i = 0; i < plan->count; i++)
+        for (size_t j = 0; j < plan->layers[i].count && !strcmp(plan->layers[i].layer->key, key);
+             j++)
+            times += !memcmp(&plan->layers[i].variants[j], v, sizeof *v);
+    return times;
+}
+
+/* Parts together are the whole; what is no default is in one of them. */
+static void check_shards(const char *const *problems, size_t problem_count, size_t parts)
+{
+    struct hrn_layers layers = { 0 };
+    struct hrn_plan whole, *part = calloc(parts, sizeof *part);
+    char err[300];
+    size_t others = 0;
+    for (size_t i = 0; i < problem_count; i++)
+        T_CHECK(!hrn_layers_add_text(&layers, problems[i], "", err, sizeof err));
+    T_CHECK(!hrn_plan_make(&layers, 1u << KRN_ISA_C, NULL, NULL, 0, 1, &whole, err, sizeof err));
+    for (size_t p = 0; p < parts; p++) {
+        T_CHECK(
+            !hrn_plan_make(&layers, 1u << KRN_ISA_C, NULL, NULL, 0, 1, &part[p], err, sizeof err));
+        hrn_plan_shard(&part[p], p, parts);
+        size_t sum = 0;
+        for (size_t i = 0; i < part[p].count; i++)
+            sum += part[p].layers[i].count;
+        T_CHECK(sum == part[p].variants && sum > 0);
+    }
+    for (size_t i = 0; i < whole.count; i++)
+        for (size_t j = 0; j < whole.layers[i].count; j++) {
+            size_t times = 0;
+            for (size_t p = 0; p < parts; p++)
+                times +=
+                    times_in(&part[p], whole.layers[i].layer->key, &whole.layers[i].variants[j]);
+            int is_default = j < whole.layers[i].defaults;
+            T_CHECK(times == (is_default && problem_count < parts ? parts : 1));
+            others += !is_default;
+        }
+    T_CHECK(others > 10);
+    hrn_plan_clear(&whole);
+    for (size_t p = 0; p < parts; p++)
+        hrn_plan_clear(&part[p]);
+    free(part);
+    hrn_layers_clear(&layers);
+}
+
+static void test_shards(void)
+{
+    static const char *const problems[] = { "ic8ih9oc8kh1", "ic8ih9oc16kh3ph1", "ic16ih7oc16kh1" };
+    check_shards(problems, 3, 1);
+    check_shards(problems, 3, 2);
+    check_shards(problems, 3, 3);
+    check_shards(problems, 1, 4);
+    check_shards(problems, 2, 7);
+}
+
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
@@ -136,5 +193,6 @@ int main(int argc, char **argv)
     test_repeats();
     test_files();
     test_plan();
+    test_shards();
     return t_end();
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "harness/cli/cli_int.h"
+#include "quant/pipeline/save.h"
 #include "reports/report.h"
 
 struct report_options {
@@ -133,21 +134,13 @@ static int write_failed(const char *path, int code)
     return cli_fail(CLI_FAILED, "%s cannot be written: %s", path, strerror(-code));
 }
 
-/* Beside its place first: a failure leaves what was there. */
 static int write_file(const struct rpt_run *run, const struct format *format, const char *path)
 {
-    char *beside = NULL;
-    if (asprintf(&beside, "%s.part", path) < 0)
-        return cli_fail(CLI_FAILED, "out of memory");
-    FILE *out = fopen(beside, "w");
-    int result = out ? format->write(run, out) : -errno;
-    if (out && fclose(out) != 0 && result == 0)
-        result = -errno;
-    if (result == 0 && rename(beside, path) != 0)
-        result = -errno;
-    if (result != 0 && out)
-        remove(beside);
-    free(beside);
+    struct qnt_save save;
+    int result = qnt_save_open(&save, path);
+    if (result == 0)
+        result = format->write(run, save.file);
+    result = qnt_save_close(&save, result);
     if (result != 0)
         return write_failed(path, result);
     puts(path);

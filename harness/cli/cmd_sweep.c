@@ -13,7 +13,7 @@
 
 /* What was typed, with the defaults. */
 struct arguments {
-    const char *device, *filter, *db, *cc, *resume;
+    const char *device, *filter, *db, *cc, *resume, *shard;
     struct cli_list isas;
     struct cli_layers named;
     long long max_variants, screen_rounds, rounds, finalists, timeout_s, seed, cpu;
@@ -112,6 +112,11 @@ static const struct cli_option option_table[] = {
       "Go on with this run, a number or 'last', with the same layers and options: what it has "
       "is not measured again.",
       &typed.resume },
+    { 0, "shard", CLI_STRING, "I/N",
+      "Only part I of N (from 1): whole layers, dealt in turn; with fewer layers than parts, the "
+      "defaults of each layer and its other variants, dealt in turn. The parts of a sweep, run "
+      "anywhere, come together with 'quern db merge'.",
+      &typed.shard },
     { 0, "dry-run", CLI_FLAG, NULL, "Print how many variants each layer would get, and stop.",
       &typed.dry_run },
     { 0, "json", CLI_FLAG, NULL, "Print the result as JSON, in the shape of Google Benchmark.",
@@ -195,12 +200,25 @@ static int is_wanted(const struct var_variant *v, void *user)
     return cli_select_takes(&w->select, v);
 }
 
+static int shard(struct work *w)
+{
+    size_t index, count;
+    char end;
+    if (!w->a.shard)
+        return CLI_OK;
+    if (sscanf(w->a.shard, "%4zu/%4zu%c", &index, &count, &end) != 2 || index < 1 || index > count)
+        return cli_fail(CLI_USAGE, "--shard: '%s' is not of the form I/N with 1 <= I <= N <= 9999",
+                        w->a.shard);
+    hrn_plan_shard(&w->plan, index - 1, count);
+    return CLI_OK;
+}
+
 static int make_plan(struct work *w)
 {
     if (hrn_plan_make(&w->layers, w->select.isas, is_wanted, w, (size_t)w->a.max_variants,
                       (uint64_t)w->a.seed, &w->plan, w->err, sizeof w->err))
         return cli_fail(CLI_FAILED, "%s", w->err);
-    return CLI_OK;
+    return shard(w);
 }
 
 static int print_plan(const struct work *w)

@@ -7,6 +7,7 @@
 #include "harness/cli/db.h"
 #include "kernels/problem.h"
 #include "perfdb/exchange.h"
+#include "quant/pipeline/save.h"
 
 /* ---- formats */
 
@@ -58,35 +59,20 @@ static char *format_help(void)
 
 /* ---- export */
 
-static int write_stream(struct pdb *db, const struct pdb_format *format, int64_t run_id, FILE *out,
-                        const char *name)
+/* To a file, or to standard output where `path` is NULL. */
+static int write_to(struct pdb *db, const struct pdb_format *format, int64_t run_id,
+                    const char *path)
 {
-    int result = format->write(db, run_id, out);
-    if (result == 0 && fflush(out) != 0)
-        result = -EIO;
-    if (result == -EIO)
-        return cli_fail(CLI_FAILED, "%s cannot be written: %s", name, strerror(errno));
-    return result ? db_failed(db) : CLI_OK;
-}
-
-/* Beside its place first: a failure leaves what was there. */
-static int write_path(struct pdb *db, const struct pdb_format *format, int64_t run_id,
-                      const char *path)
-{
-    char *beside = NULL;
-    if (asprintf(&beside, "%s.part", path) < 0)
-        return cli_fail(CLI_FAILED, "out of memory");
-    FILE *out = fopen(beside, "w");
-    int code = out ? write_stream(db, format, run_id, out, path)
-                   : cli_fail(CLI_FAILED, "%s cannot be written: %s", path, strerror(errno));
-    if (out && fclose(out) != 0 && !code)
-        code = cli_fail(CLI_FAILED, "%s cannot be written: %s", path, strerror(errno));
-    if (!code && rename(beside, path) != 0)
-        code = cli_fail(CLI_FAILED, "%s cannot be written: %s", path, strerror(errno));
-    if (code && out)
-        remove(beside);
-    free(beside);
-    return code;
+    struct qnt_save save = { .file = stdout };
+    int opened = path ? qnt_save_open(&save, path) : 0;
+    int result = opened ? opened : format->write(db, run_id, save.file);
+    int written = path ? qnt_save_close(&save, result) : fflush(stdout) ? -errno : 0;
+    if (result && result != -EIO && !opened)
+        return db_failed(db);
+    if (written || result)
+        return cli_fail(CLI_FAILED, "%s cannot be written: %s", path ? path : "the output",
+                        strerror(written ? -written : -result));
+    return CLI_OK;
 }
 
 struct export_options {
@@ -141,8 +127,7 @@ static int export_with(struct export_options *o)
     if (!code)
         code = choose_run(db, format, &o->run);
     if (!code)
-        code = o->output ? write_path(db, format, o->run, o->output)
-                         : write_stream(db, format, o->run, stdout, "the output");
+        code = write_to(db, format, o->run, o->output);
     pdb_close(db);
     return code;
 }

@@ -102,6 +102,39 @@ int hrn_plan_make(const struct hrn_layers *layers, uint32_t isas, hrn_wanted *wa
     return rc;
 }
 
+static void deal_layers(struct hrn_plan *plan, size_t index, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        if (i % count == index)
+            plan->layers[kept++] = plan->layers[i];
+        else
+            free(plan->layers[i].variants);
+    }
+    plan->count = kept;
+}
+
+static void deal_variants(struct hrn_plan_layer *layer, size_t index, size_t count)
+{
+    size_t kept = layer->defaults;
+    for (size_t i = layer->defaults; i < layer->count; i++)
+        if ((i - layer->defaults) % count == index)
+            layer->variants[kept++] = layer->variants[i];
+    layer->count = kept;
+}
+
+void hrn_plan_shard(struct hrn_plan *plan, size_t index, size_t count)
+{
+    if (plan->count >= count)
+        deal_layers(plan, index, count);
+    else
+        for (size_t i = 0; i < plan->count; i++)
+            deal_variants(&plan->layers[i], index, count);
+    plan->variants = 0;
+    for (size_t i = 0; i < plan->count; i++)
+        plan->variants += plan->layers[i].count;
+}
+
 void hrn_plan_clear(struct hrn_plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++)

@@ -38,6 +38,11 @@ typedef int hrn_wanted(const struct var_variant *v, void *user);
 int hrn_plan_make(const struct hrn_layers *layers, uint32_t isas, hrn_wanted *wanted, void *user,
                   size_t max_variants, uint64_t seed, struct hrn_plan *out, char *err,
                   size_t err_bytes);
+/* Keeps part `index` of `count` (from 0), for sweeps that share the work: whole layers, dealt in
+ * turn; or, where there are fewer layers than parts, of each layer the defaults and its other
+ * variants, dealt in turn. Depends on nothing else: parts of one plan are disjoint but for such
+ * defaults, and together they are the plan. */
+void hrn_plan_shard(struct hrn_plan *plan, size_t index, size_t count);
 void hrn_plan_clear(struct hrn_plan *plan);
 
 struct hrn_sweep_options {
