@@ -269,6 +269,7 @@ static void put_layer(const struct rpt_page *page, size_t l)
     put_layer_facts(out, layer);
     if (layer->timed > 0)
         put_ranking(page, layer);
+    rpt_page_counters(page, layer);
     fputs("<div class=\"figures\">\n", out);
     for (size_t k = 0; k < sizeof shown / sizeof *shown; k++)
         put_figures(page, shown[k], (long)l);

@@ -100,6 +100,10 @@ static struct object context_of(const struct rpt_run *run, const struct rpt_dige
     add_int(&c, "proved", (long long)digest->proved);
     add_int(&c, "without_a_time", (long long)digest->fates[RPT_VOID]);
     add_int(&c, "failed", (long long)digest->fates[RPT_FAILED]);
+    if (run->pmu[0])
+        add_text(&c, "pmu", run->pmu);
+    if (run->no_counters[0])
+        add_text(&c, "no_counters", run->no_counters);
     if (!rpt_run_timed(run))
         return c;
     add_int(&c, "samples", run->samples);
@@ -137,6 +141,13 @@ static void add_speedup(struct object *o, const struct rpt_layer *layer, enum rp
     }
 }
 
+/* As extra keys, which is where the tools that read this shape look for counters. */
+static void add_metrics(struct object *o, const struct rpt_candidate *c)
+{
+    for (size_t i = 0; i < c->metric_count; i++)
+        add_real(o, c->metrics[i].name, c->metrics[i].value);
+}
+
 static void add_times(struct object *o, const struct rpt_layer *layer, size_t i)
 {
     const struct rpt_candidate *c = &layer->candidates[i];
@@ -165,6 +176,7 @@ static void add_times(struct object *o, const struct rpt_layer *layer, size_t i)
         add_int(o, "workspace_bytes", c->rank.cost.workspace_bytes);
     }
     add_real(o, "noise_band", layer->band);
+    add_metrics(o, c);
     add_text(o, "verdict", hrn_verdict_names[c->rank.against_best.verdict]);
     add_real(o, "ratio_to_fastest", c->rank.against_best.ratio);
     add_real(o, "ratio_low", c->rank.against_best.low);

@@ -218,6 +218,7 @@ static int take_measurement(const struct pdb_measurement_row *row, void *user)
     c->signal = row->signal;
     c->checks = row->checks;
     c->voids = row->void_count;
+    c->measurement_id = row->id;
     c->rank.cost = (struct hrn_cost) { HRN_COST_UNKNOWN, HRN_COST_UNKNOWN, HRN_COST_UNKNOWN };
     if (row->code_bytes > 0)
         c->rank.cost =
@@ -277,6 +278,8 @@ int rpt_run_load(struct pdb *db, long long run_id, struct rpt_run *out, struct r
     if (result == 0)
         result = load_layers(out);
     if (result == 0)
+        result = rpt_counters_load(out);
+    if (result == 0)
         return 0;
     rpt_run_clear(out);
     return explain(error, result, "run %lld cannot be read: %s", search.id,
@@ -287,6 +290,7 @@ int rpt_run_load(struct pdb *db, long long run_id, struct rpt_run *out, struct r
 
 static void candidate_clear(struct rpt_candidate *c)
 {
+    free(c->metrics);
     free(c->variant);
     free(c->kernel_name);
     free(c->isa);

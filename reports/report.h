@@ -20,6 +20,12 @@ struct rpt_error {
     char text[400];
 };
 
+/* What the counters of a variant say, by the formulas of the metric groups. */
+struct rpt_metric {
+    char name[64];
+    double value;
+};
+
 /* Everything that a page or a table needs of one run, gathered once. */
 struct rpt_candidate {
     char *variant, *kernel_name, *isa, *family, *algorithm, *detail;
@@ -33,6 +39,10 @@ struct rpt_candidate {
         rank;     /* valid where outcome is HRN_OK and it has samples: rank.summary.count > 0 */
     double gmacs; /* GMAC/s at the median; 0 without a time */
     double peak_share; /* of the measured peak of its ISA, 0..1; 0 unknown */
+    long long measurement_id;
+    struct rpt_metric *metrics; /* owned; none where nothing was counted */
+    size_t metric_count;
+    int counters_disagree; /* passes differ in cycles or instructions: nothing is said */
 };
 
 /* What a winner is compared with. */
@@ -72,6 +82,10 @@ struct rpt_run {
     long long begin_unix_s, min_sample_ns, samples;
     unsigned long long seed; /* of the sweep, and of the bootstrap here: verdicts repeat */
     int rounds;
+    int counted;      /* some variant has metrics */
+    double slots;     /* of the PMU, 0 = unknown */
+    char pmu[64];     /* "" = no counters */
+    char no_counters[200], left_out[600]; /* why not; which events not, and why; may be empty */
     char *best_isa; /* the ISA of the default baseline; "" without one */
     struct rpt_layer *layers;
     size_t layer_count;

@@ -109,6 +109,16 @@ const char *rpt_band_words(const struct rpt_run *run, char *out);
 const char *rpt_verdict_words(const struct rpt_digest *digest, enum rpt_baseline baseline,
                               char *out);
 
+/* ---- counters.c */
+
+/* Fills metrics of every candidate that has a time. */
+int rpt_counters_load(struct rpt_run *run);
+/* The baseline that a winner's metrics are shown beside: the default, or portable C; NULL where the
+ * winner is it, or neither was counted. */
+const struct rpt_candidate *rpt_rival(const struct rpt_layer *layer);
+/* 0 or -ENOENT. */
+int rpt_metric_of(const struct rpt_candidate *candidate, const char *name, double *value);
+
 /* ---- rank.c */
 
 /* Ranks the candidates of every layer, finds the baselines among them and compares the winners with

@@ -195,6 +195,79 @@ static int put_winners(const struct rpt_run *run, const struct ink *ink, FILE *o
     return result;
 }
 
+/* ---- counters */
+
+#define WHY_LAYERS 4 /* of a long run only the first are shown on a terminal */
+
+static const struct column why_columns[] = {
+    { "metric", LEFT }, { "winner", RIGHT }, { "other", RIGHT }, { "change", RIGHT }
+};
+
+static void put_metric(struct table *t, double value)
+{
+    char number[RPT_NUMBER_MAX];
+    cell(t, "%s", value == 0 ? "0" : rpt_number(value, 4, number));
+}
+
+static int put_why_layer(const struct rpt_layer *layer, const struct ink *ink, FILE *out)
+{
+    const struct rpt_candidate *winner = &layer->candidates[0], *rival = rpt_rival(layer);
+    struct table t = { .columns = why_columns, .column_count = rival ? 4 : 2 };
+    fprintf(out, "\n%s%s%s: %s%s%s\n", ink->bold, rpt_layer_name(layer), ink->plain,
+            winner->variant, rival ? " beside " : "", rival ? rival->variant : "");
+    for (size_t i = 0; i < winner->metric_count; i++) {
+        double other;
+        cell(&t, "%s", winner->metrics[i].name);
+        put_metric(&t, winner->metrics[i].value);
+        if (!rival)
+            continue;
+        if (rpt_metric_of(rival, winner->metrics[i].name, &other)) {
+            cell(&t, "-");
+            cell(&t, "-");
+            continue;
+        }
+        put_metric(&t, other);
+        if (other > 0 && winner->metrics[i].value > 0)
+            cell(&t, "%+.1f %%", 100 * (winner->metrics[i].value / other - 1));
+        else
+            cell(&t, "-");
+    }
+    return table_print(&t, ink->dim, ink->plain, out);
+}
+
+static void put_no_counters(const struct rpt_run *run, const struct ink *ink, FILE *out)
+{
+    if (run->no_counters[0])
+        fprintf(out, "%sNo PMU: %s.%s\n", ink->dim, run->no_counters, ink->plain);
+    if (run->left_out[0])
+        fprintf(out, "%sNot counted: %s.%s\n", ink->warn, run->left_out, ink->plain);
+}
+
+/* Why the winner wins, where counters were read. */
+static int put_why(const struct rpt_run *run, const struct ink *ink, FILE *out)
+{
+    size_t shown = 0, left = 0;
+    int result = 0;
+    if (run->counted)
+        fputs("\nWhy: counters per call of the layer, medians; never scaled\n", out);
+    for (size_t l = 0; l < run->layer_count && result == 0; l++) {
+        const struct rpt_layer *layer = &run->layers[l];
+        if (layer->timed == 0)
+            continue;
+        if (layer->candidates[0].counters_disagree)
+            fprintf(out, "\n%s: the passes differ in cycles or instructions, so nothing is said\n",
+                    rpt_layer_name(layer));
+        else if (layer->candidates[0].metric_count > 0 && shown++ < WHY_LAYERS)
+            result = put_why_layer(layer, ink, out);
+        else
+            left += layer->candidates[0].metric_count > 0;
+    }
+    if (left)
+        fprintf(out, "\n... and %zu more layers: --format html or json has them\n", left);
+    put_no_counters(run, ink, out);
+    return result;
+}
+
 static void put_means(const struct rpt_digest *d, FILE *out)
 {
     char number[RPT_NUMBER_MAX], least[RPT_NUMBER_MAX], words[RPT_PROOF_WORDS_MAX];
@@ -317,6 +390,8 @@ int rpt_text(const struct rpt_run *run, int colour, FILE *out)
         put_means(&digest, out);
         put_peaks(&digest, ink, out);
         put_networks(&digest, out);
+        if (result == 0)
+            result = put_why(run, ink, out);
     } else {
         result = put_proofs(&digest, ink, out);
     }

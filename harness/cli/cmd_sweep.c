@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/cli/counters.h"
 #include "harness/cli/layers.h"
 #include "harness/cli/select.h"
 #include "harness/cli/sweep_store.h"
@@ -16,6 +17,7 @@ struct arguments {
     const char *device, *filter, *db, *cc, *resume, *shard;
     struct cli_list isas;
     struct cli_layers named;
+    struct cli_counters counters;
     long long max_variants, screen_rounds, rounds, finalists, timeout_s, seed, cpu;
     double screen_ms, sample_ms, warmup_ms;
     int no_tails, dry_run, json, quiet;
@@ -66,6 +68,7 @@ static const char description[] =
 static const char examples[] =
     "  quern sweep --problem ic64ih56oc64kh3ph1\n"
     "  quern sweep --network resnet50 --isa avx2,c --max-variants 60\n"
+    "  quern sweep -d adb:SERIAL -g work,stall --problem ic64ih56oc64kh3ph1\n"
     "  quern sweep --device qemu:cortex-a76 --isa neon,dotprod --problem 56:56:64:64\n"
     "  quern sweep --model quant/model/fashion.onnx\n";
 
@@ -104,6 +107,7 @@ static const struct cli_option option_table[] = {
     { 's', "seed", CLI_INT, "N", "Seed of data, order and choice. Default: 1.", &typed.seed },
     { 'C', "cpu", CLI_INT, "N", "CPU of the device to pin to. Default: the device's choice.",
       &typed.cpu },
+    CLI_COUNTER_OPTIONS(typed.counters),
     { 0, "cc", CLI_STRING, "PROGRAM",
       "Compiler for the device. Default: cc, or the cross compiler.", &typed.cc },
     { 0, "db", CLI_STRING, "FILE", "Database. Default: $QUERN_DB or quern-out/quern.db.",
@@ -184,6 +188,12 @@ static int open_device(struct work *w)
     if (hrn_toolchain_find(info->arch, w->a.cc, &w->toolchain, w->err, sizeof w->err))
         return cli_fail(CLI_DEVICE, "%s", w->err);
     return CLI_OK;
+}
+
+static int check_counters(struct work *w)
+{
+    const struct hrn_device_info *info = hrn_device_info(w->device);
+    return cli_counters_check(&w->a.counters, info->arch, info->midr);
 }
 
 static int open_select(struct work *w)
@@ -292,6 +302,7 @@ static int run_sweep(struct work *w)
 {
     const struct hrn_build_paths paths = { .source_root = cli_source_root(),
                                            .cache_dir = cli_cache_dir() };
+    struct hrn_counter_request counters = cli_counters_request(&w->a.counters);
     const struct hrn_sweep_options options = {
         .toolchain = &w->toolchain,
         .paths = &paths,
@@ -306,9 +317,12 @@ static int run_sweep(struct work *w)
         .warmup_ns = (int64_t)(w->a.warmup_ms * 1e6),
         .timeout_ms = (int)w->a.timeout_s * 1000,
         .tails = !w->a.no_tails,
+        .counters = &counters,
         .stop = &cli_stop,
     };
     struct hrn_sweep_sink sink = sweep_store_sink(&w->store);
+    counters.is_quarantined = sweep_store_quarantined;
+    counters.user = &w->store;
     cli_catch_interrupt();
     if (w->a.quiet)
         return hrn_sweep_run(&w->plan, &options, &sink, w->err, sizeof w->err);
@@ -352,6 +366,7 @@ static void clear(struct work *w)
     hrn_layers_clear(&w->layers);
     free(w->a.isas.items);
     cli_layers_clear(&w->a.named);
+    cli_counters_clear(&w->a.counters);
 }
 
 static int work(struct work *w, const char *command)
@@ -363,6 +378,8 @@ static int work(struct work *w, const char *command)
         rc = cli_layers_gather(&w->a.named, &w->layers);
     if (!rc)
         rc = open_device(w);
+    if (!rc)
+        rc = check_counters(w);
     if (!rc)
         rc = make_plan(w);
     if (!rc)

@@ -177,7 +177,8 @@ int sweep_store_end(struct sweep_store *s, int rc, const char *why, const char *
         return CLI_INTERRUPTED;
     }
     if (rc)
-        return cli_fail(rc == -EPIPE ? CLI_DEVICE : CLI_FAILED, "%s", *db_error ? db_error : why);
+        return cli_fail(rc == -EPIPE || rc == -ENOTSUP ? CLI_DEVICE : CLI_FAILED, "%s",
+                        *db_error ? db_error : why);
     return stored ? db_failed(s) : CLI_OK;
 }
 
@@ -270,6 +271,39 @@ static int store_peak(enum krn_isa isa, const char *kernel_name, double macs_per
     return rc ? rc : pdb_commit(s->db);
 }
 
+static int store_fact(const char *name, const char *value, void *user)
+{
+    struct sweep_store *s = user;
+    int rc = pdb_run_fact(s->db, s->run_id, name, value);
+    return rc ? rc : pdb_commit(s->db);
+}
+
+/* ---- what `quern probe` found on this core, whichever run it was */
+
+struct quarantine_search {
+    const char *event;
+    char *why;
+    size_t why_bytes;
+    int found;
+};
+
+static int look_for(const struct pdb_event_probe *row, void *user)
+{
+    struct quarantine_search *search = user;
+    if (strcmp(row->event, search->event) == 0 && strcmp(row->verdict, "lies") == 0) {
+        search->found = 1;
+        snprintf(search->why, search->why_bytes, "quern probe: %s", row->detail);
+    }
+    return 0;
+}
+
+int sweep_store_quarantined(const char *event, char *why, size_t why_bytes, void *user)
+{
+    struct sweep_store *s = user;
+    struct quarantine_search search = { event, why, why_bytes, 0 };
+    return pdb_event_probes(s->db, s->run_id, look_for, &search) == 0 && search.found;
+}
+
 static void show_progress(size_t done, size_t total, const char *note, void *user)
 {
     struct sweep_store *s = user;
@@ -285,6 +319,7 @@ struct hrn_sweep_sink sweep_store_sink(struct sweep_store *s)
         .known = s->known_count ? store_known : NULL,
         .proof = store_proof,
         .sample = store_sample,
+        .fact = store_fact,
         .peak = store_peak,
         .progress = show_progress,
     };

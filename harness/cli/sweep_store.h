@@ -31,6 +31,9 @@ int sweep_store_resume(struct sweep_store *store, const char *which, const char 
 int sweep_store_end(struct sweep_store *store, int rc, const char *why, const char *command);
 void sweep_store_close(struct sweep_store *store);
 
+/* A hrn_is_quarantined: whether `quern probe` found that the event lies on this core. */
+int sweep_store_quarantined(const char *event, char *why, size_t why_bytes, void *user);
+
 /* The sink that stores into `store`. */
 struct hrn_sweep_sink sweep_store_sink(struct sweep_store *store);
 

@@ -156,6 +156,11 @@ const char *hrn_session_error(const struct hrn_session *s)
     return s->error;
 }
 
+const char *hrn_session_device(const struct hrn_session *s)
+{
+    return hrn_device_info(s->device)->key;
+}
+
 /* ---- Requests */
 
 void hrn_request_add(struct hrn_request *r, struct hrn_line *line)

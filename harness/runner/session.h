@@ -26,6 +26,7 @@ void hrn_session_close(struct hrn_session *session); /* accepts NULL */
 /* Ends the runner's process and starts another: fresh memory, fresh addresses. 0 or -errno. */
 int hrn_session_restart(struct hrn_session *session);
 const char *hrn_session_error(const struct hrn_session *session);
+const char *hrn_session_device(const struct hrn_session *session); /* its key */
 
 struct hrn_prove_options {
     uint64_t seed;
@@ -50,9 +51,6 @@ struct hrn_time_options {
     int timeout_ms;            /* per sample */
     /* NULL, or: when it becomes non-zero, finish the sample and return -EINTR. */
     const volatile sig_atomic_t *stop;
-    /* What is counted beside the time: round r under passes[r % pass_count]. 0 = nothing. */
-    const struct hrn_pass *passes;
-    size_t pass_count;
 };
 /* Times `names` interleaved: each round visits every variant once in a seeded random order, so that
  * samples of one round are pairs. Now and then comes a sample with the role HRN_CANARY, which says
@@ -77,6 +75,11 @@ int hrn_session_count(struct hrn_session *session, const struct krn_problem *pro
 /* Measures the peak of a PEAK kernel: multiply-accumulates per second, the best of several batches.
  */
 int hrn_session_peak(struct hrn_session *session, const char *name, double *macs_per_s);
+
+/* From now on samples are counted, too: round r under passes[r % count]. 0 = nothing. Copied; at
+ * most HRN_PASSES_MAX. */
+void hrn_session_count_passes(struct hrn_session *session, const struct hrn_pass *passes,
+                              size_t count);
 
 /* The PMU of the CPU that the session is pinned to. */
 struct hrn_pmu_info {

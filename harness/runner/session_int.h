@@ -19,6 +19,8 @@ struct hrn_session {
     struct hrn_reader reader;
     int64_t job;  /* the last one sent */
     long damaged; /* lines that did not check, of all jobs */
+    struct hrn_pass passes[HRN_PASSES_MAX]; /* what samples are counted under */
+    size_t pass_count;
     char error[512];
 };
 

@@ -24,6 +24,13 @@ static int exchange(struct hrn_session *s, struct hrn_request *request, struct h
     return error;
 }
 
+void hrn_session_count_passes(struct hrn_session *s, const struct hrn_pass *passes, size_t count)
+{
+    s->pass_count = count < HRN_PASSES_MAX ? count : HRN_PASSES_MAX;
+    if (s->pass_count)
+        memcpy(s->passes, passes, s->pass_count * sizeof *passes);
+}
+
 /* ---- The PMU */
 
 static void on_pmu(const struct hrn_fields *record, void *user)

@@ -75,9 +75,9 @@ static size_t read_counters(const struct timing *t, const struct hrn_fields *rec
                             struct hrn_counter *out)
 {
     uint64_t at = (uint64_t)hrn_field_int(record, "pass", -1);
-    if (at >= t->options->pass_count)
+    if (at >= t->session->pass_count)
         return 0;
-    const struct hrn_pass *pass = &t->options->passes[at];
+    const struct hrn_pass *pass = &t->session->passes[at];
     for (size_t i = 0; i < pass->count; i++) {
         const char key[] = { 'c', (char)('0' + i), '\0' };
         memcpy(out[i].event, pass->event[i].name, sizeof out[i].event);
@@ -155,8 +155,8 @@ static int ask(struct timing *t, int first_round)
         if (t->state[i].next_round < end_round(t))
             error =
                 hrn_request_variant(t->session, &request, t->names[i], i, t->state[i].next_round);
-    for (size_t i = 0; i < o->pass_count; i++)
-        hrn_request_pass(&request, &o->passes[i], i);
+    for (size_t i = 0; i < t->session->pass_count; i++)
+        hrn_request_pass(&request, &t->session->passes[i], i);
     hrn_verb_begin(t->session, &line, "time", t->problem);
     hrn_line_add_hex(&line, "seed", o->seed);
     hrn_line_add_int(&line, "timeout_ms", o->timeout_ms);

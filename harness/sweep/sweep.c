@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,53 @@ static int build_and_open(struct sweep *s)
         rc = hrn_session_open(s->options->device, path, s->options->cpu, &s->session, s->err,
                               s->err_bytes);
     return rc;
+}
+
+/* ---- counters */
+
+static void tell(struct sweep *s, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void tell(struct sweep *s, const char *name, const char *format, ...)
+{
+    char value[700];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(value, sizeof value, format, arguments);
+    va_end(arguments);
+    if (s->sink->fact)
+        keep_first(s, s->sink->fact(name, value, s->sink->user));
+}
+
+static int choose_counters(struct sweep *s)
+{
+    const struct hrn_device_info *info = hrn_device_info(s->options->device);
+    const struct hrn_sweep_options *o = s->options;
+    struct hrn_counter_choice choice;
+    if (!o->counters || info->evidence != HRN_MEASURED)
+        return 0;
+    int rc = hrn_counters_choose(s->session, info->arch, info->midr, o->counters, &choice, s->err,
+                                 s->err_bytes);
+    const int rounds = o->screen_rounds + o->final_rounds;
+    if (!rc && choice.passes > (size_t)rounds) {
+        snprintf(s->err, s->err_bytes,
+                 "%zu events in %zu passes need as many rounds, and there are %d; ask for fewer, "
+                 "or for more --rounds",
+                 choice.events, choice.passes, rounds);
+        rc = -EINVAL;
+    }
+    if (rc || o->counters->none)
+        return rc;
+    if (choice.pmu.counts) {
+        tell(s, "pmu", "%s", choice.pmu.name[0] ? choice.pmu.name : "raw");
+        tell(s, "pmu-free-counters", "%d", choice.pmu.free_counters);
+        tell(s, "pmu-slots", "%d", choice.pmu.slots);
+    } else {
+        tell(s, "no-counters", "%s", choice.pmu.why_not);
+    }
+    if (choice.left_out[0])
+        tell(s, "events-left-out", "%s", choice.left_out);
+    return s->rc;
 }
 
 static const char *refusal(const struct sweep *s, const struct var_variant *v)
@@ -449,6 +497,8 @@ int hrn_sweep_run(const struct hrn_plan *plan, const struct hrn_sweep_options *o
     };
     snprintf(err, err_bytes, "out of memory");
     int rc = build_and_open(&s);
+    if (!rc)
+        rc = choose_counters(&s);
     for (s.layer = 0; !rc && s.layer < plan->count; s.layer++)
         rc = stopped(&s) ? -EINTR : sweep_layer(&s);
     hrn_session_close(s.session);

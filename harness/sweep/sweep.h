@@ -13,6 +13,7 @@
 
 #include "harness/build/build.h"
 #include "harness/device/device.h"
+#include "harness/sweep/counters.h"
 #include "harness/sweep/layers.h"
 #include "variants/variant.h"
 
@@ -56,6 +57,7 @@ struct hrn_sweep_options {
     int64_t screen_sample_ns, final_sample_ns, warmup_ns;
     int timeout_ms;                    /* of one proof or one sample */
     int tails;                         /* prove also the small problems around the tails */
+    const struct hrn_counter_request *counters; /* NULL = none */
     const volatile sig_atomic_t *stop; /* Ctrl-C: finish the sample, return -EINTR */
 };
 
@@ -77,6 +79,8 @@ struct hrn_sweep_sink {
                  void *user);
     int (*sample)(size_t layer, const struct var_variant *v, const struct hrn_sample *sample,
                   const struct hrn_counter *counters, size_t counter_count, void *user);
+    /* Something that is true of the device during this run. May be NULL. */
+    int (*fact)(const char *name, const char *value, void *user);
     int (*peak)(enum krn_isa isa, const char *kernel_name, double macs_per_s, void *user);
     void (*progress)(size_t done, size_t total, const char *note, void *user); /* variants */
 };
