@@ -249,6 +249,7 @@ static inline void t_remote_note(const char *text, void *user)
 {
     (void)user;
     printf("note: %s\n", text);
+    fflush(stdout);
     if (t_remote.broken > t_remote.restored) {
         t_remote.restored++;
         if (t_remote.restore_it)
@@ -272,7 +273,7 @@ static inline void t_remote_prove(struct hrn_session *session, int break_at)
 static inline void t_remote_time(struct hrn_session *session, int break_at)
 {
     const struct hrn_time_options options = {
-        .seed = t_seed, .rounds = T_REMOTE_ROUNDS, .min_sample_ns = 100000, .timeout_ms = 60000
+        .seed = t_seed, .rounds = T_REMOTE_ROUNDS, .min_sample_ns = 3000000, .timeout_ms = 60000
     };
     memset(t_remote.samples, 0, sizeof t_remote.samples);
     t_remote.events = 0;
@@ -308,6 +309,10 @@ static inline void t_remote_session(struct hrn_device *d, void (*break_it)(void)
         t_remote_time(session, break_it ? (int)t_remote.count + 1 : 0);
     T_CHECK(!break_it || t_remote.broken > 0);
     hrn_session_close(session);
+    if (t_remote.broken > t_remote.restored && restore_it) {
+        restore_it(); /* the last break came when all was told */
+        T_CHECK(hrn_device_await(d) == 0);
+    }
     if (!break_it) /* once per batch, not per variant */
         T_CHECK(hrn_device_traffic(d).pushes - before.pushes <= 1);
 }

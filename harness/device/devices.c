@@ -9,6 +9,9 @@
 
 const struct hrn_device_kind hrn_device_kinds[] = {
     { "local", "", "this machine", hrn_local_list, hrn_local_open },
+    { "adb", "SERIAL",
+      "an Android phone, as 'adb devices' names it; SERIAL/cpuN: a kind of its cores", hrn_adb_list,
+      hrn_adb_open },
     { "ssh", "HOST", "a machine with an SSH server: user@host, host:port, or a name of ssh_config",
       hrn_ssh_list, hrn_ssh_open },
     { "qemu", "CPU", "an AArch64 CPU in QEMU's user-mode emulation: correctness, never a time",

@@ -17,7 +17,7 @@
 #define END_MARK "quern-end "
 #define COMMAND_MAX 4096
 #define ANSWER_MAX (64 << 20)
-#define RETRY_MS 1000
+#define RETRY_MS 500
 
 /* ---- Marks */
 

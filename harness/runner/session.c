@@ -140,7 +140,10 @@ int hrn_session_open(struct hrn_device *device, const char *runner_path, int cpu
     s->cpu = cpu >= 0 ? cpu : hrn_device_info(device)->cpu_index;
     snprintf(s->runner_path, sizeof s->runner_path, "%s", runner_path);
     int error = push(s);
-    if (error == 0)
+    s->was_cut_off = error == -ENOTCONN || error == -ETIMEDOUT;
+    if (error == 0 || s->was_cut_off)
+        error = start(s);
+    if (error == -ECONNRESET)
         error = start(s);
     if (error < 0) {
         snprintf(err, err_bytes, "%s", s->error);
