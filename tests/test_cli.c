@@ -377,7 +377,7 @@ static void test_doctor(void)
 
 static void test_devices(void)
 {
-    char *text = capture_all("devices", "--json", NULL, NULL);
+    char *text = capture_all("devices", "--no-adb", "--json", NULL);
     struct json_object *root = text ? json_tokener_parse(text) : NULL, *devices = NULL, *key = NULL;
     if (T_CHECK(root && json_object_object_get_ex(root, "devices", &devices) &&
                 json_object_array_length(devices) > 0)) {

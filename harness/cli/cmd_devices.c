@@ -1,12 +1,15 @@
 /* quern devices: the kinds of devices, and what can be opened now. */
 #include "harness/cli/cli.h"
 
+#include <string.h>
+
 #include "harness/cli/cli_int.h"
 #include "harness/device/device.h"
 
 /* Rows of all kinds, as they are found. */
 struct listing {
     struct cli_table *table; /* NULL: JSON */
+    int no_adb;
     const char *kind;
     size_t count;
 };
@@ -31,7 +34,8 @@ static void list_devices(struct listing *l)
 {
     for (size_t i = 0; i < hrn_device_kind_count; i++) {
         l->kind = hrn_device_kinds[i].name;
-        hrn_device_kinds[i].list(found, l);
+        if (!l->no_adb || strcmp(l->kind, "adb") != 0)
+            hrn_device_kinds[i].list(found, l);
     }
 }
 
@@ -47,19 +51,19 @@ static void print_kinds(void)
     cli_table_print(table, stdout);
 }
 
-static void print_text(void)
+static void print_text(int no_adb)
 {
     static const char *const headings[] = { "device", "note" };
-    struct listing l = { .table = cli_table_new(headings, 2) };
+    struct listing l = { .table = cli_table_new(headings, 2), .no_adb = no_adb };
     print_kinds();
     putchar('\n');
     list_devices(&l);
     cli_table_print(l.table, stdout);
 }
 
-static void print_json(void)
+static void print_json(int no_adb)
 {
-    struct listing l = { .table = NULL };
+    struct listing l = { .no_adb = no_adb };
     fputs("{\n  \"kinds\": [", stdout);
     for (size_t i = 0; i < hrn_device_kind_count; i++) {
         printf("%s\n    {\"kind\": \"%s\", \"argument\": \"%s\", \"meaning\": ", i ? "," : "",
@@ -74,23 +78,27 @@ static void print_json(void)
 
 int cmd_devices(int argc, char **argv)
 {
-    int json = 0;
+    int json = 0, no_adb = 0;
     const struct cli_option options[] = {
+        { 0, "no-adb", CLI_FLAG, NULL, "Does not ask adb, which would start its server.", &no_adb },
         { 0, "json", CLI_FLAG, NULL, "Writes JSON.", &json },
     };
     const struct cli_command command = {
         .name = "devices",
-        .synopsis = "quern devices [--json]",
+        .synopsis = "quern devices [--no-adb] [--json]",
         .description =
             "Lists the kinds of devices that variants can run on, and the keys that can be "
-            "opened now. A key is what -d takes in the other verbs.",
+            "opened now. A key is what -d takes in the other verbs. A phone whose cores differ has "
+            "a "
+            "key per kind of core; its own key means the strongest. A phone that cannot be used is "
+            "listed with the reason and the remedy.",
         .options = options,
-        .option_count = 1,
+        .option_count = sizeof options / sizeof *options,
         .examples = "quern devices\nquern doctor -d qemu:cortex-a76",
     };
     int code = cli_parse(&command, argc, argv, NULL);
     if (code)
         return code - 1;
-    (json ? print_json : print_text)();
+    (json ? print_json : print_text)(no_adb);
     return CLI_OK;
 }

@@ -8,6 +8,7 @@
 
 #include "harness/cli/counters.h"
 #include "harness/cli/layers.h"
+#include "harness/cli/patience.h"
 #include "harness/cli/select.h"
 #include "harness/cli/sweep_store.h"
 #include "reports/report.h"
@@ -18,7 +19,7 @@ struct arguments {
     struct cli_list isas;
     struct cli_layers named;
     struct cli_counters counters;
-    long long max_variants, screen_rounds, rounds, finalists, timeout_s, seed, cpu;
+    long long max_variants, screen_rounds, rounds, finalists, timeout_s, wait_s, seed, cpu;
     double screen_ms, sample_ms, warmup_ms;
     int no_tails, dry_run, json, quiet;
 };
@@ -43,6 +44,7 @@ static struct arguments typed = {
     .rounds = 9,
     .finalists = 10,
     .timeout_s = 20,
+    .wait_s = CLI_WAIT_S,
     .seed = 1,
     .cpu = -1,
     .screen_ms = 1,
@@ -102,6 +104,10 @@ static const struct cli_option option_table[] = {
       &typed.warmup_ms },
     { 0, "timeout", CLI_INT, "SECONDS", "Limit of one proof or one sample. Default: 20.",
       &typed.timeout_s },
+    { 0, "wait", CLI_INT, "SECONDS",
+      "How long a device that is gone is waited for before the sweep ends; then --resume goes on. "
+      "Default: 300.",
+      &typed.wait_s },
     { 0, "no-tails", CLI_FLAG, NULL,
       "Prove on the layer alone, without the small problems around its tails.", &typed.no_tails },
     { 's', "seed", CLI_INT, "N", "Seed of data, order and choice. Default: 1.", &typed.seed },
@@ -165,6 +171,8 @@ static int check_numbers(const struct arguments *a)
     if (!(a->screen_ms > 0) || !(a->sample_ms > 0) || !(a->warmup_ms >= 0) ||
         fmax(fmax(a->screen_ms, a->sample_ms), a->warmup_ms) > 60000)
         return cli_fail(CLI_USAGE, "durations are between 0 and 60000 milliseconds");
+    if (a->wait_s < 0)
+        return cli_fail(CLI_USAGE, "--wait is a number of seconds, from 0 on");
     if (a->cpu < -1 || a->cpu > 1023)
         return cli_fail(CLI_USAGE, "--cpu goes from 0 to 1023");
     return CLI_OK;
@@ -175,6 +183,7 @@ static int open_device(struct work *w)
     const struct hrn_device_info *info;
     if (hrn_device_open(w->a.device, &w->device, w->err, sizeof w->err))
         return cli_fail(CLI_DEVICE, "%s", w->err);
+    cli_device_patience(w->device, w->a.wait_s);
     info = hrn_device_info(w->device);
     if (!w->select.isas)
         w->select.isas = info->isas | 1u << KRN_ISA_C;

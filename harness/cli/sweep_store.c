@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "harness/cli/cli.h"
+#include "harness/cli/patience.h"
 #include "harness/sweep/stats.h"
 
 struct known {
@@ -171,14 +172,16 @@ int sweep_store_end(struct sweep_store *s, int rc, const char *why, const char *
                                           : "complete");
     if (!stored)
         stored = pdb_commit(s->db);
-    if (rc == -EINTR) {
+    int is_device = cli_is_device_error(rc);
+    if (rc && rc != -EINTR)
+        cli_fail(CLI_FAILED, "%s", *db_error ? db_error : why);
+    if (rc == -EINTR || is_device)
         fprintf(stderr, "quern sweep: stopped; what was measured is kept. Go on with:\n  %s%s\n",
                 command, strstr(command, " --resume") ? "" : " --resume last");
-        return CLI_INTERRUPTED;
-    }
     if (rc)
-        return cli_fail(rc == -EPIPE || rc == -ENOTSUP ? CLI_DEVICE : CLI_FAILED, "%s",
-                        *db_error ? db_error : why);
+        return rc == -EINTR                  ? CLI_INTERRUPTED
+               : is_device || rc == -ENOTSUP ? CLI_DEVICE
+                                             : CLI_FAILED;
     return stored ? db_failed(s) : CLI_OK;
 }
 

@@ -197,7 +197,7 @@ static int measure_peaks(struct sweep *s)
         var_kernel_name_format(&v, name);
         /* A level that this CPU lacks has no peak; that its variants say so too is enough. */
         int rc = hrn_session_peak(s->session, name, &macs_per_s);
-        if (rc == -EPIPE)
+        if (rc == -EPIPE || rc == -ENOTCONN || rc == -EINTR)
             return rc;
         if (!rc)
             keep_first(s, s->sink->peak((enum krn_isa)isa, name, macs_per_s, s->sink->user));
