@@ -267,7 +267,11 @@ static void stops(void)
     reset();
     stop_at = (int)count + 1;
     T_CHECK(measure(session, 0, 2 * ROUNDS) == -EINTR);
-    T_CHECK(events >= stop_at && events < 2 * ROUNDS * (int)count);
+    int good = 0;
+    for (size_t i = 0; i < count; i++)
+        for (int r = 0; r < 2 * ROUNDS; r++)
+            good += got[i].samples[r];
+    T_CHECK(events >= stop_at && good < 2 * ROUNDS * (int)count);
     reset();
     T_CHECK(prove(session, 2) == 0); /* the session goes on */
     T_CHECK(got[0].proofs == 1 && got[1].proofs == 1 && events == 2);
