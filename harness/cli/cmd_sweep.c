@@ -9,6 +9,7 @@
 #include "harness/cli/counters.h"
 #include "harness/cli/layers.h"
 #include "harness/cli/patience.h"
+#include "harness/cli/search.h"
 #include "harness/cli/select.h"
 #include "harness/cli/sweep_store.h"
 #include "reports/report.h"
@@ -19,7 +20,8 @@ struct arguments {
     struct cli_list isas;
     struct cli_layers named;
     struct cli_counters counters;
-    long long max_variants, screen_rounds, rounds, finalists, timeout_s, wait_s, seed, cpu;
+    struct cli_search search;
+    long long max_variants, timeout_s, wait_s, seed, cpu;
     double screen_ms, sample_ms, warmup_ms;
     int no_tails, dry_run, json, quiet;
 };
@@ -33,6 +35,7 @@ struct work {
     struct hrn_toolchain toolchain;
     struct sweep_store store;
     struct cli_select select;
+    struct hrn_search_options search;
     int selecting;
     char err[600];
 };
@@ -40,16 +43,14 @@ struct work {
 /* One command line is parsed per process: the option table points into this. */
 static struct arguments typed = {
     .device = "local",
-    .screen_rounds = 3,
-    .rounds = 9,
-    .finalists = 10,
+    .search = CLI_SEARCH_DEFAULTS,
     .timeout_s = 20,
     .wait_s = CLI_WAIT_S,
     .seed = 1,
     .cpu = -1,
     .screen_ms = 1,
     .sample_ms = 2,
-    .warmup_ms = 5,
+    .warmup_ms = 1,
 };
 
 /* The sweep's one progress line; the sink has no place for it. */
@@ -58,8 +59,11 @@ static struct cli_progress progress;
 static const char description[] =
     "Generates the variants of the chosen ISA levels for each layer, proves every one bit-exact "
     "against the C reference (on the layer and on the small problems around its tails), times "
-    "those "
-    "that are right in interleaved rounds, and stores every proof and sample in the database.\n\n"
+    "those that are right in interleaved rounds, and stores every proof and sample in the "
+    "database. A search strategy says which are worth timing, and how often; the best are timed "
+    "again in fresh processes. The baseline runs twice in every round, as if it were two "
+    "variants: how far it is from itself is the noise band below which nobody is called "
+    "faster.\n\n"
     "Each variant runs in a child process: one that crashes, hangs or computes a wrong byte is a "
     "row "
     "in the database, not the end of the sweep. On an emulated device variants are proved and "
@@ -71,6 +75,7 @@ static const char examples[] =
     "  quern sweep --problem ic64ih56oc64kh3ph1\n"
     "  quern sweep --network resnet50 --isa avx2,c --max-variants 60\n"
     "  quern sweep -d adb:SERIAL -g work,stall --problem ic64ih56oc64kh3ph1\n"
+    "  quern sweep --problem 56:56:64:64 --strategy surrogate --max-evals 60\n"
     "  quern sweep --device qemu:cortex-a76 --isa neon,dotprod --problem 56:56:64:64\n"
     "  quern sweep --model quant/model/fashion.onnx\n";
 
@@ -87,20 +92,14 @@ static const struct cli_option option_table[] = {
     { 0, "max-variants", CLI_INT, "N",
       "At most N variants per layer, a seeded choice of the space. Default: all.",
       &typed.max_variants },
-    { 0, "screen-rounds", CLI_INT, "N",
-      "Rounds that every variant gets; after the first, those above twice the best leave. "
-      "Default: 3.",
-      &typed.screen_rounds },
-    { 'r', "rounds", CLI_INT, "N", "Further rounds that the finalists get. Default: 9.",
-      &typed.rounds },
-    { 0, "finalists", CLI_INT, "N",
-      "Variants of a layer that get the final rounds, besides the baseline. Default: 10.",
-      &typed.finalists },
+    CLI_SEARCH_OPTIONS(typed.search),
     { 0, "screen-ms", CLI_DOUBLE, "MS",
       "Shortest sample of a screening round, in milliseconds. Default: 1.", &typed.screen_ms },
     { 0, "sample-ms", CLI_DOUBLE, "MS",
       "Shortest sample of a final round, in milliseconds. Default: 2.", &typed.sample_ms },
-    { 0, "warmup-ms", CLI_DOUBLE, "MS", "Warm-up of each variant, in milliseconds. Default: 5.",
+    { 0, "warmup-ms", CLI_DOUBLE, "MS",
+      "Warm-up of each variant, in milliseconds; a core that was idle gets 100 "
+      "besides, unless this is 0. Default: 1.",
       &typed.warmup_ms },
     { 0, "timeout", CLI_INT, "SECONDS", "Limit of one proof or one sample. Default: 20.",
       &typed.timeout_s },
@@ -161,13 +160,10 @@ static int parse(struct work *w, int argc, char **argv)
 
 static int check_numbers(const struct arguments *a)
 {
-    if (a->max_variants < 0 || a->screen_rounds < 1 || a->rounds < 0 || a->finalists < 1)
-        return cli_fail(CLI_USAGE,
-                        "counts must be positive (--rounds and --max-variants may be 0)");
-    if (a->screen_rounds > 10000 || a->rounds > 100000 || a->timeout_s < 1 || a->timeout_s > 86400)
-        return cli_fail(CLI_USAGE,
-                        "--screen-rounds goes to 10000, --rounds to 100000, --timeout from 1 "
-                        "to 86400 seconds");
+    if (a->max_variants < 0)
+        return cli_fail(CLI_USAGE, "--max-variants is not negative");
+    if (a->timeout_s < 1 || a->timeout_s > 86400)
+        return cli_fail(CLI_USAGE, "--timeout goes from 1 to 86400 seconds");
     if (!(a->screen_ms > 0) || !(a->sample_ms > 0) || !(a->warmup_ms >= 0) ||
         fmax(fmax(a->screen_ms, a->sample_ms), a->warmup_ms) > 60000)
         return cli_fail(CLI_USAGE, "durations are between 0 and 60000 milliseconds");
@@ -301,7 +297,7 @@ static int begin(struct work *w, const char *command)
         .command = command,
         .seed = (uint64_t)w->a.seed,
         .min_sample_ns = (int64_t)(w->a.sample_ms * 1e6),
-        .rounds = (int32_t)(w->a.screen_rounds + w->a.rounds),
+        .rounds = (int32_t)(w->a.search.screen_rounds + w->a.search.rounds),
     };
     return w->a.resume ? sweep_store_resume(&w->store, w->a.resume, d->key)
                        : sweep_store_begin(&w->store, &run);
@@ -318,9 +314,7 @@ static int run_sweep(struct work *w)
         .device = w->device,
         .cpu = (int)w->a.cpu,
         .seed = (uint64_t)w->a.seed,
-        .screen_rounds = (int)w->a.screen_rounds,
-        .final_rounds = (int)w->a.rounds,
-        .finalists = (size_t)w->a.finalists,
+        .search = w->search,
         .screen_sample_ns = (int64_t)(w->a.screen_ms * 1e6),
         .final_sample_ns = (int64_t)(w->a.sample_ms * 1e6),
         .warmup_ns = (int64_t)(w->a.warmup_ms * 1e6),
@@ -381,6 +375,8 @@ static void clear(struct work *w)
 static int work(struct work *w, const char *command)
 {
     int rc = check_numbers(&w->a);
+    if (!rc)
+        rc = cli_search_read(&w->a.search, &w->search);
     if (!rc)
         rc = open_select(w);
     if (!rc)

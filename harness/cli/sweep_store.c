@@ -8,7 +8,6 @@
 
 #include "harness/cli/cli.h"
 #include "harness/cli/patience.h"
-#include "harness/sweep/stats.h"
 
 struct known {
     char *problem, *variant;
@@ -42,11 +41,33 @@ int sweep_store_open(struct sweep_store *s, const char *path, const struct hrn_p
     return pdb_open(path, PDB_WRITE, &s->db) ? db_failed(s) : CLI_OK;
 }
 
+/* A copy of the good samples of a row, or of its twin. */
+static int copy_samples(const int32_t *round, const double *ns, size_t count,
+                        struct hrn_known_samples *out)
+{
+    int32_t *rounds = malloc((count + 1) * sizeof *rounds);
+    double *times = malloc((count + 1) * sizeof *times);
+    *out = (struct hrn_known_samples) { rounds, times, count };
+    if (!rounds || !times)
+        return -ENOMEM;
+    memcpy(rounds, round, count * sizeof *rounds);
+    memcpy(times, ns, count * sizeof *times);
+    return 0;
+}
+
+static void clear_samples(const struct hrn_known_samples *samples)
+{
+    free((void *)(uintptr_t)samples->round);
+    free((void *)(uintptr_t)samples->ns);
+}
+
 void sweep_store_close(struct sweep_store *s)
 {
     for (size_t i = 0; i < s->known_count; i++) {
         free(s->known[i].problem);
         free(s->known[i].variant);
+        clear_samples(&s->known[i].state.samples);
+        clear_samples(&s->known[i].state.twin);
     }
     for (size_t i = 0; s->ids && i < s->plan->count; i++)
         free(s->ids[i]);
@@ -83,22 +104,16 @@ static int gather_measurement(const struct pdb_measurement_row *row, void *user)
     *k = (struct known) {
         .problem = strdup(s->gathering),
         .variant = strdup(row->variant),
-        .state = { .proved = row->checks > 0 || row->outcome != HRN_OK, .outcome = row->outcome },
+        .state = { .proved = 1, .outcome = row->outcome },
     };
-    double *times = malloc((2 * row->sample_count + 1) * sizeof *times);
-    if (!k->problem || !k->variant || !times) {
-        free(times);
+    if (!k->problem || !k->variant)
         return -ENOMEM;
+    if (row->outcome == HRN_VOID) { /* all samples void: again; never proved: from the start */
+        k->state.proved = row->stage == HRN_STAGE_TIME;
+        k->state.outcome = HRN_OK;
     }
-    struct hrn_summary summary;
-    memcpy(times, row->sample_ns, row->sample_count * sizeof *times);
-    hrn_summarise(times, row->sample_count, times + row->sample_count, &summary);
-    k->state.median_ns = summary.median;
-    for (size_t i = 0; i < row->sample_count; i++)
-        if (row->sample_round[i] >= k->state.rounds)
-            k->state.rounds = row->sample_round[i] + 1;
-    free(times);
-    return 0;
+    int rc = copy_samples(row->sample_round, row->sample_ns, row->sample_count, &k->state.samples);
+    return rc ? rc : copy_samples(row->twin.round, row->twin.ns, row->twin.count, &k->state.twin);
 }
 
 static int by_problem_and_variant(const void *a, const void *b)

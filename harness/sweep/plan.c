@@ -137,8 +137,11 @@ void hrn_plan_shard(struct hrn_plan *plan, size_t index, size_t count)
 
 void hrn_plan_clear(struct hrn_plan *plan)
 {
-    for (size_t i = 0; i < plan->count; i++)
+    for (size_t i = 0; i < plan->count; i++) {
         free(plan->layers[i].variants);
+        free(plan->layers[i].prior);
+        free(plan->layers[i].predicted);
+    }
     free(plan->layers);
     *plan = (struct hrn_plan) { 0 };
 }

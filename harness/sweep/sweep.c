@@ -6,25 +6,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "harness/runner/session.h"
 #include "harness/sweep/stats.h"
 
-#define KILL_RATIO                                                                                 \
-    2.0                /* after the first round, a variant this much slower than the best leaves   \
-                        */
 #define PROVE_BATCH 32 /* variants of one prove job: Ctrl-C is looked at between jobs */
+#define IDLE_S 0.5     /* a core that was idle for so long must be warmed up again */
+#define PROCESS_WARMUP_NS 100000000
 
 /* One variant of the layer at hand. */
 struct entry {
-    const struct var_variant *variant;
     char name[VAR_NAME_MAX];
-    int is_default; /* stays for all screening rounds: the others are compared with it */
-    int alive;      /* proved and not failed since */
-    int next_round; /* first round that it has no sample of */
-    double *times;  /* per call, ns: the screening samples */
-    size_t time_count, time_capacity;
-    double median;
+    int is_proved;
+    struct hrn_known known;
 };
 
 struct sweep {
@@ -35,14 +30,29 @@ struct sweep {
     struct var_variant *refused; /* micro-kernels that did not build, with the reason */
     char (*refused_why)[HRN_DETAIL_MAX];
     size_t refused_count;
-    size_t layer, done;
+    size_t layer, done, left; /* units of progress: proofs and visits, done and to be expected */
+    double last_timed_s;      /* on the clock of now_s() */
     struct entry *entries;
+    struct hrn_point *points;
+    struct hrn_search *search;
+    const char **names; /* what a session call gets; */
+    size_t *map;        /* index there -> entry; */
+    int *from_round;    /* first round that it lacks; */
+    int twin;           /* index there of the twin, -1 = none */
     size_t count;
-    size_t *map; /* index in the list that a session call got -> entry */
-    int rc;      /* first failure of the sink */
+    double begin_s, device_s;           /* of the layer */
+    double sweep_begin_s, device_all_s; /* of the sweep */
+    int rc;                             /* first failure of the sink */
     char *err;
     size_t err_bytes;
 };
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
 
 static int stopped(const struct sweep *s)
 {
@@ -51,7 +61,7 @@ static int stopped(const struct sweep *s)
 
 static void report(struct sweep *s, const char *note)
 {
-    s->sink->progress(s->done, s->plan->variants, note, s->sink->user);
+    s->sink->progress(s->done, s->done + s->left, note, s->sink->user);
 }
 
 static void keep_first(struct sweep *s, int rc)
@@ -140,7 +150,7 @@ static int choose_counters(struct sweep *s)
         return 0;
     int rc = hrn_counters_choose(s->session, info->arch, info->midr, o->counters, &choice, s->err,
                                  s->err_bytes);
-    const int rounds = o->screen_rounds + o->final_rounds;
+    const int rounds = o->search.screen_rounds + o->search.final_rounds;
     if (!rc && choice.passes > (size_t)rounds) {
         snprintf(s->err, s->err_bytes,
                  "%zu events in %zu passes need as many rounds, and there are %d; ask for fewer, "
@@ -212,68 +222,16 @@ static const struct krn_problem *problem(const struct sweep *s)
     return &s->plan->layers[s->layer].layer->problem;
 }
 
-static int add_time(struct entry *e, double ns)
+static const struct var_variant *variant(const struct sweep *s, size_t i)
 {
-    if (e->time_count == e->time_capacity) {
-        size_t capacity = e->time_capacity ? 2 * e->time_capacity : 8;
-        double *times = realloc(e->times, capacity * sizeof *times);
-        if (!times)
-            return -ENOMEM;
-        e->times = times;
-        e->time_capacity = capacity;
-    }
-    e->times[e->time_count++] = ns;
-    return 0;
+    return &s->plan->layers[s->layer].variants[i];
 }
 
-static int by_value(const void *a, const void *b)
+static void step(struct sweep *s, const char *note)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void update_median(struct entry *e)
-{
-    if (!e->time_count)
-        return;
-    qsort(e->times, e->time_count, sizeof *e->times, by_value);
-    e->median = e->times[e->time_count / 2];
-}
-
-static void on_proof(size_t index, const struct hrn_proof *proof, void *user)
-{
-    struct sweep *s = user;
-    struct entry *e = &s->entries[s->map[index]];
-    e->alive = proof->outcome == HRN_OK;
-    keep_first(s, s->sink->proof(s->layer, e->variant, proof, s->sink->user));
     s->done++;
-    report(s, e->name);
-}
-
-static void on_sample(size_t index, const struct hrn_sample *sample,
-                      const struct hrn_counter *counters, size_t counter_count, void *user)
-{
-    struct sweep *s = user;
-    struct entry *e = &s->entries[sample->role == HRN_CANARY ? 0 : s->map[index]];
-    if (sample->role == HRN_CANARY) { /* of the machine: kept with the baseline */
-        keep_first(s, s->sink->sample(s->layer, e->variant, sample, NULL, 0, s->sink->user));
-        return;
-    }
-    if (sample->outcome == HRN_OK && sample->calls > 0 && sample->time_ns > 0)
-        keep_first(s, add_time(e, (double)sample->time_ns / (double)sample->calls));
-    if (sample->round >= e->next_round)
-        e->next_round = sample->round + 1;
-    keep_first(
-        s, s->sink->sample(s->layer, e->variant, sample, counters, counter_count, s->sink->user));
-    report(s, e->name);
-}
-
-static void on_failed(size_t index, const struct hrn_proof *proof, void *user)
-{
-    struct sweep *s = user;
-    struct entry *e = &s->entries[s->map[index]];
-    e->alive = 0;
-    keep_first(s, s->sink->proof(s->layer, e->variant, proof, s->sink->user));
+    s->left -= s->left > 0;
+    report(s, note);
 }
 
 static int session_failed(struct sweep *s, int rc)
@@ -283,218 +241,296 @@ static int session_failed(struct sweep *s, int rc)
     return rc ? rc : s->rc;
 }
 
+static void on_proof(size_t index, const struct hrn_proof *proof, void *user)
+{
+    struct sweep *s = user;
+    size_t i = s->map[index];
+    s->entries[i].is_proved = 1;
+    s->points[i].is_dead = proof->outcome != HRN_OK;
+    keep_first(s, s->sink->proof(s->layer, variant(s, i), proof, s->sink->user));
+    step(s, s->entries[i].name);
+}
+
+static void on_failed(size_t index, const struct hrn_proof *proof, void *user)
+{
+    struct sweep *s = user;
+    size_t i = s->map[index];
+    s->points[i].is_dead = 1;
+    keep_first(s, s->sink->proof(s->layer, variant(s, i), proof, s->sink->user));
+}
+
+static void on_sample(size_t index, const struct hrn_sample *sample,
+                      const struct hrn_counter *counters, size_t counter_count, void *user)
+{
+    struct sweep *s = user;
+    struct hrn_sample kept = *sample;
+    int is_canary = sample->role == HRN_CANARY, is_twin = !is_canary && (int)index == s->twin;
+    size_t i = is_canary ? 0 : s->map[index]; /* the canary is the machine's: with the baseline */
+    if (is_twin)
+        kept.role = HRN_TWIN;
+    if (s->search && !is_canary && sample->outcome == HRN_OK && sample->calls > 0)
+        keep_first(s, hrn_search_tell(s->search, i, sample->round, is_twin,
+                                      (double)sample->time_ns / (double)sample->calls));
+    keep_first(
+        s, s->sink->sample(s->layer, variant(s, i), &kept, counters, counter_count, s->sink->user));
+    if (!is_canary)
+        step(s, s->entries[i].name);
+}
+
 /* What an earlier run knows, what the build refused: the rest is for the device to say. */
-static int begin_entries(struct sweep *s)
+static int begin_entry(struct sweep *s, size_t i)
 {
     const struct hrn_plan_layer *layer = &s->plan->layers[s->layer];
-    for (size_t i = 0; i < layer->count && !s->rc; i++) {
-        struct entry *e = &s->entries[i];
-        *e = (struct entry) { .variant = &layer->variants[i],
-                              .is_default = i < layer->defaults,
-                              .alive = -1 };
-        var_name_format(e->variant, e->name);
-        struct hrn_known known = { 0 };
-        if (s->sink->known)
-            keep_first(s, s->sink->known(s->layer, e->variant, &known, s->sink->user));
-        if (known.proved) {
-            e->alive = known.outcome == HRN_OK;
-            e->next_round = known.rounds;
-            e->median = known.median_ns;
-            s->done++;
-            continue;
-        }
-        const char *why = refusal(s, e->variant);
-        if (!why)
-            continue;
-        struct hrn_proof proof = { .outcome = HRN_NO_BUILD, .stage = HRN_STAGE_BUILD };
-        snprintf(proof.detail, sizeof proof.detail, "%s", why);
-        e->alive = 0;
-        keep_first(s, s->sink->proof(s->layer, e->variant, &proof, s->sink->user));
-        s->done++;
-    }
+    struct entry *e = &s->entries[i];
+    var_name_format(&layer->variants[i], e->name);
+    s->points[i] = (struct hrn_point) {
+        .variant = layer->variants[i],
+        .predicted = layer->predicted ? layer->predicted[i] : (double)NAN,
+        .prior = layer->prior ? layer->prior[i] : 0,
+        .is_default = i < layer->defaults,
+    };
+    if (s->sink->known)
+        keep_first(s, s->sink->known(s->layer, &layer->variants[i], &e->known, s->sink->user));
+    const char *why = e->known.proved ? NULL : refusal(s, &layer->variants[i]);
+    e->is_proved = e->known.proved || why;
+    s->points[i].is_dead = why || (e->known.proved && e->known.outcome != HRN_OK);
+    if (!why)
+        return s->rc;
+    struct hrn_proof proof = { .outcome = HRN_NO_BUILD, .stage = HRN_STAGE_BUILD };
+    snprintf(proof.detail, sizeof proof.detail, "%s", why);
+    keep_first(s, s->sink->proof(s->layer, &layer->variants[i], &proof, s->sink->user));
     return s->rc;
 }
 
-/* Names of the entries that `chosen` picks; s->map leads back. */
-static size_t choose(struct sweep *s, int (*chosen)(const struct entry *, double), double bound,
-                     const char **names)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s->count; i++)
-        if (chosen(&s->entries[i], bound)) {
-            s->map[n] = i;
-            names[n++] = s->entries[i].name;
-        }
-    return n;
-}
+/* ---- the bench: what the search asks for, answered by the device or by what is known */
 
-static int is_unproved(const struct entry *e, double bound)
+static int prove(const size_t *index, size_t count, void *user)
 {
-    (void)bound;
-    return e->alive < 0;
-}
-
-static int prove(struct sweep *s, const char **names)
-{
+    struct sweep *s = user;
     struct hrn_prove_options options = { .seed = s->options->seed,
                                          .timeout_ms = s->options->timeout_ms,
                                          .tails = s->options->tails };
-    size_t n;
-    while ((n = choose(s, is_unproved, 0, names))) {
-        int rc = stopped(s) ? -EINTR : 0;
-        if (!rc)
-            rc = hrn_session_prove(s->session, problem(s), names, n < PROVE_BATCH ? n : PROVE_BATCH,
-                                   &options, on_proof, s);
-        if (rc || s->rc)
-            return session_failed(s, rc);
-    }
-    return 0;
-}
-
-static int time_rounds(struct sweep *s, const char **names, size_t n, int first, int rounds,
-                       int64_t sample_ns)
-{
-    if (!n || rounds <= 0)
+    size_t n = 0;
+    for (size_t k = 0; k < count; k++)
+        if (!s->entries[index[k]].is_proved) {
+            s->map[n] = index[k];
+            s->names[n++] = s->entries[index[k]].name;
+        }
+    if (!n)
         return 0;
-    struct hrn_time_options options = {
-        .seed = s->options->seed + (uint64_t)first,
-        .first_round = first,
-        .rounds = rounds,
-        .min_sample_ns = sample_ns,
-        .warmup_ns = s->options->warmup_ns,
-        .timeout_ms = s->options->timeout_ms,
-        .stop = s->options->stop,
-    };
-    int rc = hrn_session_time(s->session, problem(s), names, n, &options, on_sample, on_failed, s);
-    for (size_t i = 0; i < s->count; i++)
-        update_median(&s->entries[i]);
+    double begin_s = now_s();
+    int rc = hrn_session_prove(s->session, problem(s), s->names, n, &options, on_proof, s);
+    s->device_s += now_s() - begin_s;
     return session_failed(s, rc);
 }
 
-static int lacks_first_round(const struct entry *e, double bound)
+/* Tells what is known of the rounds of a visit. The first of them that is not known, or their end.
+ */
+static int tell_known(struct sweep *s, const struct hrn_visit *v, size_t i, int is_twin)
 {
-    (void)bound;
-    return e->alive > 0 && e->next_round == 0;
-}
-
-/* What an emulator that counts can say of those that are right; progress was made by the proof. */
-static int count(struct sweep *s, const char **names)
-{
-    size_t n;
-    while ((n = choose(s, lacks_first_round, 0, names))) {
-        int rc = stopped(s) ? -EINTR : 0;
-        if (!rc)
-            rc = hrn_session_count(s->session, problem(s), names, n < PROVE_BATCH ? n : PROVE_BATCH,
-                                   s->options->timeout_ms, on_sample, on_failed, s);
-        if (rc || s->rc)
-            return session_failed(s, rc);
+    const struct hrn_known *known = &s->entries[i].known;
+    const struct hrn_known_samples *have = is_twin ? &known->twin : &known->samples;
+    int next = v->first_round;
+    for (size_t k = 0; k < have->count; k++) {
+        if (have->round[k] < v->first_round || have->round[k] >= v->first_round + v->rounds)
+            continue;
+        keep_first(s, hrn_search_tell(s->search, i, have->round[k], is_twin, have->ns[k]));
+        next = have->round[k] + 1;
     }
-    return 0;
+    return next;
 }
 
-static int is_survivor(const struct entry *e, double bound)
-{
-    return e->alive > 0 && e->next_round == 1 && e->median > 0 &&
-           (e->median <= bound || e->is_default);
-}
-
-static int is_finalist(const struct entry *e, double bound)
-{
-    return e->alive > 0 && e->median > 0 && e->median <= bound;
-}
-
-static double best_median(const struct sweep *s)
-{
-    double best = INFINITY;
-    for (size_t i = 0; i < s->count; i++)
-        if (s->entries[i].alive > 0 && s->entries[i].median > 0)
-            best = fmin(best, s->entries[i].median);
-    return best;
-}
-
-static int screen(struct sweep *s, const char **names)
-{
-    const struct hrn_sweep_options *o = s->options;
-    size_t n = choose(s, lacks_first_round, 0, names);
-    int rc = time_rounds(s, names, n, 0, 1, o->screen_sample_ns);
-    if (rc)
-        return rc;
-    n = choose(s, is_survivor, KILL_RATIO * best_median(s), names);
-    return time_rounds(s, names, n, 1, o->screen_rounds - 1, o->screen_sample_ns);
-}
-
-/* The median that the last finalist has: the bound for is_finalist(). */
-static double finalist_bound(const struct sweep *s, double *scratch)
+/* Everybody of the visit who lacks a round. */
+static size_t take_visit(struct sweep *s, const struct hrn_visit *v)
 {
     size_t n = 0;
-    for (size_t i = 0; i < s->count; i++)
-        if (is_finalist(&s->entries[i], INFINITY))
-            scratch[n++] = s->entries[i].median;
-    if (!n)
-        return 0;
-    qsort(scratch, n, sizeof *scratch, by_value);
-    size_t last = n < s->options->finalists ? n : s->options->finalists;
-    return last ? scratch[last - 1] : 0;
+    s->twin = -1;
+    for (size_t k = 0; k < v->count; k++) {
+        int is_twin = k > 0 && v->index[k] == 0;
+        int next = tell_known(s, v, v->index[k], is_twin);
+        if (next >= v->first_round + v->rounds)
+            continue;
+        if (is_twin)
+            s->twin = (int)n;
+        s->map[n] = v->index[k];
+        s->from_round[n] = next;
+        s->names[n++] = s->entries[v->index[k]].name;
+    }
+    return n;
 }
 
-static int finals(struct sweep *s, const char **names, double *scratch)
+static int time_visit(const struct hrn_visit *v, void *user)
 {
-    size_t n = choose(s, is_finalist, finalist_bound(s, scratch), names);
-    int has_baseline = 0, first = s->options->screen_rounds;
-    for (size_t i = 0; i < n; i++) {
-        has_baseline |= s->map[i] == 0;
-        if (s->entries[s->map[i]].next_round > first)
-            first = s->entries[s->map[i]].next_round;
-    }
-    if (n && !has_baseline && is_finalist(&s->entries[0], INFINITY)) {
-        s->map[n] = 0;
-        names[n++] = s->entries[0].name;
-    }
-    int rounds = s->options->screen_rounds + s->options->final_rounds - first;
-    return time_rounds(s, names, n, first, rounds, s->options->final_sample_ns);
+    struct sweep *s = user;
+    const struct hrn_sweep_options *o = s->options;
+    size_t n = take_visit(s, v);
+    if (!n || s->rc)
+        return s->rc;
+    double begin_s = now_s();
+    struct hrn_time_options options = {
+        .seed = o->seed + (uint64_t)v->first_round,
+        .first_round = v->first_round,
+        .rounds = v->rounds,
+        .from_round = s->from_round,
+        .min_sample_ns = v->is_final ? o->final_sample_ns : o->screen_sample_ns,
+        .warmup_ns = o->warmup_ns,
+        .process_warmup_ns =
+            o->warmup_ns > 0 && begin_s - s->last_timed_s > IDLE_S ? PROCESS_WARMUP_NS : 0,
+        .timeout_ms = o->timeout_ms,
+        .stop = o->stop,
+    };
+    int rc = v->is_fresh ? hrn_session_restart(s->session) : 0;
+    if (!rc)
+        rc = hrn_session_time(s->session, problem(s), s->names, n, &options, on_sample, on_failed,
+                              s);
+    s->last_timed_s = now_s();
+    s->device_s += s->last_timed_s - begin_s;
+    return session_failed(s, rc);
 }
 
-static int time_layer(struct sweep *s, const char **names, double *scratch)
+static void clocks(double *wall_s, double *device_s, void *user)
 {
+    const struct sweep *s = user;
+    *wall_s = now_s() - s->begin_s;
+    *device_s = s->device_s;
+}
+
+/* ---- what an emulator that counts can say of those that are right */
+
+static int prove_all(struct sweep *s)
+{
+    size_t batch[PROVE_BATCH];
+    int rc = 0;
+    for (size_t i = 0; i < s->count && !rc;) {
+        size_t n = 0;
+        for (; n < PROVE_BATCH && i < s->count; i++)
+            batch[n++] = i;
+        rc = stopped(s) ? -EINTR : prove(batch, n, s);
+    }
+    return rc;
+}
+
+static int count_all(struct sweep *s)
+{
+    int rc = 0;
+    s->twin = -1;
+    for (size_t i = 0; i < s->count && !rc;) {
+        size_t n = 0;
+        for (; n < PROVE_BATCH && i < s->count; i++)
+            if (!s->points[i].is_dead && !s->entries[i].known.samples.count) {
+                s->map[n] = i;
+                s->names[n++] = s->entries[i].name;
+            }
+        rc = stopped(s) ? -EINTR : 0;
+        if (!rc && n)
+            rc = hrn_session_count(s->session, problem(s), s->names, n, s->options->timeout_ms,
+                                   on_sample, on_failed, s);
+        rc = session_failed(s, rc);
+    }
+    return rc;
+}
+
+/* ---- the layer as a whole */
+
+static int is_timed(const struct sweep *s)
+{
+    return hrn_device_info(s->options->device)->evidence == HRN_MEASURED;
+}
+
+static struct hrn_search_options search_options(const struct sweep *s)
+{
+    struct hrn_search_options o = s->options->search;
+    size_t layers = s->plan->count - s->layer;
+    o.seed = s->options->seed;
+    o.stop = s->options->stop;
+    o.final_sample_s = (double)s->options->final_sample_ns * 1e-9;
+    if (o.time_limit_s > 0) { /* what is left of it, in equal parts */
+        double left_s = o.time_limit_s - (s->begin_s - s->sweep_begin_s);
+        o.time_limit_s = fmax(left_s, 1e-3) / (double)layers;
+    }
+    if (o.device_limit_s > 0)
+        o.device_limit_s = fmax(o.device_limit_s - s->device_all_s, 1e-3) / (double)layers;
+    return o;
+}
+
+/* Units of progress that a layer is expected to take. */
+static size_t expected(const struct sweep *s, size_t layer)
+{
+    size_t n = s->plan->layers[layer].count, proofs = n;
+    if (!is_timed(s))
+        return n;
+    if (s->options->search.max_evals && s->options->search.max_evals < n)
+        proofs = s->options->search.max_evals;
+    return proofs + (size_t)hrn_search_visits(&s->options->search, n);
+}
+
+static int search_layer(struct sweep *s)
+{
+    const struct hrn_search_options options = search_options(s);
+    const struct hrn_bench bench = {
+        .user = s, .prove = prove, .time = time_visit, .clocks = clocks
+    };
     int rc = measure_peaks(s);
     if (!rc)
-        rc = screen(s, names);
-    return rc ? rc : finals(s, names, scratch);
+        rc = hrn_search_open(s->points, s->count, &options, &s->search);
+    if (!rc)
+        rc = hrn_search_run(s->search, &bench);
+    hrn_search_close(s->search);
+    s->search = NULL;
+    return rc;
+}
+
+static int allocate(struct sweep *s)
+{
+    size_t n = s->count + 2;
+    s->entries = calloc(n, sizeof *s->entries);
+    s->points = calloc(n, sizeof *s->points);
+    s->map = calloc(n, sizeof *s->map);
+    s->from_round = calloc(n, sizeof *s->from_round);
+    s->names = calloc(n, sizeof *s->names);
+    return s->entries && s->points && s->map && s->from_round && s->names ? 0 : -ENOMEM;
+}
+
+static void release(struct sweep *s)
+{
+    free(s->entries);
+    free(s->points);
+    free(s->map);
+    free(s->from_round);
+    free(s->names);
 }
 
 static int sweep_layer(struct sweep *s)
 {
     s->count = s->plan->layers[s->layer].count;
-    s->entries = calloc(s->count, sizeof *s->entries);
-    s->map = malloc((s->count + 1) * sizeof *s->map);
-    const char **names = malloc((s->count + 1) * sizeof *names);
-    double *scratch = malloc(s->count * sizeof *scratch);
-    int rc = s->entries && s->map && names && scratch ? 0 : -ENOMEM;
+    s->begin_s = now_s();
+    s->device_s = 0;
+    s->left = 0;
+    for (size_t l = s->layer; l < s->plan->count; l++)
+        s->left += expected(s, l);
+    int rc = allocate(s);
     if (!rc)
         rc = s->sink->layer(s->layer, s->sink->user);
+    for (size_t i = 0; i < s->count && !rc; i++)
+        rc = begin_entry(s, i);
     if (!rc)
-        rc = begin_entries(s);
-    if (!rc)
-        rc = prove(s, names);
-    if (!rc && hrn_device_info(s->options->device)->evidence == HRN_MEASURED)
-        rc = time_layer(s, names, scratch);
+        rc = is_timed(s) ? search_layer(s) : prove_all(s);
     if (!rc && hrn_device_info(s->options->device)->counts)
-        rc = count(s, names);
-    for (size_t i = 0; s->entries && i < s->count; i++)
-        free(s->entries[i].times);
-    free(s->entries);
-    free(s->map);
-    free(names);
-    free(scratch);
+        rc = count_all(s);
+    s->device_all_s += s->device_s;
+    release(s);
     return rc;
 }
 
 int hrn_sweep_run(const struct hrn_plan *plan, const struct hrn_sweep_options *options,
                   const struct hrn_sweep_sink *sink, char *err, size_t err_bytes)
 {
-    struct sweep s = {
-        .plan = plan, .options = options, .sink = sink, .err = err, .err_bytes = err_bytes
-    };
+    struct sweep s = { .plan = plan,
+                       .options = options,
+                       .sink = sink,
+                       .sweep_begin_s = now_s(),
+                       .err = err,
+                       .err_bytes = err_bytes };
     snprintf(err, err_bytes, "out of memory");
     int rc = build_and_open(&s);
     if (!rc)

@@ -1,11 +1,12 @@
 /* A sweep: layers x variants on one core, from text to samples.
  *
  *     hrn_plan_make() -> hrn_sweep_run() with a sink that stores -> hrn_plan_clear()
- * Per layer: every variant is proved; those that are right are screened (one round, those above
- * twice the best leave, then the other screening rounds); the best of them and the baseline, the
- * finalists, get the final rounds. Rounds are interleaved and numbered through, so any two variants
- * pair by round. Stores nothing itself: everything that is learnt goes to the sink at once, so an
- * interrupted sweep loses nothing, and `known` lets a later one go on where it ended. */
+ * Per layer a search (search.h): what its strategy asks for is proved, what is right is timed, and
+ * the best are timed again in fresh processes. Rounds are interleaved and numbered through, so any
+ * two variants of a round pair. Stores nothing itself: everything that is learnt goes to the sink
+ * at once, so an interrupted sweep loses nothing, and `known` lets a later one go on where it
+ * ended: the search runs again from the start, but is answered from what is known as far as that
+ * goes. */
 #ifndef QUERN_HARNESS_SWEEP_H
 #define QUERN_HARNESS_SWEEP_H
 
@@ -15,6 +16,7 @@
 #include "harness/device/device.h"
 #include "harness/sweep/counters.h"
 #include "harness/sweep/layers.h"
+#include "harness/sweep/search.h"
 #include "variants/variant.h"
 
 /* What to try on each layer. */
@@ -24,6 +26,9 @@ struct hrn_plan_layer {
     struct var_variant *variants;
     size_t defaults; /* the first so many: var_default() of each level */
     size_t count;
+    int *prior;        /* owned; NULL, or per variant its place among the winners of similar
+                          problems, from 1; 0 = none of them (transfer.h) */
+    double *predicted; /* owned; NULL, or per variant what a static model says; NAN = nothing */
 };
 struct hrn_plan {
     struct hrn_plan_layer *layers; /* owned */
@@ -52,8 +57,8 @@ struct hrn_sweep_options {
     struct hrn_device *device;
     int cpu; /* -1 = the device's choice */
     uint64_t seed;
-    int screen_rounds, final_rounds; /* >= 1, >= 0 */
-    size_t finalists;
+    struct hrn_search_options
+        search; /* but for seed, stop and final_sample_s, which are set here */
     int64_t screen_sample_ns, final_sample_ns, warmup_ns;
     int timeout_ms;                    /* of one proof or one sample */
     int tails;                         /* prove also the small problems around the tails */
@@ -61,12 +66,15 @@ struct hrn_sweep_options {
     const volatile sig_atomic_t *stop; /* Ctrl-C: finish the sample, return -EINTR */
 };
 
-/* What an earlier run has of a variant. */
+/* What an earlier run has of a variant. The arrays are borrowed until the layer ends. */
 struct hrn_known {
     int proved; /* has a proof; `outcome` is valid */
     enum hrn_outcome outcome;
-    int rounds;       /* number of the last round with a good sample, plus one */
-    double median_ns; /* of its samples; 0 = none */
+    struct hrn_known_samples {
+        const int32_t *round; /* ascending */
+        const double *ns;     /* per call */
+        size_t count;
+    } samples, twin; /* good ones; the twin's, of the baseline */
 };
 
 /* Where everything goes. Calls return 0, or a negative errno that ends the sweep with it. */
@@ -82,7 +90,8 @@ struct hrn_sweep_sink {
     /* Something that is true of the device during this run. May be NULL. */
     int (*fact)(const char *name, const char *value, void *user);
     int (*peak)(enum krn_isa isa, const char *kernel_name, double macs_per_s, void *user);
-    void (*progress)(size_t done, size_t total, const char *note, void *user); /* variants */
+    /* Proofs and visits, of all layers; `total` is an estimate. */
+    void (*progress)(size_t done, size_t total, const char *note, void *user);
 };
 
 /* 0; -EINTR after `stop`; else a negative errno with the sentence in err. */
