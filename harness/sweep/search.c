@@ -154,12 +154,22 @@ int hrn_search_rounds(const struct hrn_search *s)
     return s->next_round;
 }
 
-void hrn_search_times(const struct hrn_search *s, size_t index, double *times)
+static void by_round(const struct hrn_search *s, const struct series *t, double *times)
 {
     for (int r = 0; r < s->next_round; r++)
         times[r] = NAN;
-    for (size_t i = 0; i < s->series[index].count; i++)
-        times[s->series[index].round[i]] = s->series[index].ns[i];
+    for (size_t i = 0; i < t->count; i++)
+        times[t->round[i]] = t->ns[i];
+}
+
+void hrn_search_times(const struct hrn_search *s, size_t index, double *times)
+{
+    by_round(s, &s->series[index], times);
+}
+
+void hrn_search_twin_times(const struct hrn_search *s, double *times)
+{
+    by_round(s, &s->twin, times);
 }
 
 /* ---- questions */

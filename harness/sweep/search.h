@@ -68,6 +68,7 @@ size_t hrn_search_best(const struct hrn_search *search);
 size_t hrn_search_evals(const struct hrn_search *search);
 /* Times of a point by round: NAN where it has none. [hrn_search_rounds()] doubles. */
 void hrn_search_times(const struct hrn_search *search, size_t index, double *times);
+void hrn_search_twin_times(const struct hrn_search *search, double *times);
 int hrn_search_rounds(const struct hrn_search *search);
 
 /* Samples that a layer of `count` points will take, about: for estimates. */
