@@ -20,13 +20,13 @@ struct cli_search {
 /* clang-format off */
 #define CLI_SEARCH_OPTIONS(where) \
     { 0, "strategy", CLI_STRING, "NAME", \
-      "How to search the space: racing (default: every variant once, then the faster half " \
-      "again), exhaustive (all of them as often as the finalists), random, descent (one knob at " \
-      "a time), annealing, surrogate (a random forest learns from the knobs), pruned (racing among the " \
-      "fifth that a static model likes best).", &(where).strategy }, \
+      "How to search the space: racing (default: every variant once, then the faster " \
+      "half again), exhaustive (all as often as the finalists), random, descent (one knob " \
+      "at a time), annealing, surrogate (a random forest learns from the knobs), pruned " \
+      "(racing among the fifth that a static model likes best).", &(where).strategy }, \
     { 0, "max-evals", CLI_INT, "N", \
-      "Time at most N variants of a layer. Default: racing all of them, the others a fifth, but " \
-      "at least 40.", &(where).max_evals }, \
+      "Time at most N variants of a layer. Default: racing all of them, the others a fifth, " \
+      "but at least 40.", &(where).max_evals }, \
     { 0, "time-limit", CLI_DOUBLE, "SECONDS", \
       "Ends the search in so many seconds, shared equally by the layers; the best so far still " \
       "get their final rounds.", &(where).time_limit_s }, \
