@@ -7,19 +7,14 @@
 #include <string.h>
 
 #include "harness/cli/cli_int.h"
-#include "harness/cli/layers.h"
-#include "harness/cli/select.h"
+#include "harness/cli/look.h"
 #include "harness/sweep/count.h"
 
 struct work {
-    const char *device_key, *filter, *cc;
-    struct cli_list isas, names;
-    struct cli_layers named;
-    long long top, timeout_s, max_variants;
+    const char *device_key, *cc;
+    struct cli_look look;
+    long long top, timeout_s;
     int json, quiet;
-    struct cli_select select;
-    struct hrn_layers layers;
-    struct hrn_plan plan;
     struct hrn_device *device;
     struct hrn_toolchain toolchain;
     struct hrn_counted **counted;
@@ -31,63 +26,6 @@ static struct cli_progress progress;
 static void show_progress(size_t done, size_t total, const char *note)
 {
     cli_progress_step(&progress, done, total, note);
-}
-
-/* ---- what to count */
-
-static int is_wanted(const struct var_variant *v, void *user)
-{
-    const struct work *w = user;
-    char name[VAR_NAME_MAX];
-    if (!w->names.count)
-        return cli_select_takes(&w->select, v);
-    var_name_format(v, name);
-    for (size_t i = 0; i < w->names.count; i++)
-        if (!strcmp(name, w->names.items[i]))
-            return 1;
-    return 0;
-}
-
-/* A plan keeps the defaults whatever the filter says; here they are not asked for. */
-static void drop_unwanted(struct work *w)
-{
-    for (size_t i = 0; i < w->plan.count; i++) {
-        struct hrn_plan_layer *layer = &w->plan.layers[i];
-        size_t kept = 0;
-        for (size_t j = 0; j < layer->count; j++)
-            if (is_wanted(&layer->variants[j], w))
-                layer->variants[kept++] = layer->variants[j];
-        w->plan.variants -= layer->count - kept;
-        layer->count = kept;
-    }
-}
-
-static int check_names(const struct work *w)
-{
-    struct var_variant v;
-    char why[200];
-    for (size_t i = 0; i < w->names.count; i++)
-        if (var_name_parse(w->names.items[i], &v, why, sizeof why))
-            return cli_fail(CLI_USAGE, "%s; 'quern list' has the names", why);
-    return CLI_OK;
-}
-
-static int make_plan(struct work *w)
-{
-    const struct hrn_device_info *info = hrn_device_info(w->device);
-    uint32_t isas = info->isas & ~(1u << KRN_ISA_C);
-    int rc = cli_select_open(&w->select, &w->isas, isas, &(struct cli_list) { 0 }, w->filter);
-    if (rc)
-        return rc;
-    isas = w->names.count ? info->isas : w->select.isas & info->isas;
-    if (!isas)
-        return cli_fail(CLI_USAGE, "%s has none of these ISA levels", info->key);
-    rc = hrn_plan_make(&w->layers, isas, is_wanted, w, (size_t)w->max_variants, 1, &w->plan, w->err,
-                       sizeof w->err);
-    if (rc)
-        return cli_fail(CLI_FAILED, "%s", w->err);
-    drop_unwanted(w);
-    return w->plan.variants ? CLI_OK : cli_fail(CLI_USAGE, "no such variant fits these layers");
 }
 
 /* ---- results, the least first */
@@ -110,7 +48,7 @@ static int by_insn(const void *a, const void *b)
 
 static struct rank *ranked(const struct work *w, size_t l)
 {
-    const struct hrn_plan_layer *layer = &w->plan.layers[l];
+    const struct hrn_plan_layer *layer = &w->look.plan.layers[l];
     struct rank *ranks = calloc(layer->count + 1, sizeof *ranks);
     for (size_t i = 0; ranks && i < layer->count; i++)
         ranks[i] = (struct rank) { &w->counted[l][i], &layer->variants[i] };
@@ -121,7 +59,7 @@ static struct rank *ranked(const struct work *w, size_t l)
 
 static size_t shown(const struct work *w, size_t l)
 {
-    size_t count = w->plan.layers[l].count;
+    size_t count = w->look.plan.layers[l].count;
     return w->top && (size_t)w->top < count ? (size_t)w->top : count;
 }
 
@@ -156,7 +94,7 @@ static void print_means(const struct work *w)
     static const char *const kinds[] = { "other than depthwise", "depthwise" };
     for (int depthwise = 0; depthwise < 2; depthwise++) {
         size_t layers;
-        double mean = hrn_count_geomean(&w->plan, w->counted, depthwise, &layers);
+        double mean = hrn_count_geomean(&w->look.plan, w->counted, depthwise, &layers);
         if (layers)
             printf("Geometric mean of the least of each layer, %zu %s: %.4f instructions per MAC\n",
                    layers, kinds[depthwise], mean);
@@ -172,10 +110,10 @@ static void print_text(const struct work *w)
     printf("EMULATED COUNTS on %s: executed instructions per multiply-accumulate of the layer; no "
            "time, and not proved here\n",
            hrn_device_info(w->device)->key);
-    for (size_t l = 0; l < w->plan.count; l++) {
+    for (size_t l = 0; l < w->look.plan.count; l++) {
         struct rank *ranks = ranked(w, l);
         for (size_t i = 0; ranks && i < shown(w, l); i++)
-            print_row(w->plan.layers[l].layer, &ranks[i], table);
+            print_row(w->look.plan.layers[l].layer, &ranks[i], table);
         free(ranks);
     }
     cli_table_print(table, stdout);
@@ -191,7 +129,7 @@ static void print_counts_json(const struct hrn_counted *c)
 
 static void print_layer_json(const struct work *w, size_t l)
 {
-    const struct hrn_layer *layer = w->plan.layers[l].layer;
+    const struct hrn_layer *layer = w->look.plan.layers[l].layer;
     struct rank *ranks = ranked(w, l);
     printf("%s\n    {\"layer\": ", l ? "," : "");
     cli_json_string(stdout, layer->problem.name);
@@ -218,12 +156,12 @@ static void print_json(const struct work *w)
            hrn_device_info(w->device)->key);
     for (int depthwise = 0; depthwise < 2; depthwise++) {
         size_t layers;
-        double mean = hrn_count_geomean(&w->plan, w->counted, depthwise, &layers);
+        double mean = hrn_count_geomean(&w->look.plan, w->counted, depthwise, &layers);
         if (layers)
             printf("  \"%s\": %.6f,\n", keys[depthwise], mean);
     }
     fputs("  \"layers\": [", stdout);
-    for (size_t l = 0; l < w->plan.count; l++)
+    for (size_t l = 0; l < w->look.plan.count; l++)
         print_layer_json(w, l);
     fputs("\n  ]\n}\n", stdout);
 }
@@ -243,7 +181,7 @@ static int count(struct work *w)
     cli_catch_interrupt();
     if (!w->quiet)
         cli_progress_begin(&progress, "count");
-    int rc = hrn_count_plan(&w->plan, &options, &w->counted, w->err, sizeof w->err);
+    int rc = hrn_count_plan(&w->look.plan, &options, &w->counted, w->err, sizeof w->err);
     if (!w->quiet)
         cli_progress_end(&progress);
     if (rc == -EINTR)
@@ -256,31 +194,23 @@ static int count(struct work *w)
 
 static int run(struct work *w)
 {
-    int rc = check_names(w);
-    if (!rc && (w->timeout_s < 1 || w->timeout_s > 86400 || w->top < 0 || w->max_variants < 0))
-        rc = cli_fail(CLI_USAGE, "--timeout goes from 1 to 86400, --top and --max-variants from 0");
-    if (!rc)
-        rc = cli_layers_gather(&w->named, &w->layers);
-    if (!rc && hrn_device_open(w->device_key, &w->device, w->err, sizeof w->err))
-        rc = cli_fail(CLI_DEVICE, "%s", w->err);
-    if (!rc && hrn_toolchain_find(hrn_device_info(w->device)->arch, w->cc, &w->toolchain, w->err,
-                                  sizeof w->err))
-        rc = cli_fail(CLI_DEVICE, "%s", w->err);
-    if (!rc)
-        rc = make_plan(w);
+    const struct hrn_device_info *info;
+    if (w->timeout_s < 1 || w->timeout_s > 86400 || w->top < 0)
+        return cli_fail(CLI_USAGE, "--timeout goes from 1 to 86400 seconds, --top from 0");
+    if (hrn_device_open(w->device_key, &w->device, w->err, sizeof w->err))
+        return cli_fail(CLI_DEVICE, "%s", w->err);
+    info = hrn_device_info(w->device);
+    if (hrn_toolchain_find(info->arch, w->cc, &w->toolchain, w->err, sizeof w->err))
+        return cli_fail(CLI_DEVICE, "%s", w->err);
+    int rc = cli_look_plan(&w->look, info->key, info->isas);
     return rc ? rc : count(w);
 }
 
 static void clear(struct work *w)
 {
-    hrn_counted_free(w->counted, w->plan.count);
-    cli_select_clear(&w->select);
-    hrn_plan_clear(&w->plan);
-    hrn_layers_clear(&w->layers);
+    hrn_counted_free(w->counted, w->look.plan.count);
+    cli_look_clear(&w->look);
     hrn_device_close(w->device);
-    cli_layers_clear(&w->named);
-    cli_list_clear(&w->isas);
-    cli_list_clear(&w->names);
 }
 
 int cmd_count(int argc, char **argv)
@@ -289,14 +219,7 @@ int cmd_count(int argc, char **argv)
     const struct cli_option options[] = {
         { 'd', "device", CLI_STRING, "KEY",
           "An emulated device that counts: qemu:CPU. Default: qemu:cortex-a76.", &w.device_key },
-        { 'i', "isa", CLI_LIST, "LEVEL[,LEVEL]",
-          "ISA levels. Default: all that the CPU has, but portable C.", &w.isas },
-        CLI_LAYER_OPTIONS(w.named),
-        { 'f', "filter", CLI_STRING, "REGEX",
-          "Only variants whose name matches this extended regular expression.", &w.filter },
-        { 0, "max-variants", CLI_INT, "N",
-          "At most N variants per layer, a seeded choice of the space. Default: all.",
-          &w.max_variants },
+        CLI_LOOK_OPTIONS(w.look),
         { 't', "top", CLI_INT, "N",
           "Shows the N variants of a layer that execute the least; 0 = all. Default: 1.", &w.top },
         { 0, "timeout", CLI_INT, "SECONDS", "Limit of one variant. Default: 60.", &w.timeout_s },
@@ -324,7 +247,7 @@ int cmd_count(int argc, char **argv)
                     "quern count -p ic64ih56oc64kh1 dotprod_gemm_m8n8k4u1a0b0l128s1\n"
                     "quern count -d qemu:max,sve=off --isa i8mm --batch shapes.txt",
     };
-    int code = cli_parse(&command, argc, argv, &w.names);
+    int code = cli_parse(&command, argc, argv, &w.look.names);
     if (code)
         return code - 1;
     code = run(&w);

@@ -12,6 +12,7 @@ const struct cli_verb cli_verbs[] = {
     { "list", "the variants that there are", cmd_list },
     { "show", "the generated code of one variant", cmd_show },
     { "count", "what variants execute on layers, in emulation", cmd_count },
+    { "predict", "what variants would take on a core, by a static model", cmd_predict },
     { "sweep", "prove and time variants on layers", cmd_sweep },
     { "report", "who won each layer, by how much, and what failed", cmd_report },
     { "export", "the winners as a folder for other projects", cmd_export },

@@ -1,0 +1,28 @@
+/* Which calls of its micro-kernel a convolution makes: the driver runs on the host around a
+ * stand-in that writes its arguments down. So whatever the drivers do, nothing of it is said twice.
+ */
+#ifndef QUERN_HARNESS_MODEL_CALLS_H
+#define QUERN_HARNESS_MODEL_CALLS_H
+
+#include "kernels/conv.h"
+
+enum { HRN_CALLS_MAX = 64 };
+
+/* Calls that differ in addresses only are one. */
+struct hrn_calls {
+    size_t count;
+    struct hrn_call {
+        int64_t times;
+        union {
+            struct krn_gemm_args gemm;
+            struct krn_dw_args dw;
+        } args;
+    } call[HRN_CALLS_MAX];
+};
+
+/* `kernel` needs no function. 0; -ENOTSUP where the driver does not take the problem, or makes more
+ * kinds of calls than fit; -ENOMEM; reason in err. Not for several threads at once. */
+int hrn_calls_of(const struct krn_problem *problem, const struct krn_kernel *kernel,
+                 struct krn_driver driver, struct hrn_calls *out, char *err, size_t err_bytes);
+
+#endif

@@ -1,0 +1,343 @@
+/* For each variant: its code, the kinds of calls that the layer makes of it, the trace of each. An
+ * in-order core is simulated at once; for an out-of-order one the stretches of many variants go to
+ * llvm-mca together, and their cycles come back by number. */
+#include "harness/model/predict.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/build/spawn_int.h"
+#include "harness/model/calls.h"
+#include "harness/model/code.h"
+#include "harness/model/inorder.h"
+#include "harness/model/mca.h"
+
+#define LOOP_REPEATS 64
+#define RUN_KEPT 4 /* iterations of a long inner loop that are simulated; the others are alike */
+#define BATCH 256  /* variants between two runs of llvm-mca */
+
+/* Stretches by length: a long one settles within fewer repeats. */
+enum { LIST_LOOP, LIST_SHORT, LIST_LONG, LIST_COUNT };
+static const int repeats_of[LIST_COUNT] = { LOOP_REPEATS, 16, 4 };
+#define SHORT_STEPS 600
+
+/* Where the cycles of one stretch will be. */
+struct place {
+    int list, lane;
+    size_t index;
+};
+
+/* One kind of call of one variant, cut to RUN_KEPT iterations of its inner loop. */
+struct part {
+    struct hrn_prediction *to;
+    struct place tile, loop;
+    int has_loop, is_main;
+    int64_t times, skipped; /* calls; iterations left out of each */
+};
+
+/* Calls depend on the tile, not on the code: variants share them. */
+struct known_calls {
+    struct krn_kernel kernel; /* its name is another's by now */
+    struct krn_driver driver;
+    int rc;
+    char why[HRN_DETAIL_MAX];
+    struct hrn_calls calls;
+};
+
+struct predictor {
+    const struct hrn_plan *plan;
+    const struct hrn_predict_options *options;
+    const char *mca_program;
+    struct hrn_prediction **out;
+    struct known_calls *known; /* of the layer at hand */
+    size_t known_count, layer;
+    /* out of order */
+    struct hrn_mca *lists; /* [lanes][LIST_COUNT] */
+    int lanes, lane;
+    struct part *parts;
+    size_t part_count, part_capacity;
+    char *err;
+    size_t err_bytes;
+};
+
+void hrn_predictions_free(struct hrn_prediction **predictions, size_t layers)
+{
+    for (size_t i = 0; predictions && i < layers; i++)
+        free(predictions[i]);
+    free(predictions);
+}
+
+/* ---- calls */
+
+static int is_same_tile(const struct known_calls *k, const struct krn_kernel *kernel,
+                        struct krn_driver driver)
+{
+    const struct krn_kernel *a = &k->kernel;
+    return a->family == kernel->family && a->mr == kernel->mr && a->nr == kernel->nr &&
+           a->kr == kernel->kr && a->w_bytes == kernel->w_bytes && a->a_bias == kernel->a_bias &&
+           a->taps == kernel->taps && k->driver.loop_order == driver.loop_order &&
+           k->driver.mc_tiles == driver.mc_tiles;
+}
+
+static int calls_of(struct predictor *p, const struct var_variant *v, const struct hrn_calls **out,
+                    char *why, size_t why_bytes)
+{
+    char name[VAR_NAME_MAX];
+    struct krn_kernel kernel;
+    struct krn_driver driver = var_driver(v);
+    var_kernel_describe(v, &kernel, name);
+    size_t i = 0;
+    while (i < p->known_count && !is_same_tile(&p->known[i], &kernel, driver))
+        i++;
+    if (i == p->known_count) {
+        struct known_calls *grown = realloc(p->known, (i + 1) * sizeof *grown);
+        if (!grown)
+            return -ENOMEM;
+        p->known = grown;
+        p->known_count++;
+        grown[i] = (struct known_calls) { .kernel = kernel, .driver = driver };
+        grown[i].rc = hrn_calls_of(&p->plan->layers[p->layer].layer->problem, &kernel, driver,
+                                   &grown[i].calls, grown[i].why, sizeof grown[i].why);
+    }
+    *out = &p->known[i].calls;
+    snprintf(why, why_bytes, "%s", p->known[i].why);
+    return p->known[i].rc;
+}
+
+static size_t main_call(const struct hrn_calls *calls)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < calls->count; i++)
+        if (calls->call[i].times > calls->call[best].times)
+            best = i;
+    return best;
+}
+
+/* ---- one call */
+
+/* Leaves RUN_KEPT iterations of the inner loop in the trace; returns how many went. */
+static int64_t cut(struct hrn_trace *t, const struct hrn_loop *loop)
+{
+    size_t length = loop->end - loop->begin, keep = RUN_KEPT;
+    if (loop->iterations <= 2 * RUN_KEPT)
+        return 0;
+    size_t gone = loop->iterations - keep;
+    memmove(t->step + loop->begin, t->step + loop->begin + gone * length,
+            (t->count - loop->begin - gone * length) * sizeof *t->step);
+    t->count -= gone * length;
+    return (int64_t)gone;
+}
+
+/* The MACs of the layer that one call of the most frequent kind stands for. */
+static double share_of(const struct predictor *p, const struct hrn_calls *calls)
+{
+    int64_t times = 0;
+    for (size_t i = 0; i < calls->count; i++)
+        times += calls->call[i].times;
+    return (double)krn_problem_macs(&p->plan->layers[p->layer].layer->problem) / (double)times;
+}
+
+static int add_stretch(struct predictor *p, int list, const struct hrn_code *code,
+                       const struct hrn_trace *t, size_t begin, size_t end, struct place *place)
+{
+    struct hrn_mca *mca = &p->lists[p->lane * LIST_COUNT + list];
+    *place = (struct place) { list, p->lane, mca->count };
+    mca->program = p->mca_program;
+    mca->core = p->options->core;
+    mca->repeats = repeats_of[list];
+    return hrn_mca_add(mca, code, t, begin, end);
+}
+
+static int add_part(struct predictor *p, const struct part *part)
+{
+    if (p->part_count == p->part_capacity) {
+        size_t wider = p->part_capacity ? 2 * p->part_capacity : 256;
+        struct part *grown = realloc(p->parts, wider * sizeof *grown);
+        if (!grown)
+            return -ENOMEM;
+        p->parts = grown;
+        p->part_capacity = wider;
+    }
+    p->parts[p->part_count++] = *part;
+    return 0;
+}
+
+static void take_cycles(const struct part *part, double tile, double loop)
+{
+    struct hrn_prediction *to = part->to;
+    double call = tile + (double)part->skipped * loop;
+    to->cycles += call * (double)part->times;
+    if (part->is_main) {
+        to->tile_cycles = call;
+        to->loop_cycles = part->has_loop ? loop : 0;
+    }
+}
+
+static int predict_call(struct predictor *p, const struct hrn_code *code, struct hrn_trace *t,
+                        struct part *part)
+{
+    const struct var_core *core = p->options->core;
+    struct hrn_loop loop = hrn_trace_loop(code, t);
+    part->has_loop = loop.iterations > 0;
+    if (part->is_main && part->has_loop)
+        part->to->loop_macs = (double)hrn_trace_macs(code, t, loop.begin, loop.end);
+    part->skipped = cut(t, &loop);
+    if (!core->llvm_cpu) {
+        take_cycles(part, hrn_inorder_cycles(code, t, 0, t->count, core, 4),
+                    part->has_loop
+                        ? hrn_inorder_cycles(code, t, loop.begin, loop.end, core, LOOP_REPEATS)
+                        : 0);
+        return 0;
+    }
+    int rc = add_stretch(p, t->count > SHORT_STEPS ? LIST_LONG : LIST_SHORT, code, t, 0, t->count,
+                         &part->tile);
+    if (!rc && part->has_loop)
+        rc = add_stretch(p, LIST_LOOP, code, t, loop.begin, loop.end, &part->loop);
+    return rc ? rc : add_part(p, part);
+}
+
+/* ---- one variant */
+
+static int predict_calls(struct predictor *p, const struct hrn_code *code,
+                         const struct hrn_calls *calls, struct hrn_prediction *to)
+{
+    size_t most = main_call(calls);
+    int rc = 0;
+    to->outcome = HRN_OK;
+    to->tile_macs = share_of(p, calls);
+    for (size_t i = 0; !rc && i < calls->count; i++) {
+        const struct hrn_call *call = &calls->call[i];
+        struct part part = { .to = to, .is_main = i == most, .times = call->times };
+        struct hrn_trace trace;
+        rc = hrn_code_trace(code, &call->args, sizeof call->args, &trace, to->detail,
+                            sizeof to->detail);
+        if (!rc)
+            rc = predict_call(p, code, &trace, &part);
+        hrn_trace_clear(&trace);
+    }
+    return rc;
+}
+
+/* What the model cannot take is an outcome, not the end. */
+static int settle(struct hrn_prediction *to, int rc)
+{
+    if (rc != -ENOTSUP && rc != -ELOOP)
+        return rc;
+    to->outcome = HRN_REFUSED;
+    return 0;
+}
+
+static int predict_variant(struct predictor *p, const struct var_variant *v,
+                           struct hrn_prediction *to)
+{
+    const struct hrn_calls *calls;
+    struct var_text text = { 0 };
+    struct hrn_code code = { 0 };
+    int rc = 0;
+    if (!(p->options->core->isas >> v->isa & 1)) {
+        snprintf(to->detail, sizeof to->detail, "%s has no %s", p->options->core->name,
+                 krn_isas[v->isa].name);
+        to->outcome = HRN_NO_ISA;
+        return 0;
+    }
+    rc = calls_of(p, v, &calls, to->detail, sizeof to->detail);
+    if (!rc)
+        rc = var_generate(v, &text, to->detail, sizeof to->detail);
+    if (!rc)
+        rc = hrn_code_parse(text.data, &code, to->detail, sizeof to->detail);
+    if (!rc)
+        rc = predict_calls(p, &code, calls, to);
+    if (!rc)
+        to->detail[0] = '\0';
+    hrn_code_clear(&code);
+    var_text_clear(&text);
+    return settle(to, rc);
+}
+
+/* ---- llvm-mca's answers */
+
+static double cycles_at(const struct predictor *p, const struct place *place)
+{
+    const struct hrn_mca *mca = &p->lists[place->lane * LIST_COUNT + place->list];
+    return mca->cycles[place->index] / mca->repeats;
+}
+
+static int collect(struct predictor *p)
+{
+    size_t count = (size_t)p->lanes * LIST_COUNT;
+    int rc = p->part_count ? hrn_mca_run(p->lists, count, p->err, p->err_bytes) : 0;
+    for (size_t i = 0; !rc && i < p->part_count; i++) {
+        const struct part *part = &p->parts[i];
+        take_cycles(part, cycles_at(p, &part->tile),
+                    part->has_loop ? cycles_at(p, &part->loop) : 0);
+    }
+    for (size_t i = 0; i < count; i++)
+        hrn_mca_clear(&p->lists[i]);
+    p->part_count = 0;
+    return rc;
+}
+
+/* ---- the plan */
+
+static int allocate(struct predictor *p)
+{
+    p->lanes = hrn_cpu_count();
+    p->lists = calloc((size_t)p->lanes * LIST_COUNT, sizeof *p->lists);
+    p->out = calloc(p->plan->count + 1, sizeof *p->out);
+    for (size_t i = 0; p->out && i < p->plan->count; i++) {
+        p->out[i] = calloc(p->plan->layers[i].count + 1, sizeof **p->out);
+        for (size_t j = 0; p->out[i] && j < p->plan->layers[i].count; j++)
+            p->out[i][j].outcome = HRN_VOID;
+        if (!p->out[i])
+            return -ENOMEM;
+    }
+    return p->lists && p->out ? 0 : -ENOMEM;
+}
+
+static int predict_all(struct predictor *p)
+{
+    const struct hrn_predict_options *o = p->options;
+    size_t done = 0;
+    int rc = 0;
+    for (p->layer = 0; !rc && p->layer < p->plan->count; p->layer++) {
+        const struct hrn_plan_layer *layer = &p->plan->layers[p->layer];
+        p->known_count = 0;
+        for (size_t i = 0; !rc && i < layer->count; i++) {
+            p->lane = (int)(i % (size_t)p->lanes);
+            rc = predict_variant(p, &layer->variants[i], &p->out[p->layer][i]);
+            if (!rc && ++done % BATCH == 0)
+                rc = collect(p);
+            if (o->progress)
+                o->progress(done, p->plan->variants, "");
+            if (!rc && o->stop && *o->stop)
+                rc = -EINTR;
+        }
+    }
+    return rc ? rc : collect(p);
+}
+
+int hrn_predict_plan(const struct hrn_plan *plan, const struct hrn_predict_options *options,
+                     struct hrn_prediction ***out, char *err, size_t err_bytes)
+{
+    struct predictor p = { .plan = plan, .options = options, .err = err, .err_bytes = err_bytes };
+    *out = NULL;
+    int rc = options->core->llvm_cpu ? hrn_mca_find(&p.mca_program, err, err_bytes) : 0;
+    if (rc)
+        return rc;
+    snprintf(err, err_bytes, "out of memory");
+    rc = allocate(&p);
+    if (!rc)
+        rc = predict_all(&p);
+    for (size_t i = 0; p.lists && i < (size_t)p.lanes * LIST_COUNT; i++)
+        hrn_mca_clear(&p.lists[i]);
+    free(p.lists);
+    free(p.parts);
+    free(p.known);
+    if (rc)
+        hrn_predictions_free(p.out, plan->count);
+    else
+        *out = p.out;
+    return rc;
+}
