@@ -39,7 +39,7 @@ struct part {
 
 /* Calls depend on the tile, not on the code: variants share them. */
 struct known_calls {
-    struct krn_kernel kernel; /* its name is another's by now */
+    struct krn_kernel kernel; /* without name and function */
     struct krn_driver driver;
     int rc;
     char why[HRN_DETAIL_MAX];
@@ -71,14 +71,13 @@ void hrn_predictions_free(struct hrn_prediction **predictions, size_t layers)
 
 /* ---- calls */
 
+/* Whole structs: padding that differs costs a call list, a field that is forgotten would cost the
+ * truth. */
 static int is_same_tile(const struct known_calls *k, const struct krn_kernel *kernel,
-                        struct krn_driver driver)
+                        const struct krn_driver *driver)
 {
-    const struct krn_kernel *a = &k->kernel;
-    return a->family == kernel->family && a->mr == kernel->mr && a->nr == kernel->nr &&
-           a->kr == kernel->kr && a->w_bytes == kernel->w_bytes && a->a_bias == kernel->a_bias &&
-           a->taps == kernel->taps && k->driver.loop_order == driver.loop_order &&
-           k->driver.mc_tiles == driver.mc_tiles;
+    return !memcmp(&k->kernel, kernel, sizeof *kernel) &&
+           !memcmp(&k->driver, driver, sizeof *driver);
 }
 
 static int calls_of(struct predictor *p, const struct var_variant *v, const struct hrn_calls **out,
@@ -87,9 +86,11 @@ static int calls_of(struct predictor *p, const struct var_variant *v, const stru
     char name[VAR_NAME_MAX];
     struct krn_kernel kernel;
     struct krn_driver driver = var_driver(v);
+    memset(&kernel, 0, sizeof kernel);
     var_kernel_describe(v, &kernel, name);
+    kernel.name = NULL;
     size_t i = 0;
-    while (i < p->known_count && !is_same_tile(&p->known[i], &kernel, driver))
+    while (i < p->known_count && !is_same_tile(&p->known[i], &kernel, &driver))
         i++;
     if (i == p->known_count) {
         struct known_calls *grown = realloc(p->known, (i + 1) * sizeof *grown);
@@ -97,7 +98,8 @@ static int calls_of(struct predictor *p, const struct var_variant *v, const stru
             return -ENOMEM;
         p->known = grown;
         p->known_count++;
-        grown[i] = (struct known_calls) { .kernel = kernel, .driver = driver };
+        grown[i] = (struct known_calls) { .driver = driver };
+        memcpy(&grown[i].kernel, &kernel, sizeof kernel);
         grown[i].rc = hrn_calls_of(&p->plan->layers[p->layer].layer->problem, &kernel, driver,
                                    &grown[i].calls, grown[i].why, sizeof grown[i].why);
     }
