@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "harness/build/cache_int.h"
-#include "harness/build/spawn_int.h"
+#include "harness/build/spawn.h"
 
 #define SOURCES "harness/runner/sources.txt"
 #define SOURCES_MAX 64

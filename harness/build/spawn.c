@@ -1,4 +1,4 @@
-#include "harness/build/spawn_int.h"
+#include "harness/build/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 #include <sys/utsname.h>
 
 #include "harness/build/build.h"
-#include "harness/build/spawn_int.h"
+#include "harness/build/spawn.h"
 
 #define FLAGS "-std=gnu11 -O2 -ffp-contract=off -fPIC -D_GNU_SOURCE"
 #define FLAGS_AARCH64 FLAGS " -ffixed-x18" /* the platform register: phones reserve it */

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness/build/spawn_int.h"
+#include "harness/build/spawn.h"
 #include "harness/model/code_int.h"
 
 extern char **environ;

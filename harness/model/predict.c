@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/build/spawn_int.h"
+#include "harness/build/spawn.h"
 #include "harness/model/calls.h"
 #include "harness/model/code.h"
 #include "harness/model/inorder.h"

@@ -1,6 +1,6 @@
-/* Child processes of a build: argument vectors, never a shell. */
-#ifndef QUERN_HARNESS_SPAWN_INT_H
-#define QUERN_HARNESS_SPAWN_INT_H
+/* Child processes of builds and tools: argument vectors, never a shell. */
+#ifndef QUERN_HARNESS_SPAWN_H
+#define QUERN_HARNESS_SPAWN_H
 
 #include <stddef.h>
 
