@@ -1,5 +1,5 @@
-/* What a quick look at kernels looks at (quern count, quern predict): variants, by name or by choice,
- * on layers. */
+/* What a quick look at kernels looks at (quern count, quern predict): variants, by name or by
+ * choice, on layers. */
 #ifndef QUERN_HARNESS_CLI_LOOK_H
 #define QUERN_HARNESS_CLI_LOOK_H
 

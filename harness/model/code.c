@@ -326,7 +326,7 @@ static int add_op(struct parser *p, char *line, char *scratch)
     struct hrn_code *code = p->code;
     struct hrn_op *op = &code->ops[code->count];
     *op = (struct hrn_op) { .text = line, .target = -1 };
-    strcpy(scratch, line);
+    memcpy(scratch, line, strlen(line) + 1);
     char *operands = scratch + strcspn(scratch, " \t");
     if (*operands)
         *operands++ = '\0';
