@@ -26,6 +26,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "harness/runner/journal.h"
+
 void hrn_record_begin(struct hrn_line *line, const char *word, const struct hrn_job *job)
 {
     hrn_line_begin(line, word);
@@ -36,6 +38,11 @@ int hrn_record_send(struct hrn_runner *runner, struct hrn_line *line)
 {
     hrn_line_end(line);
     runner->records_sent++;
+    if (runner->journal) {
+        int error = hrn_journal_append(runner->journal_fd, line->text, line->length);
+        if (error < 0)
+            return error;
+    }
     return hrn_write_all(STDOUT_FILENO, line->text, line->length);
 }
 
@@ -245,6 +252,8 @@ int hrn_jobs_run(struct hrn_runner *runner)
             continue;
         }
         error = hrn_line_parse(text, &fields);
+        if (error == 0 && strcmp(fields.word, "quit") == 0 && runner->journal)
+            unlink(runner->journal); /* the host has it all */
         if (error < 0 || strcmp(fields.word, "quit") == 0)
             break;
         if (strcmp(fields.word, "variant") == 0) {

@@ -1,8 +1,9 @@
 /* quern-runner: runs variants on a device. Jobs on standard input, records on standard output
  * (job.c has the words); standard error is for people.
  *
- *     quern-runner [--cpu N] [--trap LEVEL]
- *         CPU to pin timed work to, -1 or absent: none; ISA level to execute in software */
+ *     quern-runner [--cpu N] [--trap LEVEL] [--journal FILE]
+ *         CPU to pin timed work to, -1 or absent: none; ISA level to execute in software; where
+ *         records are kept before they are sent */
 #include "harness/runner/runner_int.h"
 
 #include <errno.h>
@@ -13,11 +14,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "harness/runner/journal.h"
 #include "harness/runner/trap_x86.h"
 
 static int usage(const char *program)
 {
-    fprintf(stderr, "usage: %s [--cpu N] [--trap LEVEL] < jobs > records\n", program);
+    fprintf(stderr, "usage: %s [--cpu N] [--trap LEVEL] [--journal FILE] < jobs > records\n", program);
     return 2;
 }
 
@@ -52,12 +54,22 @@ static int take_trap(struct hrn_runner *runner, const char *value)
     return error == 0;
 }
 
+static int take_journal(struct hrn_runner *runner, const char *value)
+{
+    runner->journal = value;
+    runner->journal_fd = hrn_journal_open(value);
+    if (runner->journal_fd < 0)
+        fprintf(stderr, "cannot write the journal %s: %s\n", value,
+                strerror(-runner->journal_fd));
+    return runner->journal_fd >= 0;
+}
+
 static int take_option(struct hrn_runner *runner, const char *name, const char *value)
 {
     static const struct {
         const char *name;
         int (*take)(struct hrn_runner *runner, const char *value);
-    } options[] = { { "--cpu", take_cpu }, { "--trap", take_trap } };
+    } options[] = { { "--cpu", take_cpu }, { "--trap", take_trap }, { "--journal", take_journal } };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (strcmp(options[i].name, name) == 0)
             return options[i].take(runner, value);

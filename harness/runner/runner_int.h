@@ -63,6 +63,8 @@ struct hrn_runner {
     int cpu;                 /* to pin timed children to, -1 = none */
     int64_t records_sent;    /* of the job in hand */
     int stopping;            /* the host asked to end the job in hand */
+    const char *journal;     /* its path, NULL = none */
+    int journal_fd;
 };
 
 /* Reads and does jobs until `quit` or the end of the input. 0, or -errno if the host is gone or
@@ -82,8 +84,7 @@ int hrn_job_stream(struct hrn_runner *runner, struct hrn_job *job, int64_t bytes
  * failed. */
 int64_t hrn_peak(const struct krn_kernel *kernel, int cpu, struct hrn_proof *failure);
 
-/* ---- Records. The one place that writes them: a journal would be written here, before the pipe.
- */
+/* ---- Records. The one place that writes them: into the journal, then into the pipe. */
 void hrn_record_begin(struct hrn_line *line, const char *word, const struct hrn_job *job);
 int hrn_record_send(struct hrn_runner *runner, struct hrn_line *line);
 int hrn_record_proof(struct hrn_runner *runner, const struct hrn_job *job, size_t index,

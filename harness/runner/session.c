@@ -8,7 +8,9 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "harness/runner/journal.h"
 #include "variants/variant.h"
 
 #define FAREWELL_MS 2000
@@ -95,6 +97,16 @@ static int push(struct hrn_session *s)
     return error < 0 ? hrn_session_fail(s, error, "%s", hrn_device_error(s->device)) : 0;
 }
 
+/* Only what is far away needs a journal; a device with a shell of its own is. */
+static void choose_journal(struct hrn_session *s)
+{
+    char output[64];
+    int exit_code;
+    if (hrn_device_shell(s->device, "true", output, sizeof output, &exit_code) == 0)
+        snprintf(s->journal, sizeof s->journal, "%s.%ld-%llx.journal", s->device_path,
+                 (long)getpid(), (unsigned long long)hrn_now_ms());
+}
+
 /* After a broken connection: waits for the device, and sees to it that the runner is still there.
  */
 static int regain(struct hrn_session *s)
@@ -112,7 +124,8 @@ static int regain(struct hrn_session *s)
 static int start(struct hrn_session *s)
 {
     char cpu[16];
-    const char *const argv[] = { s->device_path, "--cpu", cpu, NULL };
+    const char *const argv[] = { s->device_path, "--cpu", cpu, s->journal[0] ? "--journal" : NULL,
+                                 s->journal,     NULL };
     snprintf(cpu, sizeof cpu, "%d", s->cpu);
     int error = s->was_cut_off ? regain(s) : 0;
     if (error < 0)
@@ -141,6 +154,8 @@ int hrn_session_open(struct hrn_device *device, const char *runner_path, int cpu
     snprintf(s->runner_path, sizeof s->runner_path, "%s", runner_path);
     int error = push(s);
     s->was_cut_off = error == -ENOTCONN || error == -ETIMEDOUT;
+    if (error == 0)
+        choose_journal(s);
     if (error == 0 || s->was_cut_off)
         error = start(s);
     if (error == -ECONNRESET)
@@ -340,11 +355,59 @@ static int receive(struct hrn_session *s, const struct hrn_request *request, hrn
             return end_of_job(s, &fields);
         if (got > 0 && strcmp(fields.word, "begin") != 0)
             s->breaks = 0;
+        s->received += got > 0;
         if (got > 0)
             record(&fields, user);
         else if (hrn_now_ms() - heard_ms > request->silence_ms || !is_there(s, heard_ms, &asked_ms))
             return lost(s, "hangs");
     }
+}
+
+/* ---- The journal */
+
+struct replay {
+    struct hrn_session *s;
+    size_t seen;
+    hrn_on_record *record;
+    void *user;
+    int ended, result; /* the end of the job is there, and what it says */
+};
+
+/* Records come in the order in which they were sent; the first s->received of them arrived. One
+ * that comes twice does no harm: whoever takes records knows what it has. */
+static int replay_record(const struct hrn_fields *fields, void *user)
+{
+    struct replay *r = user;
+    if (hrn_field_int(fields, "job", -1) != r->s->job)
+        return 0;
+    if (strcmp(fields->word, "end") == 0) {
+        r->ended = 1;
+        r->result = end_of_job(r->s, fields);
+    } else if (++r->seen > r->s->received) {
+        r->s->breaks = 0;
+        r->record(fields, r->user);
+    }
+    return 0;
+}
+
+/* After a broken connection: waits for the device, and takes from the journal what did not arrive.
+ * 1 = all of the job is here, *result is its end. */
+static int salvage(struct hrn_session *s, hrn_on_record *record, void *user, int *result)
+{
+    struct replay r = { .s = s, .record = record, .user = user };
+    struct hrn_journal_state state;
+    char copy[] = P_tmpdir "/quern-journal-XXXXXX", before[sizeof s->error];
+    memcpy(before, s->error, sizeof before);
+    int fd = s->journal[0] && regain(s) == 0 ? mkstemp(copy) : -1;
+    memcpy(s->error, before, sizeof before);
+    if (fd < 0)
+        return 0;
+    close(fd);
+    if (hrn_device_pull(s->device, s->journal, copy) == 0)
+        hrn_journal_read(copy, replay_record, &r, &state);
+    unlink(copy);
+    *result = r.result;
+    return r.ended;
 }
 
 int hrn_exchange(struct hrn_session *s, const struct hrn_request *request, hrn_on_record *record,
@@ -357,7 +420,11 @@ int hrn_exchange(struct hrn_session *s, const struct hrn_request *request, hrn_o
         return error == -EINTR || error == -ENOTCONN || error == -ECONNRESET ? error : -EPIPE;
     if (send_quietly(s->process.stdin_fd, request->text, request->length) < 0)
         return lost(s, "is gone");
-    return receive(s, request, record, user);
+    s->received = 0;
+    error = receive(s, request, record, user);
+    if (error == -ECONNRESET && salvage(s, record, user, &error))
+        return error;
+    return error;
 }
 
 /* ---- Records */

@@ -14,6 +14,8 @@ struct hrn_session {
     char runner_path[512], device_path[512];
     int cpu, was_cut_off; /* the connection broke, and the device was not seen since */
     int breaks;           /* of the connection, since the last result */
+    char journal[600];    /* on the device; "" = none: what runs here loses nothing on its way */
+    size_t received;      /* records of the job in hand */
     struct hrn_process process;
     int running;
     struct hrn_reader reader;
