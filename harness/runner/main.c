@@ -19,7 +19,8 @@
 
 static int usage(const char *program)
 {
-    fprintf(stderr, "usage: %s [--cpu N] [--trap LEVEL] [--journal FILE] < jobs > records\n", program);
+    fprintf(stderr,
+            "usage: %s [--cpu N] [--trap LEVEL] [--journal FILE] < jobs > records\n", program);
     return 2;
 }
 
