@@ -35,6 +35,7 @@ enum krn_algorithm {
     KRN_ALG_IM2COL,    /* rows gathered tile by tile into scratch, then GEMM */
     KRN_ALG_INDIRECT,  /* IGEMM */
     KRN_ALG_DEPTHWISE, /* DW, DWC */
+    KRN_ALG_WINOGRAD,  /* WINO: exact, for 3x3 layers at stride 1; winograd_int.h has the proof */
     KRN_ALG_COUNT
 };
 

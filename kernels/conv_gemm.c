@@ -67,17 +67,6 @@ static void gather_tiles(const struct krn_job *job, const struct krn_walk *walk,
     }
 }
 
-/* How many tiles at the beginning of the line are not in their slots yet. `seen` counts the units
- * of the block that this job has done. With rows inside, its walk visits the rows of the block in a
- * cycle, wherever it began: the first block_rows units are those that gather. */
-static int64_t fresh_tiles(const struct krn_conv *conv, const struct krn_walk *walk, int64_t seen)
-{
-    if (conv->driver.loop_order == 1)
-        return 1; /* a line is a row tile */
-    int64_t fresh = walk->block_rows - seen;
-    return fresh < 0 ? 0 : fresh < walk->count ? fresh : walk->count;
-}
-
 void krn_im2col_run(const struct krn_job *job)
 {
     const struct krn_conv *conv = job->conv;
@@ -88,7 +77,7 @@ void krn_im2col_run(const struct krn_job *job)
     int64_t seen = 0;
     krn_walk_begin(job, &walk);
     while (walk.left > 0) {
-        gather_tiles(job, &walk, fresh_tiles(conv, &walk, seen), slots);
+        gather_tiles(job, &walk, krn_fresh_tiles(conv, &walk, seen), slots);
         args.a = slots + (walk.row - walk.block) * slot_bytes;
         krn_line_run(job, &walk, &args, slot_bytes);
         int64_t block = walk.block, group = walk.group;

@@ -29,6 +29,18 @@ void krn_indirect_run(const struct krn_job *job);
 void krn_depthwise_setup(const struct krn_conv *conv, const int8_t *in, void *workspace);
 void krn_depthwise_run(const struct krn_job *job);
 
+/* Bytes of what the caller provides. */
+struct krn_sizes {
+    int64_t packed, workspace, scratch;
+};
+
+/* Winograd: sets the derived fields of the plan; packs the weights of column j, [3][3][depth]. */
+void krn_winograd_size(struct krn_conv *conv, struct krn_sizes *sizes);
+void krn_winograd_pack_column(const struct krn_conv *conv, const int8_t *weights, void *body,
+                              int64_t j);
+void krn_winograd_setup(const struct krn_conv *conv, const int8_t *in, void *workspace);
+void krn_winograd_run(const struct krn_job *job);
+
 /* Depthwise: calls that compute the whole output; pointers that one of them reads; packed weights
  * of one channel. */
 int64_t krn_depthwise_calls(const struct krn_conv *conv);
@@ -56,6 +68,11 @@ struct krn_walk {
 void krn_walk_begin(const struct krn_job *job, struct krn_walk *walk);
 /* The line after it; left == 0 behind the last one. */
 void krn_walk_next(const struct krn_conv *conv, struct krn_walk *walk);
+
+/* How many row tiles at the beginning of the line are not in their slots yet, for a driver that
+ * keeps something of each row tile of a block. `seen` counts the units of the block that this job
+ * has done. */
+int64_t krn_fresh_tiles(const struct krn_conv *conv, const struct krn_walk *walk, int64_t seen);
 
 /* Rows of tile `row`: mr, or fewer in the last one. */
 int64_t krn_tile_rows(const struct krn_conv *conv, int64_t row);

@@ -63,6 +63,16 @@ void krn_walk_next(const struct krn_conv *conv, struct krn_walk *walk)
     set_count(conv, walk);
 }
 
+/* With rows inside, the walk visits the rows of the block in a cycle, wherever it began: the first
+ * block_rows units are those that are new. */
+int64_t krn_fresh_tiles(const struct krn_conv *conv, const struct krn_walk *walk, int64_t seen)
+{
+    if (conv->driver.loop_order == 1)
+        return 1; /* a line is a row tile */
+    int64_t fresh = walk->block_rows - seen;
+    return fresh < 0 ? 0 : fresh < walk->count ? fresh : walk->count;
+}
+
 int64_t krn_tile_rows(const struct krn_conv *conv, int64_t row)
 {
     const struct krn_problem *p = &conv->problem;

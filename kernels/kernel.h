@@ -23,6 +23,7 @@ enum krn_family {
     KRN_FAMILY_IGEMM, /* A rows through a table of pointers: indirect convolution */
     KRN_FAMILY_DW,    /* depthwise, a table of pointers per output pixel */
     KRN_FAMILY_DWC,   /* depthwise of one filter and stride, its columns kept in registers */
+    KRN_FAMILY_WINO,  /* the products of Winograd's convolution, 3x3 at stride 1 */
     KRN_FAMILY_PEAK,  /* no convolution: the MAC instruction alone, to measure the machine's peak */
     KRN_FAMILY_COUNT
 };
@@ -90,6 +91,18 @@ struct krn_dw_args {
     int64_t c_row;
 };
 
+/* WINO: for each of `elements` elements of the transform, c = a * w.
+ *   a        s16 [elements][k / 8][mr][8]
+ *   w        s16 [elements][k / kr][nr][kr]
+ *   c        s32 [elements][mr][nr], fully written; modulo 2^32
+ *   k is a multiple of 8. All 16-byte aligned, c 4-byte aligned. */
+struct krn_wino_args {
+    const int16_t *a;
+    const int16_t *w;
+    int32_t *c;
+    int64_t k, elements;
+};
+
 /* PEAK: `iterations` times `macs` multiply-accumulates in registers. */
 struct krn_peak_args {
     int64_t iterations;
@@ -108,7 +121,8 @@ struct krn_kernel {
     uint8_t a_bias;         /* 128 if the kernel adds 128 to each a, to make it unsigned; or 0 */
     uint16_t taps;          /* DW: the only tap count it takes, 0 = any */
     uint16_t macs;          /* PEAK: multiply-accumulates of one iteration */
-    uint8_t filter, stride; /* DWC: the only filter size and stride it takes, both ways */
+    uint8_t filter, stride; /* DWC: the only filter size and stride it takes, both ways;
+                               WINO: filter is the size of an output tile, 2 or 4 */
     uint8_t rows;           /* DWC: output rows of one call */
 };
 
@@ -129,5 +143,7 @@ static_assert(offsetof(struct krn_dw_args, out) == 64, "contract");
 static_assert(offsetof(struct krn_dw_args, c_row) == 64 + sizeof(struct krn_out), "contract");
 static_assert(offsetof(struct krn_out, zp) == 8, "contract");
 static_assert(sizeof(struct krn_out) == 24, "contract");
+static_assert(offsetof(struct krn_wino_args, k) == 24, "contract");
+static_assert(offsetof(struct krn_wino_args, elements) == 32, "contract");
 
 #endif

@@ -50,6 +50,11 @@ static void pack_column(const struct krn_conv *conv, const struct source *s, int
     int64_t tap_size = krn_round_up(k, kr) * nr;
     const int8_t *w = s->weights + oc * conv->taps * k;
     char *body = body_of(conv, panel);
+    if (conv->algorithm == KRN_ALG_WINOGRAD) {
+        put_head(conv, s, oc, 9 * k, panel, j);
+        krn_winograd_pack_column(conv, s->weights + oc * 9 * k, body, j);
+        return;
+    }
     put_head(conv, s, oc, conv->taps * k, panel, j);
     for (int64_t tap = 0; tap < conv->taps; tap++)
         for (int64_t i = 0; i < k; i++)

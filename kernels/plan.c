@@ -8,14 +8,13 @@
 
 const char *const krn_family_names[KRN_FAMILY_COUNT] = {
     [KRN_FAMILY_GEMM] = "gemm", [KRN_FAMILY_IGEMM] = "igemm", [KRN_FAMILY_DW] = "dw",
-    [KRN_FAMILY_DWC] = "dwc",   [KRN_FAMILY_PEAK] = "peak",
+    [KRN_FAMILY_DWC] = "dwc",   [KRN_FAMILY_WINO] = "wino",   [KRN_FAMILY_PEAK] = "peak",
 };
 
 const char *const krn_algorithm_names[KRN_ALG_COUNT] = {
-    [KRN_ALG_POINTWISE] = "pointwise",
-    [KRN_ALG_IM2COL] = "im2col",
-    [KRN_ALG_INDIRECT] = "indirect",
-    [KRN_ALG_DEPTHWISE] = "depthwise",
+    [KRN_ALG_POINTWISE] = "pointwise", [KRN_ALG_IM2COL] = "im2col",
+    [KRN_ALG_INDIRECT] = "indirect",   [KRN_ALG_DEPTHWISE] = "depthwise",
+    [KRN_ALG_WINOGRAD] = "winograd",
 };
 
 static const struct {
@@ -26,6 +25,7 @@ static const struct {
     [KRN_ALG_IM2COL] = { NULL, krn_im2col_run },
     [KRN_ALG_INDIRECT] = { krn_indirect_setup, krn_indirect_run },
     [KRN_ALG_DEPTHWISE] = { krn_depthwise_setup, krn_depthwise_run },
+    [KRN_ALG_WINOGRAD] = { krn_winograd_setup, krn_winograd_run },
 };
 
 /* Rows that im2col gathers at a time unless told: the L1 data cache of the smallest cores. */
@@ -102,6 +102,17 @@ static int check_depthwise(const struct krn_problem *p, const struct krn_kernel 
     return -ENOTSUP;
 }
 
+static int check_winograd(const struct krn_problem *p, const struct krn_kernel *kernel, char *err,
+                          size_t err_bytes)
+{
+    if (p->kh == 3 && p->kw == 3 && p->sh == 1 && p->sw == 1 && p->dh == 1 && p->dw == 1)
+        return 0;
+    krn_text_print(err, err_bytes,
+                   "%s is a Winograd kernel: it takes 3 x 3 filters without gaps at stride 1 only",
+                   kernel->name);
+    return -ENOTSUP;
+}
+
 static int choose(struct krn_conv *conv, char *err, size_t err_bytes)
 {
     const struct krn_problem *p = &conv->problem;
@@ -117,6 +128,9 @@ static int choose(struct krn_conv *conv, char *err, size_t err_bytes)
     case KRN_FAMILY_DWC:
         conv->algorithm = KRN_ALG_DEPTHWISE;
         return check_depthwise(p, kernel, err, err_bytes);
+    case KRN_FAMILY_WINO:
+        conv->algorithm = KRN_ALG_WINOGRAD;
+        return check_winograd(p, kernel, err, err_bytes);
     default:
         krn_text_print(err, err_bytes, "%s measures a peak: it is not a convolution", kernel->name);
         return -ENOTSUP;
@@ -189,18 +203,24 @@ static int64_t size_scratch(const struct krn_conv *conv)
 
 static int size_all(struct krn_conv *conv, char *err, size_t err_bytes)
 {
-    int64_t packed = size_weights(conv);
-    size_tiles(conv);
-    int64_t workspace = size_workspace(conv), scratch = size_scratch(conv);
-    if (packed >= BYTES_MAX || workspace >= BYTES_MAX || scratch >= BYTES_MAX) {
+    struct krn_sizes sizes;
+    if (conv->algorithm == KRN_ALG_WINOGRAD) {
+        krn_winograd_size(conv, &sizes);
+    } else {
+        sizes.packed = size_weights(conv);
+        size_tiles(conv);
+        sizes.workspace = size_workspace(conv);
+        sizes.scratch = size_scratch(conv);
+    }
+    if (sizes.packed >= BYTES_MAX || sizes.workspace >= BYTES_MAX || sizes.scratch >= BYTES_MAX) {
         krn_text_print(err, err_bytes,
                        "%s would need a buffer of more than %lld bytes for this problem",
                        conv->kernel->name, (long long)BYTES_MAX);
         return -ENOTSUP;
     }
-    conv->packed_bytes = (size_t)packed;
-    conv->workspace_bytes = (size_t)workspace;
-    conv->scratch_bytes = (size_t)scratch;
+    conv->packed_bytes = (size_t)sizes.packed;
+    conv->workspace_bytes = (size_t)sizes.workspace;
+    conv->scratch_bytes = (size_t)sizes.scratch;
     return 0;
 }
 

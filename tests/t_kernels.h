@@ -129,6 +129,21 @@ static inline void t_dwc(const struct krn_dw_args *d, const struct t_columns *s)
     }
 }
 
+static inline void t_wino(const struct krn_wino_args *p, int mr, int nr, int kr)
+{
+    T_CHECK(p->k % 8 == 0 && p->k > 0 && (uintptr_t)p->a % 16 == 0 && (uintptr_t)p->w % 16 == 0);
+    for (int64_t e = 0; e < p->elements; e++)
+        for (int i = 0; i < mr; i++)
+            for (int j = 0; j < nr; j++) {
+                const int16_t *a = p->a + e * p->k * mr, *w = p->w + e * p->k * nr;
+                uint32_t sum = 0;
+                for (int64_t k = 0; k < p->k; k++)
+                    sum += (uint32_t)(a[(k / 8 * mr + i) * 8 + k % 8] *
+                                      w[(k / kr * nr + j) * kr + k % kr]);
+                p->c[(e * mr + i) * nr + j] = (int32_t)sum;
+            }
+}
+
 /* X(name, mr, nr, kr, w_bytes, a_bias) */
 #define T_GEMM_TABLE(X)                                                                            \
     X(m1n1k1, 1, 1, 1, 1, 0)                                                                       \
@@ -150,6 +165,13 @@ static inline void t_dwc(const struct krn_dw_args *d, const struct t_columns *s)
     X(n2k4f3x2y2, 2, 4, 3, 2, 2)                                                                   \
     X(n4k4f5x1y2, 4, 4, 5, 1, 2)
 
+/* X(name, mr, nr, kr, form) */
+#define T_WINO_TABLE(X)                                                                            \
+    X(m1n4k1f2, 1, 4, 1, 2)                                                                        \
+    X(m4n8k2f2, 4, 8, 2, 2)                                                                        \
+    X(m3n4k1f4, 3, 4, 1, 4)                                                                        \
+    X(m2n16k4f4, 2, 16, 4, 4)
+
 #define T_GEMM_FN(name, mr, nr, kr, w, b)                                                          \
     static void t_gemm_##name(const void *args)                                                    \
     {                                                                                              \
@@ -169,6 +191,12 @@ static inline void t_dwc(const struct krn_dw_args *d, const struct t_columns *s)
     {                                                                                              \
         t_dwc(args, &(struct t_columns) { nr, kr, filter, stride, rows });                         \
     }
+#define T_WINO_FN(name, mr, nr, kr, form)                                                          \
+    static void t_wino_##name(const void *args)                                                    \
+    {                                                                                              \
+        t_wino(args, mr, nr, kr);                                                                  \
+    }
+T_WINO_TABLE(T_WINO_FN)
 T_GEMM_TABLE(T_GEMM_FN)
 T_DW_TABLE(T_DW_FN)
 T_DWC_TABLE(T_DWC_FN)
@@ -222,8 +250,24 @@ T_DWC_TABLE(T_DWC_FN)
       stride,                                                                                      \
       rows },
 
-static const struct krn_kernel t_kernels[] = { T_GEMM_TABLE(T_GEMM_ROW) T_DW_TABLE(T_DW_ROW)
-                                                   T_DWC_TABLE(T_DWC_ROW) };
+#define T_WINO_ROW(name, mr, nr, kr, form)                                                         \
+    { "test_wino_" #name,                                                                          \
+      t_wino_##name,                                                                               \
+      KRN_ISA_C,                                                                                   \
+      KRN_FAMILY_WINO,                                                                             \
+      mr,                                                                                          \
+      nr,                                                                                          \
+      kr,                                                                                          \
+      2,                                                                                           \
+      0,                                                                                           \
+      0,                                                                                           \
+      0,                                                                                           \
+      form,                                                                                        \
+      0,                                                                                           \
+      0 },
+
+static const struct krn_kernel t_kernels[] = { T_GEMM_TABLE(T_GEMM_ROW) T_DW_TABLE(
+    T_DW_ROW) T_DWC_TABLE(T_DWC_ROW) T_WINO_TABLE(T_WINO_ROW) };
 enum { T_KERNEL_COUNT = sizeof t_kernels / sizeof t_kernels[0] };
 
 #endif

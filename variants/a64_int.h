@@ -2,7 +2,7 @@
 #ifndef QUERN_VARIANTS_A64_INT_H
 #define QUERN_VARIANTS_A64_INT_H
 
-#include "variants/gemm_int.h"
+#include "variants/wino_int.h"
 
 enum {
     A64_LDR_Q = IR_TARGET_OP, /* w r i */
@@ -60,6 +60,11 @@ enum {
     A64_SQADD_H,              /* + r */
     A64_SMAX_B,               /* + r */
     A64_SMIN_B,               /* + r */
+    A64_STP_Q,                /* r r r i */
+    A64_SMULL_LANE,           /* w r r i: words, the lane of a register below v16 */
+    A64_SMULL2_LANE,          /* w r r i */
+    A64_SMLAL_LANE,           /* + r r i */
+    A64_SMLAL2_LANE,          /* + r r i */
     A64_OP_COUNT
 };
 
@@ -77,5 +82,6 @@ void a64_epilogue_row(struct ir *ir, const struct a64_epilogue *e, const int *ac
 const struct gemm_scheme *a64_gemm_scheme(const struct var_variant *v);
 void a64_dw_build(struct ir *ir, const struct var_variant *v);
 void a64_dwc_build(struct ir *ir, const struct var_variant *v);
+const struct wino_scheme *a64_wino_scheme(void);
 
 #endif

@@ -84,6 +84,11 @@ static const struct ir_op ops[A64_OP_COUNT] = {
     [A64_SQADD_H] = { "sqadd %0V.8h, %0V.8h, %1V.8h", IR_ALU, "+r" },
     [A64_SMAX_B] = { "smax %0V.16b, %0V.16b, %1V.16b", IR_ALU, "+r" },
     [A64_SMIN_B] = { "smin %0V.16b, %0V.16b, %1V.16b", IR_ALU, "+r" },
+    [A64_STP_Q] = { "stp %0q, %1q, [%2x%3o]", IR_STORE, "rrri" },
+    [A64_SMULL_LANE] = { "smull %0V.4s, %1V.4h, %2V.h[%3i]", IR_MAC, "wrri" },
+    [A64_SMULL2_LANE] = { "smull2 %0V.4s, %1V.8h, %2V.h[%3i]", IR_MAC, "wrri" },
+    [A64_SMLAL_LANE] = { "smlal %0V.4s, %1V.4h, %2V.h[%3i]", IR_MAC, "+rri" },
+    [A64_SMLAL2_LANE] = { "smlal2 %0V.4s, %1V.8h, %2V.h[%3i]", IR_MAC, "+rri" },
     [A64_ADD_B] = { "add %0V.16b, %0V.16b, %1V.16b", IR_ALU, "+r" },
 };
 
@@ -264,6 +269,7 @@ static void peak_build(struct ir *ir, const struct var_variant *v)
 int var_emit_a64(const struct var_variant *v, struct var_text *out, char *err, size_t err_bytes)
 {
     struct ir ir;
+    int rc = 0;
     ir_init(&ir, &targets[v->isa]);
     if (v->family == KRN_FAMILY_PEAK)
         peak_build(&ir, v);
@@ -271,9 +277,13 @@ int var_emit_a64(const struct var_variant *v, struct var_text *out, char *err, s
         a64_dw_build(&ir, v);
     else if (v->family == KRN_FAMILY_DWC)
         a64_dwc_build(&ir, v);
-    else if (gemm_build(&ir, v, a64_gemm_scheme(v), err, err_bytes)) {
+    else if (v->family == KRN_FAMILY_WINO)
+        rc = wino_build(&ir, v, a64_wino_scheme(), err, err_bytes);
+    else
+        rc = gemm_build(&ir, v, a64_gemm_scheme(v), err, err_bytes);
+    if (rc) {
         ir_clear(&ir);
-        return -ENOTSUP;
+        return rc;
     }
     return ir_finish(&ir, v, out, err, err_bytes);
 }

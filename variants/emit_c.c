@@ -169,6 +169,25 @@ static void emit_dw(struct var_text *t, const struct var_variant *v)
     var_text_printf(t, "        record += record_bytes;\n    }\n");
 }
 
+/* Eight of depth at a time: groups of KR, interleaved by column. */
+static void emit_wino(struct var_text *t, const struct var_variant *v)
+{
+    int mr = v->knob[VAR_KNOB_MR], nr = v->knob[VAR_KNOB_NR];
+    var_text_printf(t, "    const struct krn_wino_args *p = args;\n");
+    var_text_printf(t, "    const int16_t *a = p->a, *w = p->w;\n");
+    var_text_printf(t, "    int32_t *c = p->c;\n\n");
+    var_text_printf(t, "    for (int64_t e = 0; e < p->elements; e++) {\n");
+    var_text_printf(t, "        uint32_t acc[%d][%d] = { { 0 } }; /* unsigned: wraps */\n", mr, nr);
+    var_text_printf(t, "        for (int64_t k = 0; k < p->k; k += 8, a += %d)\n", 8 * mr);
+    var_text_printf(t, "            for (int q = 0; q < 8; q++, w += %d)\n", nr);
+    var_text_printf(t, "                for (int i = 0; i < %d; i++)\n", mr);
+    var_text_printf(t, "                    for (int j = 0; j < %d; j++)\n", nr);
+    var_text_printf(t, "                        acc[i][j] += (uint32_t)(a[8 * i + q] * w[j]);\n");
+    var_text_printf(t, "        for (int i = 0; i < %d; i++)\n", mr);
+    var_text_printf(t, "            for (int j = 0; j < %d; j++)\n", nr);
+    var_text_printf(t, "                *c++ = (int32_t)acc[i][j];\n    }\n");
+}
+
 int var_emit_c(const struct var_variant *v, struct var_text *out, char *err, size_t err_bytes)
 {
     static void (*const families[KRN_FAMILY_COUNT])(struct var_text *,
@@ -176,6 +195,7 @@ int var_emit_c(const struct var_variant *v, struct var_text *out, char *err, siz
         [KRN_FAMILY_GEMM] = emit_gemm,
         [KRN_FAMILY_IGEMM] = emit_gemm,
         [KRN_FAMILY_DW] = emit_dw,
+        [KRN_FAMILY_WINO] = emit_wino,
     };
     char name[VAR_NAME_MAX];
     (void)err; /* no registers to run out of */

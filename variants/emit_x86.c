@@ -84,6 +84,7 @@ static const struct ir_op vex_ops[X86_OP_COUNT] = {
     [X86_PERMQ] = { "vpermq %0V, %1V, %2i", IR_ALU, "wri" },
     [X86_HIGH_HALF] = { "vextracti128 %0X, %1Y, 1", IR_ALU, "wr" },
     [X86_ADDW] = { "vpaddw %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_STORE] = { "vmovdqu [%1x%2o], %0V", IR_STORE, "rri" },
     [X86_STOREX] = { "vmovdqu [%1x%2o], %0X", IR_STORE, "rri" },
     [X86_STOREQ] = { "vmovq qword ptr [%1x%2o], %0X", IR_STORE, "rri" },
 };
@@ -93,6 +94,7 @@ static const struct ir_op evex_ops[X86_OP_COUNT] = {
     [X86_LOAD] = { "vmovdqu32 %0V, [%1x%2o]", IR_LOAD, "wri" },
     [X86_LOADX_INDEX] = { "vmovdqu32 %0X, [%1x + %2x%3o]", IR_LOAD, "wrri" },
     [X86_LOADQ_INDEX] = { "{evex} vmovq %0X, qword ptr [%1x + %2x%3o]", IR_LOAD, "wrri" },
+    [X86_STORE] = { "vmovdqu32 [%1x%2o], %0V", IR_STORE, "rri" },
     [X86_BCASTD] = { "{evex} vpbroadcastd %0V, dword ptr [%1x%2o]", IR_LOAD, "wri" },
     [X86_BCASTD_GPR] = { "vpbroadcastd %0V, %1w", IR_ALU, "wr" },
     [X86_STACK_STORE32] = { "mov dword ptr [rsp%1o], %0w", IR_STORE, "ri" },
@@ -297,6 +299,7 @@ static void peak_build(struct ir *ir, const struct var_variant *v)
 int var_emit_x86(const struct var_variant *v, struct var_text *out, char *err, size_t err_bytes)
 {
     struct ir ir;
+    int rc = 0;
     ir_init(&ir, v->isa != KRN_ISA_AVX512VNNI ? &vex_256
                  : x86_lanes(v) == 16         ? &evex_512
                                               : &evex_256);
@@ -304,9 +307,13 @@ int var_emit_x86(const struct var_variant *v, struct var_text *out, char *err, s
         peak_build(&ir, v);
     else if (v->family == KRN_FAMILY_DW)
         x86_dw_build(&ir, v);
-    else if (gemm_build(&ir, v, x86_gemm_scheme(v), err, err_bytes)) {
+    else if (v->family == KRN_FAMILY_WINO)
+        rc = wino_build(&ir, v, x86_wino_scheme(), err, err_bytes);
+    else
+        rc = gemm_build(&ir, v, x86_gemm_scheme(v), err, err_bytes);
+    if (rc) {
         ir_clear(&ir);
-        return -ENOTSUP;
+        return rc;
     }
     return ir_finish(&ir, v, out, err, err_bytes);
 }

@@ -192,6 +192,9 @@ static const char *const outlines[KRN_FAMILY_COUNT] = {
     [KRN_FAMILY_DWC] =
         "For each block of channels: weights into registers; for each pixel: the columns\n"
         " * that enter the window, into a ring of registers; bias; MACs; requantise; store.",
+    [KRN_FAMILY_WINO] =
+        "For each element of the transform: eight of depth that begin the sums; eight at a\n"
+        " * time that add to them; store.",
     [KRN_FAMILY_PEAK] = "Independent chains of multiply-accumulates, nothing else.",
 };
 

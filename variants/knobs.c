@@ -19,7 +19,8 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
     [VAR_KNOB_SCHEDULE] = { 's', "schedule", "",
                             "where loads sit: 0 = ahead of the MACs, 1 = spread between them", 0,
                             0 },
-    [VAR_KNOB_FILTER] = { 'f', "filter", "taps", "filter size, both ways", 0, 0 },
+    [VAR_KNOB_FILTER] = { 'f', "filter", "", "DWC: filter size; WINO: size of an output tile", 0,
+                          0 },
     [VAR_KNOB_STRIDE] = { 'x', "stride", "pixels", "stride, both ways", 0, 0 },
     [VAR_KNOB_ROWS] = { 'y', "rows", "rows", "output rows that share their input", 0, 0 },
     [VAR_KNOB_ORDER] = { 'o', "order", "", "driver: 0 = panels outside, 1 = rows outside", 1, 0 },
@@ -28,6 +29,7 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
 #define GEMM (1u << KRN_FAMILY_GEMM | 1u << KRN_FAMILY_IGEMM)
 #define DW (1u << KRN_FAMILY_DW)
 #define DWC (1u << KRN_FAMILY_DWC)
+#define WINO (1u << KRN_FAMILY_WINO)
 #define PEAK (1u << KRN_FAMILY_PEAK)
 /* clang-format off */
 #define AXIS(...) { sizeof((uint16_t[]){ __VA_ARGS__ }) / sizeof(uint16_t), { __VA_ARGS__ } }
@@ -40,6 +42,8 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
     { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS l, AXIS s, NONE, NONE, NONE, NONE }
 #define DWC_AXES(n, k, s, f, x, y) \
     { NONE, AXIS n, AXIS k, NONE, NONE, NONE, NONE, AXIS s, AXIS f, AXIS x, AXIS y, NONE }
+#define WINO_AXES(m, n, k, s, f) \
+    { AXIS m, AXIS n, AXIS k, NONE, NONE, NONE, NONE, AXIS s, AXIS f, NONE, NONE, AXIS(0, 1) }
 #define PEAK_AXES(u, l) \
     { NONE, NONE, NONE, AXIS u, NONE, NONE, AXIS l, NONE, NONE, NONE, NONE, NONE }
 /* clang-format on */
@@ -49,6 +53,7 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_C, GEMM, 1, 0, 0,
       GEMM_AXES((1, 2, 4, 6), (4, 8, 16), (1, 2, 4), (1, 2), (0), (0), (8), (0)) },
     { KRN_ISA_C, DW, 1, 0, 0, DW_AXES((1, 2), (1, 4, 8, 16), (1), (1, 3), (8), (0)) },
+    { KRN_ISA_C, WINO, 2, 0, 0, WINO_AXES((4), (4, 8), (1), (0), (2, 4)) },
 
     { KRN_ISA_NEON, GEMM, 1, 0, 0,
       GEMM_AXES((1, 2, 3, 4, 6), (4, 8, 12), (16), (1, 2), (0, 64, 128), (0, 256, 512), (128),
@@ -58,6 +63,7 @@ const struct var_domain var_domains[] = {
                 (0, 1)) },
     { KRN_ISA_NEON, DW, 1, 0, 0, DW_AXES((1, 2, 3, 4), (8, 16), (1), (1, 2, 3, 9), (128), (0, 1)) },
     { KRN_ISA_NEON, DWC, 1, 0, 0, DWC_AXES((8, 16), (1), (0, 1), (3), (1, 2), (1, 2)) },
+    { KRN_ISA_NEON, WINO, 2, 0, 0, WINO_AXES((2, 4, 6, 8), (8, 16, 24), (1), (0, 1), (2, 4)) },
     { KRN_ISA_NEON, PEAK, 1, 0, 16, PEAK_AXES((12), (128)) },
     { KRN_ISA_DOTPROD, GEMM, 1, 0, 0,
       GEMM_AXES((1, 2, 3, 4, 6, 8), (4, 8, 12, 16), (4), (1, 2), (0, 64, 128), (0, 256, 512),
@@ -77,12 +83,14 @@ const struct var_domain var_domains[] = {
                 (0, 1)) },
     { KRN_ISA_AVX2, DW, 2, 0, 0,
       DW_AXES((1, 2, 3, 4), (8, 16, 32), (2), (1, 2, 4), (128), (0, 1)) },
+    { KRN_ISA_AVX2, WINO, 2, 0, 0, WINO_AXES((2, 4), (8, 16, 24), (2), (0, 1), (2, 4)) },
     { KRN_ISA_AVX2, PEAK, 2, 0, 16, PEAK_AXES((12), (256)) },
     { KRN_ISA_AVXVNNI, GEMM, 1, 128, 0,
       GEMM_AXES((1, 2, 3, 4, 5, 6), (8, 16, 24), (4), (1, 2, 4), (0, 64, 256), (0, 256, 512), (256),
                 (0, 1)) },
     { KRN_ISA_AVXVNNI, DW, 2, 0, 0,
       DW_AXES((1, 2, 3, 4), (8, 16, 32), (2), (1, 2, 4), (128), (0, 1)) },
+    { KRN_ISA_AVXVNNI, WINO, 2, 0, 0, WINO_AXES((2, 4), (8, 16, 24), (2), (0, 1), (2, 4)) },
     { KRN_ISA_AVXVNNI, PEAK, 1, 128, 32, PEAK_AXES((12), (256)) },
     { KRN_ISA_AVX512VNNI, GEMM, 1, 128, 0,
       GEMM_AXES((1, 2, 3, 4, 6, 8), (16, 32, 48, 64), (4), (1, 2, 4), (0, 64, 256), (0, 256, 512),
@@ -92,6 +100,7 @@ const struct var_domain var_domains[] = {
                 (0, 1)) },
     { KRN_ISA_AVX512VNNI, DW, 2, 0, 0,
       DW_AXES((1, 2, 3, 4), (8, 16, 32), (2), (1, 2, 4), (128), (0, 1)) },
+    { KRN_ISA_AVX512VNNI, WINO, 2, 0, 0, WINO_AXES((4, 6), (16, 24, 32), (2), (0, 1), (2, 4)) },
     { KRN_ISA_AVX512VNNI, PEAK, 1, 128, 64, PEAK_AXES((16), (512)) },
 };
 const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);

@@ -61,6 +61,11 @@ void var_default_variant(const struct var_default_row *row, struct var_variant *
 
 /* ---- What a problem asks for */
 
+static int takes_winograd(const struct krn_problem *p)
+{
+    return p->kh == 3 && p->kw == 3 && p->sh == 1 && p->sw == 1 && p->dh == 1 && p->dw == 1;
+}
+
 struct demand {
     const struct krn_problem *problem;
     uint32_t families, tuned; /* bit sets: computable at all; whose whole space is worth it */
@@ -79,6 +84,10 @@ static struct demand demand_of(const struct krn_problem *p)
     }
     d.families = 1u << KRN_FAMILY_GEMM | 1u << KRN_FAMILY_IGEMM;
     d.tuned = 1u << (krn_problem_is_pointwise(p) ? KRN_FAMILY_GEMM : KRN_FAMILY_IGEMM);
+    if (takes_winograd(p)) {
+        d.families |= 1u << KRN_FAMILY_WINO;
+        d.tuned |= 1u << KRN_FAMILY_WINO;
+    }
     d.rows = (int64_t)p->n * p->oh * p->ow;
     d.columns = p->oc / p->groups;
     return d;
@@ -97,6 +106,8 @@ static int axis_ceiling(const struct var_axis *axis, int64_t wanted)
 static int filter_fits(enum krn_family family, const int *knob, const struct krn_problem *p)
 {
     int size = knob[VAR_KNOB_FILTER], stride = knob[VAR_KNOB_STRIDE];
+    if (family == KRN_FAMILY_WINO)
+        return takes_winograd(p);
     return family != KRN_FAMILY_DWC || (p->kh == size && p->kw == size && p->sh == stride &&
                                         p->sw == stride && p->dh == 1 && p->dw == 1);
 }

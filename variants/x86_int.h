@@ -3,7 +3,7 @@
 #ifndef QUERN_VARIANTS_X86_INT_H
 #define QUERN_VARIANTS_X86_INT_H
 
-#include "variants/gemm_int.h"
+#include "variants/wino_int.h"
 
 /* Vectors are as wide as the kernel's (view V), X marks 128-bit ones, Y 256-bit ones. */
 enum {
@@ -48,6 +48,7 @@ enum {
     X86_PERMQ,               /* w r i */
     X86_HIGH_HALF,           /* w r: X of Y */
     X86_ADDW,                /* + r */
+    X86_STORE,               /* r r i */
     X86_STOREX,              /* r r i */
     X86_STOREQ,              /* r r i */
     X86_STORE_BYTES,         /* r r i: low byte of every lane of V */
@@ -67,6 +68,7 @@ void x86_epilogue_begin(struct ir *ir, const struct var_variant *v, int args, in
 void x86_epilogue_row(struct ir *ir, const struct var_variant *v, const struct x86_epilogue *e,
                       const int *acc, int count, int scale, int scale_offset, int pointer);
 
+const struct wino_scheme *x86_wino_scheme(void);
 const struct gemm_scheme *x86_gemm_scheme(const struct var_variant *v);
 void x86_dw_build(struct ir *ir, const struct var_variant *v);
 

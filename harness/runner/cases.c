@@ -327,7 +327,7 @@ int hrn_cases_tails(const struct krn_problem *problem, const struct krn_kernel *
     memset(out, 0, sizeof *out);
     for (size_t i = 0; i < cases && error == 0; i++) {
         struct krn_problem p = { .n = 1, .kh = 1, .kw = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1 };
-        if (t.depthwise || i % 3 == 0)
+        if (t.depthwise || kernel->family == KRN_FAMILY_WINO || i % 3 == 0)
             set_taps(&t, &p);
         set_channels(&t, &p, problem->groups > 1 && i % 2);
         set_plane(&t, &p);

@@ -178,6 +178,7 @@ int main(int argc, char **argv)
         [KRN_FAMILY_IGEMM] = check_gemm,
         [KRN_FAMILY_DW] = check_dw,
         [KRN_FAMILY_DWC] = check_dw,
+        [KRN_FAMILY_WINO] = check_wino,
         [KRN_FAMILY_PEAK] = check_peak,
     };
     struct sigaction action = { .sa_sigaction = crashed, .sa_flags = SA_SIGINFO };

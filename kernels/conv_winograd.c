@@ -1,0 +1,269 @@
+/* Winograd: the driver. A row tile is mr tiles of the output, side by side; its transformed input
+ * lies in a slot of scratch, as the micro-kernel reads it, until all panels of its block have
+ * passed. See winograd_int.h for the arithmetic. */
+#include "kernels/winograd_int.h"
+
+#include <string.h>
+
+/* Transformed input that stays in the second-level cache while the panels pass, unless told. */
+#define BLOCK_BYTES ((int64_t)256 << 10)
+
+struct shape {
+    const struct krn_wino_form *form;
+    int64_t elements;          /* in * in */
+    int64_t across, down, all; /* tiles of an image, and of all images */
+    int64_t chunks, chunk;     /* of input channels: how many, and channels of each but the last */
+    int64_t depth;             /* channels, to whole groups of eight */
+    int64_t slot_bytes, product_bytes, sums_bytes; /* parts of scratch: a slot; M; sums of chunks */
+};
+
+static struct shape shape_of(const struct krn_conv *conv)
+{
+    const struct krn_problem *p = &conv->problem;
+    const struct krn_kernel *kernel = conv->kernel;
+    struct shape s = { .form = krn_wino_form(kernel->filter) };
+    int64_t outputs = s.form->out * s.form->out;
+    s.elements = s.form->in * s.form->in;
+    s.across = (p->ow + s.form->out - 1) / s.form->out;
+    s.down = (p->oh + s.form->out - 1) / s.form->out;
+    s.all = p->n * s.across * s.down;
+    s.depth = krn_round_up(p->ic / p->groups, KRN_WINO_LANES);
+    s.chunks = (s.depth + s.form->depth_max - 1) / s.form->depth_max;
+    s.chunk = krn_round_up((s.depth + s.chunks - 1) / s.chunks, KRN_WINO_LANES);
+    s.slot_bytes = s.elements * s.depth * kernel->mr * (int64_t)sizeof(int16_t);
+    s.product_bytes = s.elements * kernel->mr * kernel->nr * (int64_t)sizeof(int32_t);
+    if (s.chunks > 1)
+        s.sums_bytes = outputs * kernel->mr * kernel->nr * (int64_t)sizeof(int32_t);
+    return s;
+}
+
+static int64_t chunk_depth(const struct shape *s, int64_t chunk)
+{
+    int64_t rest = s->depth - chunk * s->chunk;
+    return rest < s->chunk ? rest : s->chunk;
+}
+
+void krn_winograd_size(struct krn_conv *conv, struct krn_sizes *sizes)
+{
+    const struct krn_problem *p = &conv->problem;
+    const struct krn_kernel *kernel = conv->kernel;
+    struct shape s = shape_of(conv);
+    int64_t block = conv->driver.mc_tiles;
+    conv->taps = s.elements;
+    conv->depth = p->ic / p->groups;
+    conv->panels = (p->oc / p->groups + kernel->nr - 1) / kernel->nr;
+    conv->panel_bytes =
+        krn_round_up(kernel->nr * (8 + s.elements * s.depth * kernel->w_bytes), KRN_ALIGN);
+    conv->row_tiles = (s.all + kernel->mr - 1) / kernel->mr;
+    conv->tiles = p->groups * conv->row_tiles * conv->panels;
+    if (block == 0)
+        block = BLOCK_BYTES / s.slot_bytes > 0 ? BLOCK_BYTES / s.slot_bytes : 1;
+    conv->block_tiles = block < conv->row_tiles ? block : conv->row_tiles;
+    sizes->packed = p->groups * conv->panels * conv->panel_bytes;
+    sizes->workspace = krn_padding_bytes(p);
+    sizes->scratch = conv->block_tiles * s.slot_bytes + s.product_bytes + s.sums_bytes;
+}
+
+/* ---- Weights */
+
+/* U of one pair of channels, element by element; w is its 3x3 filter, `step` bytes between taps. */
+static void transform_weights(const struct krn_wino_form *form, const int8_t *w, int64_t step,
+                              int16_t *u)
+{
+    for (int y = 0; y < form->in; y++)
+        for (int x = 0; x < form->in; x++) {
+            int sum = 0;
+            for (int tap = 0; tap < 9; tap++)
+                sum += form->g[y][tap / 3] * form->g[x][tap % 3] * w[tap * step];
+            *u++ = (int16_t)sum;
+        }
+}
+
+void krn_winograd_pack_column(const struct krn_conv *conv, const int8_t *weights, void *body,
+                              int64_t j)
+{
+    struct shape s = shape_of(conv);
+    int64_t nr = conv->kernel->nr, kr = conv->kernel->kr;
+    int16_t u[KRN_WINO_IN_MAX * KRN_WINO_IN_MAX], *to = body;
+    for (int64_t c = 0; c < conv->depth; c++) {
+        int64_t chunk = c / s.chunk, k = c % s.chunk, depth = chunk_depth(&s, chunk);
+        int16_t *first = to + (chunk * s.chunk * s.elements + k / kr * kr) * nr + j * kr + k % kr;
+        transform_weights(s.form, weights + c, conv->depth, u);
+        for (int64_t e = 0; e < s.elements; e++)
+            first[e * depth * nr] = u[e];
+    }
+}
+
+/* ---- Input */
+
+void krn_winograd_setup(const struct krn_conv *conv, const int8_t *in, void *workspace)
+{
+    (void)in;
+    krn_padding_fill(conv, workspace);
+}
+
+/* The input pixels of output tile `tile`, those outside being padding. */
+static void find_pixels(const struct krn_job *job, const struct shape *s, int64_t tile,
+                        const int8_t **pixel)
+{
+    const struct krn_problem *p = &job->conv->problem;
+    int64_t image = tile / (s->across * s->down), row = tile / s->across % s->down;
+    int64_t top = row * s->form->out - p->ph, left = tile % s->across * s->form->out - p->pw;
+    for (int64_t y = top; y < top + s->form->in; y++)
+        for (int64_t x = left; x < left + s->form->in; x++) {
+            int outside = y < 0 || y >= p->ih || x < 0 || x >= p->iw;
+            *pixel++ = outside ? (const int8_t *)job->workspace
+                               : job->in + ((image * p->ih + y) * p->iw + x) * p->ic;
+        }
+}
+
+/* All channels of a group, of the tile with these pixels, as tile `i` of the slot:
+ * [chunk][element][channels / 8][mr][8]. Moves the pixels on. */
+static void transform_tile(const struct krn_conv *conv, const struct shape *s, const int8_t **pixel,
+                           int64_t i, int16_t *slot)
+{
+    int64_t mr = conv->kernel->mr;
+    for (int64_t c = 0; c < conv->depth; c += KRN_WINO_LANES) {
+        int64_t chunk = c / s->chunk, depth = chunk_depth(s, chunk), rest = conv->depth - c;
+        int16_t *to = slot + (chunk * s->chunk * s->elements + c % s->chunk) * mr;
+        krn_wino_input(s->form, pixel, rest < KRN_WINO_LANES ? (int)rest : KRN_WINO_LANES,
+                       to + i * KRN_WINO_LANES, depth * mr);
+        for (int64_t e = 0; e < s->elements; e++)
+            pixel[e] += KRN_WINO_LANES;
+    }
+}
+
+/* Tiles beyond the last one are computed and forgotten: any input will do. */
+static void transform_row(const struct krn_job *job, const struct shape *s, int64_t group,
+                          int64_t row, int16_t *slot)
+{
+    const struct krn_conv *conv = job->conv;
+    const int8_t *pixel[KRN_WINO_IN_MAX * KRN_WINO_IN_MAX];
+    for (int64_t i = 0; i < conv->kernel->mr; i++) {
+        int64_t tile = row * conv->kernel->mr + i;
+        find_pixels(job, s, tile < s->all ? tile : s->all - 1, pixel);
+        for (int64_t e = 0; e < s->elements; e++)
+            pixel[e] += group * conv->depth;
+        transform_tile(conv, s, pixel, i, slot);
+    }
+}
+
+/* ---- Output */
+
+/* What the products of one panel and one row tile become. */
+struct finish {
+    const struct krn_job *job;
+    const struct shape *shape;
+    struct krn_out out;
+    const int32_t *bias;
+    const float *scale;
+    const int32_t *product; /* M of this chunk: [element][mr][nr] */
+    uint32_t *sums;         /* of all chunks so far: [mr][nr / 4][out * out][4] */
+    int64_t first, columns; /* output channels of the panel */
+    int is_first, is_last;  /* the chunk is */
+};
+
+/* Requantises four channels of output tile `tile`, without what lies beyond the output. */
+static void store_tile(const struct finish *f, int64_t tile, int64_t j, const uint32_t *sums)
+{
+    const struct krn_problem *p = &f->job->conv->problem;
+    const struct shape *s = f->shape;
+    int64_t image = tile / (s->across * s->down);
+    int64_t y = tile / s->across % s->down * s->form->out, x = tile % s->across * s->form->out;
+    struct krn_wino_place place = {
+        .to = f->job->out + ((image * p->oh + y) * p->ow + x) * p->oc + f->first + j,
+        .row_bytes = (int64_t)p->ow * p->oc,
+        .pixel_bytes = p->oc,
+        .height = (int)(p->oh - y < s->form->out ? p->oh - y : s->form->out),
+        .width = (int)(p->ow - x < s->form->out ? p->ow - x : s->form->out),
+        .channels = (int)(f->columns - j < 4 ? f->columns - j : 4),
+    };
+    krn_wino_store(s->form, sums, f->scale + j, &f->out, &place);
+}
+
+static void finish_row(const struct finish *f, int64_t row)
+{
+    int64_t mr = f->job->conv->kernel->mr, nr = f->job->conv->kernel->nr;
+    int outputs = f->shape->form->out * f->shape->form->out;
+    for (int64_t i = 0; i < mr && row * mr + i < f->shape->all; i++)
+        for (int64_t j = 0; j < nr && j < f->columns; j += 4) {
+            uint32_t one_chunk[KRN_WINO_OUT_MAX * KRN_WINO_OUT_MAX * 4], *sums = one_chunk;
+            if (f->shape->chunks > 1)
+                sums = f->sums + (i * (nr / 4) + j / 4) * outputs * 4;
+            for (int o = 0; o < outputs && f->is_first; o++)
+                memcpy(sums + o * 4, f->bias + j, 4 * sizeof *sums);
+            krn_wino_output(f->shape->form, f->product + i * nr + j, mr * nr, sums);
+            if (f->is_last)
+                store_tile(f, row * mr + i, j, sums);
+        }
+}
+
+/* One row tile times one panel. */
+static void run_unit(struct finish *f, const char *panel, const int16_t *slot, int32_t *product,
+                     int64_t row)
+{
+    const struct krn_kernel *kernel = f->job->conv->kernel;
+    const struct shape *s = f->shape;
+    const int16_t *body = (const int16_t *)(const void *)(panel + kernel->nr * (int64_t)8);
+    f->bias = (const int32_t *)(const void *)panel;
+    f->scale = (const float *)(const void *)(f->bias + kernel->nr);
+    f->product = product;
+    for (int64_t chunk = 0; chunk < s->chunks; chunk++) {
+        int64_t before = chunk * s->chunk * s->elements;
+        struct krn_wino_args args = {
+            .a = slot + before * kernel->mr,
+            .w = body + before * kernel->nr,
+            .c = product,
+            .k = chunk_depth(s, chunk),
+            .elements = s->elements,
+        };
+        kernel->fn(&args);
+        f->is_first = chunk == 0;
+        f->is_last = chunk == s->chunks - 1;
+        finish_row(f, row);
+    }
+}
+
+static void run_line(struct finish *f, const struct krn_walk *walk, char *slots)
+{
+    const struct krn_conv *conv = f->job->conv;
+    int64_t group_oc = conv->problem.oc / conv->problem.groups, row = walk->row;
+    int64_t index = walk->panel;
+    char *rest = slots + conv->block_tiles * f->shape->slot_bytes;
+    f->sums = (uint32_t *)(void *)(rest + f->shape->product_bytes);
+    for (int64_t i = 0; i < walk->count; i++) {
+        int64_t first = index * conv->kernel->nr;
+        f->first = walk->group * group_oc + first;
+        f->columns = group_oc - first;
+        run_unit(f, f->job->packed + (walk->group * conv->panels + index) * conv->panel_bytes,
+                 (int16_t *)(void *)(slots + (row - walk->block) * f->shape->slot_bytes),
+                 (int32_t *)(void *)rest, row);
+        if (conv->driver.loop_order == 0)
+            row++;
+        else
+            index++;
+    }
+}
+
+void krn_winograd_run(const struct krn_job *job)
+{
+    const struct krn_conv *conv = job->conv;
+    struct shape s = shape_of(conv);
+    struct finish f = { .job = job, .shape = &s, .out = krn_out_of(&conv->quant) };
+    struct krn_walk walk;
+    int64_t seen = 0;
+    krn_walk_begin(job, &walk);
+    while (walk.left > 0) {
+        int64_t fresh = krn_fresh_tiles(conv, &walk, seen);
+        for (int64_t i = 0; i < fresh; i++) {
+            char *slot = job->scratch + (walk.row - walk.block + i) * s.slot_bytes;
+            transform_row(job, &s, walk.group, walk.row + i, (int16_t *)(void *)slot);
+        }
+        run_line(&f, &walk, job->scratch);
+        int64_t block = walk.block, group = walk.group;
+        seen += walk.count;
+        krn_walk_next(conv, &walk);
+        if (walk.block != block || walk.group != group)
+            seen = 0;
+    }
+}

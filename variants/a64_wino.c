@@ -1,0 +1,57 @@
+/* AArch64: Winograd's products by lane. Rows of A, eight of depth each, must be in v0 to v15, where
+ * lanes of 16 bits can be named. */
+#include "variants/a64_int.h"
+#include "variants/wino_int.h"
+
+static void load_rows(struct wino *w, int begins)
+{
+    for (int i = 0; i < w->mr && begins; i++) {
+        w->row[i] = ir_vreg(w->ir, IR_VEC, "A");
+        if (!w->ir->failed)
+            w->ir->vreg[w->row[i]].fixed = i;
+    }
+    for (int i = 0; i < w->mr; i += 2)
+        IR(w->ir, A64_LDP_Q, w->row[i], w->row[i + 1], w->a, 16 * i);
+}
+
+/* One of depth of all rows; b: nr words. */
+static void multiply(struct wino *w, int k, const int *b, int begins)
+{
+    static const int ops[2][2] = { { A64_SMLAL_LANE, A64_SMLAL2_LANE },
+                                   { A64_SMULL_LANE, A64_SMULL2_LANE } };
+    for (int j = 0; j < w->vectors; j++)
+        for (int i = 0; i < w->mr; i++)
+            IR(w->ir, ops[begins && k == 0][j % 2], w->acc[i * w->vectors + j], b[j / 2], w->row[i],
+               k);
+}
+
+static void body(struct wino *w, int begins)
+{
+    load_rows(w, begins);
+    for (int k = 0; k < 8; k++) {
+        int b[GEMM_MAX_ROWS], count = w->nr / 8;
+        for (int j = 0; j < count; j++)
+            b[j] = ir_vreg(w->ir, IR_VEC, "B");
+        for (int j = 0; j < count; j += 2) {
+            int offset = 2 * w->nr * k + 16 * j;
+            if (j + 1 < count)
+                IR(w->ir, A64_LDP_Q, b[j], b[j + 1], w->w, offset);
+            else
+                IR(w->ir, A64_LDR_Q, b[j], w->w, offset);
+        }
+        multiply(w, k, b, begins);
+    }
+}
+
+static void store(struct wino *w)
+{
+    int count = w->mr * w->vectors;
+    for (int i = 0; i < count; i += 2)
+        IR(w->ir, A64_STP_Q, w->acc[i], w->acc[i + 1], w->c, 16 * i);
+}
+
+const struct wino_scheme *a64_wino_scheme(void)
+{
+    static const struct wino_scheme scheme = { 4, body, store };
+    return &scheme;
+}
