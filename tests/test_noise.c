@@ -1,65 +1,17 @@
 /* What the protocol of a sweep does to synthetic samples whose truth is known, under the noise of a
  * machine that is shared: how often equal things seem different, how often 3 % is found, whether
  * two sweeps of one space rank it alike.
- *
- * The noise is modelled on figures of a virtual machine (medians of 7 repetitions): MAD half of the
- * time below 0.1 %, one time in ten above 0.3 %; the range of the seven above 0.7 % half of the
- * time, above 6 % one time in ten. So: per variant a MAD from a log-normal distribution, one-sided
- * outliers with a heavy tail, and on top a drift that all variants of a round share but for the
- * time that passes within the round. */
+ */
 #include "harness/sweep/verdict.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#include "tests/t.h"
+#include "tests/t_noise.h"
 
 enum { SCREEN = 3, FINAL = 12, ROUNDS = SCREEN + FINAL }; /* the defaults of a sweep */
 
 static double scratch[HRN_RESAMPLES + 8 * 600];
-
-static double uniform(uint64_t *state) /* (0, 1) */
-{
-    return ((double)(hrn_random(state) >> 12) + 0.5) / 4503599627370496.0;
-}
-
-static double gaussian(uint64_t *state)
-{
-    double radius = sqrt(-2 * log(uniform(state)));
-    return radius * cos(6.283185307179586 * uniform(state));
-}
-
-/* What the machine does to everybody: a slow trend, steps, a random walk. */
-static void make_drift(double *log_speed, size_t rounds, uint64_t *state)
-{
-    double trend = 0.01 * gaussian(state) / (double)rounds, level = 0;
-    for (size_t r = 0; r < rounds; r++) {
-        level += trend + 0.001 * gaussian(state);
-        if (uniform(state) < 0.01)
-            level += 0.03 * gaussian(state); /* a neighbour comes or goes */
-        log_speed[r] = level;
-    }
-}
-
-static double make_mad(uint64_t *state)
-{
-    return 0.001 * exp(0.857 * gaussian(state)); /* median 0.1 %, 90 % below 0.3 % */
-}
-
-/* One variant: `centre`, its MAD, in the drift. Outliers: 4 % of samples, 3 % and up, the tail a
- * power law, so that one series of seven in ten has one of 6 %. */
-static void make_times(double *out, size_t rounds, double centre, double mad, const double *drift,
-                       uint64_t *state)
-{
-    for (size_t r = 0; r < rounds; r++) {
-        double next = drift[r + 1 < rounds ? r + 1 : r];
-        double place = uniform(state); /* when within the round it was visited */
-        double log_time = (1 - place) * drift[r] + place * next + gaussian(state) * mad / 0.6745;
-        if (uniform(state) < 0.04)
-            log_time += 0.03 * pow(uniform(state), -0.7);
-        out[r] = centre * exp(log_time);
-    }
-}
 
 static int by_value(const void *a, const void *b)
 {
@@ -76,8 +28,8 @@ static void test_noise(void)
     for (size_t i = 0; i < SERIES; i++) {
         double drift[REPEATS], times[REPEATS];
         struct hrn_summary s;
-        make_drift(drift, REPEATS, &state);
-        make_times(times, REPEATS, 1e6, make_mad(&state), drift, &state);
+        t_drift(drift, REPEATS, &state);
+        t_times(times, REPEATS, 1e6, t_mad(&state), drift, &state);
         hrn_summarise(times, REPEATS, scratch, &s);
         ranges[i] = 100 * (s.max - s.min) / s.median;
     }
@@ -93,11 +45,11 @@ static enum hrn_verdict trial(double factor, uint64_t *state)
 {
     double drift[ROUNDS], a[ROUNDS], b[ROUNDS], twin[ROUNDS];
     struct hrn_comparison c;
-    double mad = make_mad(state);
-    make_drift(drift, ROUNDS, state);
-    make_times(a, ROUNDS, 1e6 * factor, make_mad(state), drift, state);
-    make_times(b, ROUNDS, 1e6, mad, drift, state);
-    make_times(twin, ROUNDS, 1e6, mad, drift, state);
+    double mad = t_mad(state);
+    t_drift(drift, ROUNDS, state);
+    t_times(a, ROUNDS, 1e6 * factor, t_mad(state), drift, state);
+    t_times(b, ROUNDS, 1e6, mad, drift, state);
+    t_times(twin, ROUNDS, 1e6, mad, drift, state);
     double band = hrn_band(twin, b, ROUNDS, hrn_random(state), scratch);
     hrn_compare(a, b, ROUNDS, band, hrn_random(state), scratch, &c);
     return c.verdict;
@@ -131,9 +83,9 @@ static void test_families(void)
     for (int i = 0; i < TRIALS; i++) {
         double drift[ROUNDS], times[VARIANTS][ROUNDS];
         struct hrn_candidate c[VARIANTS];
-        make_drift(drift, ROUNDS, &state);
+        t_drift(drift, ROUNDS, &state);
         for (size_t v = 0; v < VARIANTS; v++) {
-            make_times(times[v], ROUNDS, 1e6, make_mad(&state), drift, &state);
+            t_times(times[v], ROUNDS, 1e6, t_mad(&state), drift, &state);
             c[v] =
                 (struct hrn_candidate) { .name = names[v], .time_ns = times[v], .rounds = ROUNDS };
         }
@@ -153,12 +105,12 @@ static void test_stability(void)
     uint64_t state = t_seed + 2;
     double centre[VARIANTS], times[ROUNDS], drift[ROUNDS];
     for (size_t v = 0; v < VARIANTS; v++)
-        centre[v] = 1e5 * exp(0.3 * fabs(gaussian(&state)));
+        centre[v] = 1e5 * exp(0.3 * fabs(t_gaussian(&state)));
     for (size_t s = 0; s < SWEEPS; s++) {
-        make_drift(drift, ROUNDS, &state);
+        t_drift(drift, ROUNDS, &state);
         for (size_t v = 0; v < VARIANTS; v++) {
             struct hrn_summary summary;
-            make_times(times, ROUNDS, centre[v], make_mad(&state), drift, &state);
+            t_times(times, ROUNDS, centre[v], t_mad(&state), drift, &state);
             hrn_summarise(times, ROUNDS, scratch, &summary);
             medians[s][v] = summary.median;
         }

@@ -14,6 +14,7 @@ const struct cli_verb cli_verbs[] = {
     { "count", "what variants execute on layers, in emulation", cmd_count },
     { "predict", "what variants would take on a core, by a static model", cmd_predict },
     { "sweep", "prove and time variants on layers", cmd_sweep },
+    { "replay", "search strategies tried on a stored sweep", cmd_replay },
     { "report", "who won each layer, by how much, and what failed", cmd_report },
     { "export", "the winners as a folder for other projects", cmd_export },
     { "db", "look after a database: merge, export, import, check, query", cmd_db },

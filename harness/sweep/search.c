@@ -7,8 +7,8 @@
 
 #include "harness/sweep/stats.h"
 
-#define PROVE_BATCH 32  /* points proved between looks at the clock */
-#define VISIT_COST 1.35 /* device time of a visit / its sample: warm caches, canary */
+#define PROVE_BATCH 32 /* points proved between looks at the clock */
+#define VISIT_COST 1.6 /* device time of a visit / its sample: warm caches, calibration */
 
 /* Times of one point, in the order of their rounds. */
 struct series {
