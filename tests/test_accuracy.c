@@ -2,6 +2,7 @@
  * loses, and that what loses much says so.
  *     test_accuracy MODEL.onnx [IMAGES] */
 #include <stdlib.h>
+#include <string.h>
 
 #include "quant/pipeline/pipeline.h"
 #include "tests/t.h"
@@ -78,6 +79,25 @@ static void check_outcome(enum qnt_method method, const struct outcome *o)
     T_CHECK(o->suspicious == 0);
 }
 
+/* Any number of threads gives the same scores, to the bit. */
+static void check_threads(struct qnt_exec *exec, const struct qnt_network *network,
+                          const struct qnt_dataset *set)
+{
+    const size_t classes = qnt_network_classes(network);
+    struct qnt_error error = { "" };
+    float image[28 * 28], scores[2][16];
+
+    for (size_t i = 0; i < 20; i++) {
+        require(qnt_dataset_image(set, i, image, &error), &error);
+        for (int threads = 1; threads <= 5; threads++) {
+            require(qnt_exec_threads(exec, threads, &error), &error);
+            qnt_exec_run(exec, image, scores[threads > 1]);
+            T_CHECK(memcmp(scores[0], scores[threads > 1], classes * sizeof(float)) == 0);
+        }
+    }
+    T_CHECK(qnt_exec_threads(exec, 0, &error) < 0 && qnt_exec_threads(exec, 100000, &error) < 0);
+}
+
 int main(int argc, char **argv)
 {
     struct qnt_graph graph;
@@ -111,6 +131,8 @@ int main(int argc, char **argv)
         outcomes[m].accuracy = accuracy[m];
         T_CHECK(accuracy[m].images == images);
         check_outcome(methods[m], &outcomes[m]);
+        if (m == 0)
+            check_threads(outcomes[m].exec, outcomes[m].network, test);
         qnt_exec_close(outcomes[m].exec);
         qnt_network_free(outcomes[m].network);
     }

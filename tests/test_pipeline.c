@@ -63,13 +63,15 @@ static struct qnt_choice choose_wrong(const struct krn_problem *problem, void *u
 }
 
 static void scores_with(const struct t_graph *g, const struct qnt_network *network,
-                        qnt_choose *choose, void *user, float *scores)
+                        qnt_choose *choose, void *user, int threads, float *scores)
 {
     struct qnt_exec *exec = open_exec(network, choose, user);
+    struct qnt_error error;
     struct qnt_exec_layer l;
     float *image = t_alloc(t_elements(&g->graph.nodes[0]), sizeof(float));
     size_t classes = qnt_network_classes(network);
 
+    T_CHECK(qnt_exec_threads(exec, threads, &error) == 0);
     for (int i = 0; i < 3; i++) {
         t_image(g, 200 + (uint64_t)i, image);
         qnt_exec_run(exec, image, scores + (size_t)i * classes);
@@ -91,23 +93,23 @@ static void check_identity(const struct t_graph *g, const struct qnt_network *ne
     };
 
     krn_cpu_mask_set(1u << KRN_ISA_C);
-    scores_with(g, network, NULL, NULL, want);
+    scores_with(g, network, NULL, NULL, 1, want);
     for (int isa = 0; isa < KRN_ISA_COUNT; isa++) {
         if (!(isas & 1u << isa))
             continue;
         krn_cpu_mask_set(1u << isa | 1u << KRN_ISA_C);
         memset(got, 0xa5, sizeof(got));
-        scores_with(g, network, NULL, NULL, got);
+        scores_with(g, network, NULL, NULL, 1 + isa % 3, got);
         if (!T_CHECK(memcmp(want, got, bytes) == 0))
             printf("  on %s\n", krn_isas[isa].name);
     }
     krn_cpu_mask_set(0); /* no kernel at all: the reference itself */
     memset(got, 0xa5, sizeof(got));
-    scores_with(g, network, NULL, NULL, got);
+    scores_with(g, network, NULL, NULL, 2, got);
     T_CHECK(memcmp(want, got, bytes) == 0);
     krn_cpu_mask_set(~0u);
     memset(got, 0xa5, sizeof(got));
-    scores_with(g, network, choose_wrong, &wrong, got);
+    scores_with(g, network, choose_wrong, &wrong, 4, got);
     T_CHECK(memcmp(want, got, bytes) == 0);
 }
 

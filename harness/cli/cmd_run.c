@@ -11,7 +11,7 @@
 
 struct run_options {
     const char *images, *calibration, *db, *methods, *against;
-    long long count, calibration_count, run;
+    long long count, calibration_count, run, threads;
     int json, builtin;
 };
 
@@ -33,6 +33,10 @@ static int add_network(struct work *w, const char *label, struct qnt_network *ne
     e->label = label;
     e->network = network;
     int result = qnt_exec_open(network, cli_winners_choose, &w->winners, &e->exec, &error);
+    if (result == 0)
+        result = qnt_exec_threads(e->exec, (int)w->o->threads, &error);
+    if (result == 0)
+        qnt_exec_profile(e->exec, 1);
     return result == 0 ? CLI_OK : cli_quant_fail(result, &error);
 }
 
@@ -158,6 +162,9 @@ static int run(struct work *w, const char *model)
 
     if (w->o->count < 0 || w->o->calibration_count < 1)
         return cli_fail(CLI_USAGE, "--count and --calibration-count must be positive");
+    if (w->o->threads < 1 || w->o->threads > 64)
+        return cli_fail(CLI_USAGE, "--threads goes from 1 to 64");
+    w->result.threads = (int)w->o->threads;
     cli_catch_interrupt();
     int code = open_models(w, model);
     if (code != CLI_OK)
@@ -186,7 +193,9 @@ static void clear(struct work *w)
 static const char description[] =
     "Runs labelled images through the int8 network and prints how often it is right, beside the "
     "float model: top-1 and top-5, agreement (the same first class), SQNR and cosine of the "
-    "scores (means over images, before the softmax), and the time per image on one thread.\n\n"
+    "scores (means over images, before the softmax), and the time per image; then the kernel of "
+    "each "
+    "layer, and what it takes of that time.\n\n"
     "MODEL is a float model, which is calibrated and quantised on the way, once for each method; "
     "or an int8 network of 'quern quantize', which is compared with the float model of --against, "
     "if there is one. Without MODEL, the model that comes with Quern.\n\n"
@@ -197,7 +206,7 @@ static const char description[] =
 
 int cmd_run(int argc, char **argv)
 {
-    struct run_options o = { .methods = "max,kl,auto", .calibration_count = 200 };
+    struct run_options o = { .methods = "max,kl,auto", .calibration_count = 200, .threads = 1 };
     const struct cli_option options[] = {
         { 'i', "images", CLI_STRING, "SPEC",
           "Labelled images to run, as in 'quern calibrate'. The default is the test part of what "
@@ -218,6 +227,10 @@ int cmd_run(int argc, char **argv)
           &o.db },
         { 'r', "run", CLI_INT, "ID", "The sweep to take winners of. The default is the newest.",
           &o.run },
+        { 't', "threads", CLI_INT, "N",
+          "Threads that share each layer of the int8 network; the scores are the same. The default "
+          "is 1.",
+          &o.threads },
         { 0, "builtin", CLI_FLAG, NULL, "Only built-in kernels: no database is read.", &o.builtin },
         { 0, "json", CLI_FLAG, NULL, "Prints JSON instead of tables.", &o.json },
     };

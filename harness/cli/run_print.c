@@ -64,17 +64,31 @@ static const char *kernel_of(const struct qnt_exec_layer *l)
     return l->conv ? l->conv->kernel->name : "(plain C)";
 }
 
+/* Of one image, all layers, as they were timed. */
+static double total_ns(const struct run_result *r)
+{
+    struct qnt_exec_layer l;
+    double total = 0;
+
+    for (size_t i = 0; qnt_exec_layer(r->entries[0].exec, i, &l) == 0; i++)
+        total += l.time_ns;
+    return total;
+}
+
 static void print_layers(const struct run_result *r, FILE *out)
 {
-    static const char *const headings[] = { "layer",  "operator",  "output",
-                                            "kernel", "algorithm", "why" };
-    struct cli_table *t = cli_table_new(headings, 6);
+    static const char *const headings[] = { "layer", "operator", "output",    "us",
+                                            "%",     "kernel",   "algorithm", "why" };
+    struct cli_table *t = cli_table_new(headings, 8);
+    const double total = total_ns(r);
     struct qnt_exec_layer l;
 
     for (size_t i = 1; qnt_exec_layer(r->entries[0].exec, i, &l) == 0; i++) {
         cli_table_cell(t, "%s", l.name);
         cli_table_cell(t, "%s", qnt_op_names[l.op]);
         cli_table_cell(t, "%dx%dx%d", l.h, l.w, l.c);
+        cli_table_cell(t, "%.2f", l.time_ns / 1e3);
+        cli_table_cell(t, "%.1f", total > 0 ? 100 * l.time_ns / total : 0);
         cli_table_cell(t, "%s", kernel_of(&l));
         cli_table_cell(t, "%s", l.conv ? krn_algorithm_names[l.conv->algorithm] : "");
         cli_table_cell(t, "%s", reason_of(r, &l));
@@ -87,9 +101,10 @@ void run_print_text(const struct run_result *r, FILE *out)
     const struct run_entry *e = &r->entries[0];
 
     print_accuracy(r, out);
-    fprintf(out, "\n%zu images, one thread; int8 network %zu bytes, activations %zu bytes\n\n",
-            r->entries[0].accuracy.images, qnt_network_bytes(e->network),
-            qnt_exec_arena_bytes(e->exec));
+    fprintf(out,
+            "\n%zu images, int8 on %d thread%s; int8 network %zu bytes, activations %zu bytes\n\n",
+            r->entries[0].accuracy.images, r->threads, r->threads == 1 ? "" : "s",
+            qnt_network_bytes(e->network), qnt_exec_arena_bytes(e->exec));
     print_layers(r, out);
 }
 
@@ -126,7 +141,7 @@ static void print_json_layer(const struct run_result *r, const struct qnt_exec_l
     fprintf(out, ", \"operator\": \"%s\", \"problem\": \"%s\", \"kernel\": ", qnt_op_names[l->op],
             problem);
     cli_json_string(out, kernel_of(l));
-    fputs(", \"why\": ", out);
+    fprintf(out, ", \"time_ns\": %.6g, \"why\": ", l->time_ns);
     cli_json_string(out, reason_of(r, l));
     fputc('}', out);
 }
@@ -137,9 +152,10 @@ void run_print_json(const struct run_result *r, FILE *out)
     struct qnt_exec_layer l;
 
     fprintf(out,
-            "{\n  \"images\": %zu,\n  \"network_bytes\": %zu,\n  \"activation_bytes\": %zu,\n"
+            "{\n  \"images\": %zu,\n  \"threads\": %d,\n  \"network_bytes\": %zu,\n  "
+            "\"activation_bytes\": %zu,\n"
             "  \"run\": %lld,\n  \"accuracy\": [",
-            r->entries[0].accuracy.images, qnt_network_bytes(e->network),
+            r->entries[0].accuracy.images, r->threads, qnt_network_bytes(e->network),
             qnt_exec_arena_bytes(e->exec), r->winners->run);
     print_json_rows(r, out);
     fputs("\n  ],\n  \"layers\": [", out);

@@ -1,35 +1,17 @@
 /* Runs a quantised network: kernels chosen and weights packed once, every tensor at a planned
  * place. */
-#include "quant/pipeline/pipeline_int.h"
+#include "quant/pipeline/pipeline.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/reference.h"
 #include "quant/pipeline/arena.h"
+#include "quant/pipeline/exec_int.h"
 
 /* More than this is a damaged network or a mistake. */
 #define EXEC_BYTES_MAX ((size_t)4 << 30)
-
-struct step {
-    int8_t *out; /* in the arena */
-    struct krn_conv conv;
-    int on_kernel;            /* conv is planned */
-    size_t packed, workspace; /* offsets in the pool */
-    char note[160];
-};
-
-struct qnt_exec {
-    const struct qnt_network *network; /* borrowed */
-    struct step *steps;
-    int8_t *arena;
-    uint8_t *pool; /* packed weights and pointer tables of all layers, then one scratch */
-    size_t arena_bytes, pool_bytes, scratch;
-    qnt_watch *watch;
-    void *watch_user;
-};
 
 static size_t padded(size_t bytes)
 {
@@ -39,7 +21,7 @@ static size_t padded(size_t bytes)
 /* ---- Choosing: what the caller wants, then what is built in. */
 
 static int plan_with(const struct qnt_layer *l, int32_t zero_in, struct qnt_choice choice,
-                     struct step *step, char *err, size_t err_bytes)
+                     struct qnt_step *step, char *err, size_t err_bytes)
 {
     const struct krn_quant quant = {
         .zp_in = zero_in, .zp_out = l->zero, .lo = l->lo, .hi = l->hi
@@ -57,7 +39,7 @@ static int plan_with(const struct qnt_layer *l, int32_t zero_in, struct qnt_choi
 
 /* A layer that no kernel takes stays with the reference; its bytes are the same. */
 static void plan_step(const struct qnt_layer *l, int32_t zero_in, qnt_choose *choose, void *user,
-                      struct step *step)
+                      struct qnt_step *step)
 {
     if (choose && choose != qnt_choose_builtin) {
         struct qnt_choice choice = choose(&l->problem, user);
@@ -72,10 +54,8 @@ static void plan_step(const struct qnt_layer *l, int32_t zero_in, qnt_choose *ch
 
 static int plan_steps(struct qnt_exec *exec, qnt_choose *choose, void *user)
 {
-    size_t scratch = 0;
-
     for (int32_t i = 0; i < exec->network->count; i++) {
-        struct step *step = &exec->steps[i];
+        struct qnt_step *step = &exec->steps[i];
         if (!qnt_layer_on_kernel(exec->network, i))
             continue;
         const struct qnt_layer *l = &exec->network->layers[i];
@@ -89,12 +69,11 @@ static int plan_steps(struct qnt_exec *exec, qnt_choose *choose, void *user)
         step->packed = exec->pool_bytes;
         step->workspace = step->packed + padded(conv->packed_bytes);
         exec->pool_bytes = step->workspace + padded(conv->workspace_bytes);
-        scratch = conv->scratch_bytes > scratch ? conv->scratch_bytes : scratch;
+        if (padded(conv->scratch_bytes) > exec->scratch_bytes)
+            exec->scratch_bytes = padded(conv->scratch_bytes);
         if (exec->pool_bytes > EXEC_BYTES_MAX)
             return -ENOMEM;
     }
-    exec->scratch = exec->pool_bytes;
-    exec->pool_bytes += padded(scratch);
     return 0;
 }
 
@@ -134,7 +113,7 @@ static void pack(struct qnt_exec *exec, int32_t index)
 {
     const struct qnt_network *network = exec->network;
     const struct qnt_layer *l = &network->layers[index];
-    struct step *step = &exec->steps[index];
+    struct qnt_step *step = &exec->steps[index];
 
     krn_conv_pack(&step->conv, qnt_layer_data(network, l->weights),
                   qnt_layer_data(network, l->bias), qnt_layer_data(network, l->multiplier),
@@ -158,6 +137,8 @@ int qnt_exec_open(const struct qnt_network *network, qnt_choose *choose, void *u
     result = plan_steps(exec, choose, user);
     if (result == 0)
         result = allocate(exec);
+    if (result == 0)
+        result = qnt_exec_threads(exec, 1, error);
     if (result != 0)
         goto fail;
     for (int32_t i = 0; i < network->count; i++)
@@ -171,61 +152,42 @@ fail:
     return result;
 }
 
+int qnt_exec_threads(struct qnt_exec *exec, int threads, struct qnt_error *error)
+{
+    struct qnt_team *team = NULL;
+    uint8_t *scratch = NULL;
+    int result = threads < 1 || threads > QNT_TEAM_MAX ? -EINVAL : 0;
+
+    if (result != 0)
+        return qnt_error_set(error, result, "%d threads asked for; there can be 1 to %d", threads,
+                             QNT_TEAM_MAX);
+    result = qnt_team_open(threads, &team);
+    if (result == 0)
+        scratch =
+            aligned_alloc(QNT_ARENA_ALIGN, (size_t)threads * exec->scratch_bytes + QNT_ARENA_ALIGN);
+    if (!scratch) {
+        qnt_team_close(team);
+        return qnt_error_set(error, result ? result : -ENOMEM, "%d threads cannot be started: %s",
+                             threads,
+                             result == -EAGAIN ? "the system gives no more" : "out of memory");
+    }
+    qnt_team_close(exec->team);
+    free(exec->scratch);
+    exec->team = team;
+    exec->scratch = scratch;
+    return 0;
+}
+
 void qnt_exec_close(struct qnt_exec *exec)
 {
     if (!exec)
         return;
+    qnt_team_close(exec->team);
     free(exec->steps);
     free(exec->arena);
     free(exec->pool);
+    free(exec->scratch);
     free(exec);
-}
-
-/* ---- Running */
-
-static void run_convolution(struct qnt_exec *exec, int32_t index, const int8_t *in)
-{
-    const struct qnt_network *network = exec->network;
-    const struct qnt_layer *l = &network->layers[index];
-    struct step *step = &exec->steps[index];
-
-    if (step->on_kernel) {
-        krn_conv_run(&step->conv, exec->pool + step->packed, in, step->out,
-                     exec->pool + step->workspace, exec->pool + exec->scratch, 0, step->conv.tiles);
-        return;
-    }
-    const struct krn_quant quant = {
-        .zp_in = network->layers[l->inputs[0]].zero, .zp_out = l->zero, .lo = l->lo, .hi = l->hi
-    };
-    krn_reference(&l->problem, &quant, in, qnt_layer_data(network, l->weights),
-                  qnt_layer_data(network, l->bias), qnt_layer_data(network, l->multiplier),
-                  step->out);
-}
-
-void qnt_exec_run(struct qnt_exec *exec, const float *image, float *scores)
-{
-    const struct qnt_network *network = exec->network;
-    const int32_t last = network->count - 1;
-
-    for (int32_t i = 0; i <= last; i++) {
-        const struct qnt_layer *l = &network->layers[i];
-        struct qnt_op_args args = { .network = network, .layer = l, .out = exec->steps[i].out };
-        for (int32_t k = 0; k < l->input_count; k++)
-            args.in[k] = exec->steps[l->inputs[k]].out;
-        if (i == last) {
-            args.scores = scores;
-            qnt_scores_run(&args);
-        } else if (i == 0) {
-            qnt_quantise_image(l, image, args.out);
-        } else if (qnt_layer_on_kernel(network, i)) {
-            run_convolution(exec, i, args.in[0]);
-        } else {
-            qnt_op_runs[l->op](&args);
-        }
-        if (exec->watch && i != last)
-            exec->watch((size_t)i, args.out, qnt_layer_elements(l), l->scale, l->zero,
-                        exec->watch_user);
-    }
 }
 
 const struct qnt_network *qnt_exec_network(const struct qnt_exec *exec)
@@ -245,7 +207,7 @@ int qnt_exec_layer(const struct qnt_exec *exec, size_t index, struct qnt_exec_la
     if (index >= (size_t)network->count)
         return -ERANGE;
     const struct qnt_layer *l = &network->layers[index];
-    const struct step *step = &exec->steps[index];
+    const struct qnt_step *step = &exec->steps[index];
     int has_problem = l->op == QNT_OP_CONV || l->op == QNT_OP_LINEAR;
     *out = (struct qnt_exec_layer) {
         .name = network->text + l->name,
@@ -256,6 +218,7 @@ int qnt_exec_layer(const struct qnt_exec *exec, size_t index, struct qnt_exec_la
         .problem = has_problem ? &l->problem : NULL,
         .conv = step->on_kernel ? &step->conv : NULL,
         .note = step->note,
+        .time_ns = exec->runs ? (double)step->time_ns / (double)exec->runs : 0,
     };
     return 0;
 }

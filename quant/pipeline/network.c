@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void qnt_network_point(struct qnt_network *network, void *block)
 {
@@ -13,6 +14,7 @@ void qnt_network_point(struct qnt_network *network, void *block)
     const uint8_t *bytes = block;
 
     network->block = block;
+    network->mapped_bytes = 0;
     network->header = h;
     network->count = h->layer_count;
     network->layers = (const void *)(bytes + h->section[QNT_SECTION_LAYERS].offset);
@@ -24,7 +26,10 @@ void qnt_network_free(struct qnt_network *network)
 {
     if (!network)
         return;
-    free(network->block);
+    if (network->mapped_bytes)
+        munmap(network->block, network->mapped_bytes);
+    else
+        free(network->block);
     free(network);
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,40 +63,32 @@ static int read_all(int fd, uint8_t *bytes, size_t count)
     return 0;
 }
 
-/* The whole file, aligned; NULL and *result otherwise. */
-static void *read_file(const char *path, size_t *bytes, int *result, struct qnt_error *error)
+/* The whole file, mapped: pages that are not read are never loaded, and several processes share
+ * them. NULL and *result otherwise. */
+static void *map_file(const char *path, size_t *bytes, int *result, struct qnt_error *error)
 {
     struct stat st;
-    void *block = NULL;
+    void *block = MAP_FAILED;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     *result = fd < 0 || fstat(fd, &st) != 0 ? -errno : 0;
     if (*result != 0) {
         qnt_error_set(error, *result, "%s: %s", path, strerror(-*result));
-        goto fail;
-    }
-    if (!S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(struct qnt_file_header) ||
-        (uint64_t)st.st_size > FILE_BYTES_MAX) {
+    } else if (!S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(struct qnt_file_header) ||
+               (uint64_t)st.st_size > FILE_BYTES_MAX) {
         *result =
             qnt_error_set(error, -EINVAL, "%s: not a quantised network of Quern's (%lld bytes)",
                           path, (long long)st.st_size);
-        goto fail;
+    } else {
+        *bytes = (size_t)st.st_size;
+        block = mmap(NULL, *bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (block == MAP_FAILED)
+            *result = qnt_error_set(error, -errno, "%s: cannot map its %zu bytes: %s", path, *bytes,
+                                    strerror(errno));
     }
-    *bytes = (size_t)st.st_size;
-    block = aligned_alloc(QNT_FILE_ALIGN,
-                          (*bytes + QNT_FILE_ALIGN - 1) / QNT_FILE_ALIGN * QNT_FILE_ALIGN);
-    *result = block ? read_all(fd, block, *bytes) : -ENOMEM;
-    if (*result != 0) {
-        qnt_error_set(error, *result, "%s: cannot read its %zu bytes", path, *bytes);
-        goto fail;
-    }
-    close(fd);
-    return block;
-fail:
     if (fd >= 0)
         close(fd);
-    free(block);
-    return NULL;
+    return block == MAP_FAILED ? NULL : block;
 }
 
 int qnt_network_probe(const char *path)
@@ -150,7 +143,7 @@ int qnt_network_load(const char *path, struct qnt_network **out, struct qnt_erro
     struct qnt_error inner;
     size_t bytes = 0;
     int result;
-    void *block = read_file(path, &bytes, &result, error);
+    void *block = map_file(path, &bytes, &result, error);
 
     *out = NULL;
     if (!block)
@@ -164,6 +157,7 @@ int qnt_network_load(const char *path, struct qnt_network **out, struct qnt_erro
         goto fail;
     }
     qnt_network_point(network, block);
+    network->mapped_bytes = bytes;
     result = qnt_network_check(network, &inner);
     if (result != 0) {
         qnt_error_set(error, result, "%s: %s", path, inner.text);
@@ -173,6 +167,6 @@ int qnt_network_load(const char *path, struct qnt_network **out, struct qnt_erro
     return 0;
 fail:
     free(network);
-    free(block);
+    munmap(block, bytes);
     return result;
 }

@@ -48,7 +48,8 @@ static void run_clip(const struct qnt_op_args *args)
 {
     const struct qnt_layer *l = args->layer;
 
-    rescale(l, input_of(args, 0), l->factor[0], args->in[0], qnt_layer_elements(l), args->out);
+    rescale(l, input_of(args, 0), l->factor[0], args->in[0] + args->begin, args->end - args->begin,
+            args->out + args->begin);
 }
 
 static void run_add(const struct qnt_op_args *args)
@@ -58,10 +59,9 @@ static void run_add(const struct qnt_op_args *args)
     const int32_t fa = l->factor[0], fb = l->factor[1], lo = l->lo, hi = l->hi;
     const int32_t half = 1 << (l->shift - 1), shift = l->shift, zero = l->zero;
     const int32_t start = half - input_of(args, 0)->zero * fa - input_of(args, 1)->zero * fb;
-    const size_t count = qnt_layer_elements(l);
     int8_t *out = args->out;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = args->begin; i < args->end; i++)
         out[i] = (int8_t)clamp(((a[i] * fa + b[i] * fb + start) >> shift) + zero, lo, hi);
 }
 
@@ -83,9 +83,8 @@ static void run_function(const struct qnt_op_args *args)
 {
     const struct qnt_layer *l = args->layer;
     const int8_t *table = qnt_layer_data(args->network, l->weights);
-    const size_t count = qnt_layer_elements(l);
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = args->begin; i < args->end; i++)
         args->out[i] = table[args->in[0][i] + 128];
 }
 
@@ -111,11 +110,11 @@ static void run_move(const struct qnt_op_args *args)
 static void run_concat(const struct qnt_op_args *args)
 {
     const struct qnt_layer *l = args->layer;
-    size_t pixels = (size_t)l->h * (size_t)l->w, first = 0;
+    size_t first = 0;
 
     for (int32_t i = 0; i < l->input_count; i++) {
         size_t channels = (size_t)input_of(args, i)->c;
-        for (size_t p = 0; p < pixels; p++)
+        for (size_t p = args->begin; p < args->end; p++)
             rescale(l, input_of(args, i), l->factor[i], args->in[i] + p * channels, channels,
                     args->out + p * (size_t)l->c + first);
         first += channels;
@@ -152,9 +151,9 @@ static void run_maxpool(const struct qnt_op_args *args)
 {
     const struct qnt_layer *l = args->layer, *in = input_of(args, 0);
     const struct qnt_window *k = &l->window;
-    int8_t *out = args->out;
+    int8_t *out = args->out + args->begin * (size_t)l->w * (size_t)l->c;
 
-    for (int32_t oy = 0; oy < l->h; oy++) {
+    for (int32_t oy = (int32_t)args->begin; oy < (int32_t)args->end; oy++) {
         struct range y = window_range(oy, k->sh, k->ph, k->kh, in->h);
         for (int32_t ox = 0; ox < l->w; ox++, out += l->c)
             max_window(in, args->in[0], y, window_range(ox, k->sw, k->pw, k->kw, in->w), out);
@@ -216,9 +215,9 @@ static void average_window(const struct qnt_op_args *args, const struct qnt_wind
 static void run_average(const struct qnt_op_args *args, const struct qnt_window *k)
 {
     const struct qnt_layer *l = args->layer, *in = input_of(args, 0);
-    size_t at = 0;
+    size_t at = args->begin * (size_t)l->w * (size_t)l->c;
 
-    for (int32_t oy = 0; oy < l->h; oy++) {
+    for (int32_t oy = (int32_t)args->begin; oy < (int32_t)args->end; oy++) {
         struct range y = window_range(oy, k->sh, k->ph, k->kh, in->h);
         for (int32_t ox = 0; ox < l->w; ox++, at += (size_t)l->c)
             average_window(args, k, y, window_range(ox, k->sw, k->pw, k->kw, in->w), at);
@@ -236,6 +235,29 @@ void qnt_run_global_avgpool(const struct qnt_op_args *args)
     const struct qnt_window all = { .kh = in->h, .kw = in->w, .sh = 1, .sw = 1 };
 
     run_average(args, &all);
+}
+
+static size_t pixels_of(const struct qnt_layer *l)
+{
+    return (size_t)l->h * (size_t)l->w;
+}
+
+static size_t rows_of(const struct qnt_layer *l)
+{
+    return (size_t)l->h;
+}
+
+size_t qnt_op_units(const struct qnt_layer *l)
+{
+    static size_t (*const units[QNT_OP_COUNT])(const struct qnt_layer *) = {
+        [QNT_OP_CLIP] = qnt_layer_elements,
+        [QNT_OP_ADD] = qnt_layer_elements,
+        [QNT_OP_FUNCTION] = qnt_layer_elements,
+        [QNT_OP_CONCAT] = pixels_of,
+        [QNT_OP_MAXPOOL] = rows_of,
+        [QNT_OP_AVGPOOL] = rows_of,
+    };
+    return units[l->op] ? units[l->op](l) : 1;
 }
 
 qnt_op_run *const qnt_op_runs[QNT_OP_COUNT] = {

@@ -104,11 +104,17 @@ typedef struct qnt_choice qnt_choose(const struct krn_problem *problem, void *us
  * other. `user` is not read. */
 struct qnt_choice qnt_choose_builtin(const struct krn_problem *problem, void *user);
 
-struct qnt_exec; /* packed weights, one planned arena, pointer tables; one per thread of images */
+struct qnt_exec; /* packed weights, one planned arena, pointer tables; runs one image at a time */
 /* `choose` NULL = qnt_choose_builtin. `network` is borrowed until qnt_exec_close(). */
 int qnt_exec_open(const struct qnt_network *network, qnt_choose *choose, void *user,
                   struct qnt_exec **out, struct qnt_error *error);
 void qnt_exec_close(struct qnt_exec *exec);
+/* From now on a run is shared by so many threads, the caller's among them; the scores are the same
+ * to the bit. 1 is what an execution begins with. -EINVAL, -EAGAIN or -ENOMEM leave it as it was.
+ */
+int qnt_exec_threads(struct qnt_exec *exec, int threads, struct qnt_error *error);
+/* From now on (or, 0, no more) the time of each layer is taken; begins anew at each call. */
+void qnt_exec_profile(struct qnt_exec *exec, int on);
 /* image: float [h][w][c], normalised; scores: float [classes], dequantised. */
 void qnt_exec_run(struct qnt_exec *exec, const float *image, float *scores);
 size_t qnt_exec_arena_bytes(const struct qnt_exec *exec);
@@ -121,6 +127,7 @@ struct qnt_exec_layer {
     const struct krn_problem *problem; /* NULL if it is no convolution */
     const struct krn_conv *conv;       /* NULL if it runs in plain C without a micro-kernel */
     const char *note;                  /* why a chosen kernel was not taken; "" */
+    double time_ns; /* of one run, the mean since qnt_exec_profile(); 0 = not taken */
 };
 /* 0, or -ERANGE past the last layer. */
 int qnt_exec_layer(const struct qnt_exec *exec, size_t index, struct qnt_exec_layer *out);

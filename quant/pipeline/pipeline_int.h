@@ -68,7 +68,8 @@ static_assert(sizeof(struct qnt_layer) == 392, "the file's layout");
 #define QNT_SHIFT_MAX 30
 
 struct qnt_network {
-    void *block; /* the file's bytes, aligned to QNT_FILE_ALIGN; owned */
+    void *block;         /* the file's bytes, aligned to QNT_FILE_ALIGN; owned */
+    size_t mapped_bytes; /* of a block that is a mapped file; 0 = it is from malloc() */
     const struct qnt_file_header *header;
     const struct qnt_layer *layers;
     int32_t count;
@@ -126,11 +127,16 @@ struct qnt_op_args {
     const struct qnt_layer *layer;
     const int8_t *in[QNT_INPUTS_MAX];
     int8_t *out;
-    float *scores; /* of the last layer, else NULL */
+    float *scores;     /* of the last layer, else NULL */
+    size_t begin, end; /* units of the layer to compute, of qnt_op_units() or qnt_scores_units() */
 };
 typedef void qnt_op_run(const struct qnt_op_args *args);
 /* NULL where an int8 network cannot have the operator. */
 extern qnt_op_run *const qnt_op_runs[QNT_OP_COUNT];
+/* Into how many independent parts a layer can be cut: elements, pixels or rows of the output, as
+ * its operator sees it; 1 = it cannot. */
+size_t qnt_op_units(const struct qnt_layer *l);
+size_t qnt_scores_units(const struct qnt_layer *l); /* the same where it is the last layer */
 /* Those that give bytes or scores. */
 void qnt_run_avgpool(const struct qnt_op_args *args);
 void qnt_run_global_avgpool(const struct qnt_op_args *args);

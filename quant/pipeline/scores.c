@@ -49,11 +49,11 @@ static void convolution_scores(const struct qnt_op_args *args)
     float *score = args->scores;
 
     for (int32_t oy = 0; oy < l->h; oy++)
-        for (int32_t ox = 0; ox < l->w; ox++)
-            for (int32_t oc = 0; oc < l->c; oc++) {
+        for (int32_t ox = 0; ox < l->w; ox++, score += l->c)
+            for (int32_t oc = (int32_t)args->begin; oc < (int32_t)args->end; oc++) {
                 int32_t sum = accumulate(&l->problem, zero, args->in[0], weights, oc, oy, ox);
                 uint32_t acc = (uint32_t)sum + (uint32_t)bias[oc]; /* wraps, as kernels do */
-                *score++ = qnt_clamp_score(l, (float)(int32_t)acc * multiplier[oc]);
+                score[oc] = qnt_clamp_score(l, (float)(int32_t)acc * multiplier[oc]);
             }
 }
 
@@ -101,6 +101,13 @@ static void concat_scores(const struct qnt_op_args *args)
     }
 }
 
+size_t qnt_scores_units(const struct qnt_layer *l)
+{
+    if (l->op == QNT_OP_CONV || l->op == QNT_OP_LINEAR)
+        return (size_t)l->c;
+    return l->op == QNT_OP_AVGPOOL ? (size_t)l->h : 1;
+}
+
 void qnt_scores_run(const struct qnt_op_args *args)
 {
     static qnt_op_run *const runs[QNT_OP_COUNT] = {
@@ -118,7 +125,10 @@ void qnt_scores_run(const struct qnt_op_args *args)
         return;
     }
     /* Bytes that are only chosen or moved: at their place in `out`, as the input has them. */
-    qnt_op_runs[l->op](args);
+    struct qnt_op_args whole = *args;
+    whole.begin = 0;
+    whole.end = qnt_op_units(l);
+    qnt_op_runs[l->op](&whole);
     for (size_t i = 0; i < count; i++)
         args->scores[i] = qnt_clamp_score(l, real_of(input_of(args, 0), args->out[i]));
 }
