@@ -93,14 +93,15 @@ static int grow(struct incoming *in)
     return 0;
 }
 
-/* Looks at the lines that have become whole; the mark is the last of them. */
+/* Looks at the lines that have become whole; the mark is the last of them. Bytes may be any. */
 static void look_for_mark(struct incoming *in)
 {
     char *newline;
     in->text[in->length] = '\0';
-    while (!in->process.ended && (newline = strchr(in->text + in->searched, '\n'))) {
+    while (!in->process.ended &&
+           (newline = memchr(in->text + in->searched, '\n', in->length - in->searched))) {
         if (hrn_process_mark(&in->process, in->text + in->searched))
-            in->text[in->searched] = '\0';
+            in->length = in->searched;
         else
             in->searched = (size_t)(newline + 1 - in->text);
     }
@@ -130,19 +131,20 @@ static int receive(struct incoming *in, int64_t until)
     return 0;
 }
 
-/* What stands between the marks, without the terminal's "\r" and the newline before the end mark.
- */
-static int between_marks(struct incoming *in, struct hrn_answer *out)
+/* What stands between the marks, without the newline before the end mark; `is_old`: and without the
+ * "\r" of a terminal. */
+static int between_marks(struct incoming *in, int is_old, struct hrn_answer *out)
 {
     char begin[64];
     size_t length = 0;
     snprintf(begin, sizeof begin, BEGIN_MARK "%s", in->process.nonce);
+    in->text[in->length] = '\0';
     char *text = strstr(in->text, begin);
     text = text ? strchr(text, '\n') : NULL;
     if (!text)
         return -EPROTO;
-    for (char *c = text + 1; *c; c++)
-        if (*c != '\r' || c[1] != '\n')
+    for (const char *c = text + 1, *end = in->text + in->length; c < end; c++)
+        if (!is_old || *c != '\r' || c[1] != '\n')
             in->text[length++] = *c;
     length -= length > 0;
     in->text[length] = '\0';
@@ -201,7 +203,7 @@ int hrn_remote_run(struct hrn_device *d, const char *command, int in, int timeou
     close_process(&incoming.process, rc == 0 ? 1000 : 0);
     hrn_complaint_take(errors, out->complaint, sizeof out->complaint);
     if (rc == 0)
-        rc = between_marks(&incoming, out);
+        rc = between_marks(&incoming, d->remote->is_old, out);
     free(incoming.text);
     return rc == 0 ? 0 : explain(d, rc, timeout_ms, out->complaint);
 }

@@ -2,68 +2,44 @@
  * already is not sent again; what was sent is believed when the device's own checksum says so. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/device/md5_int.h"
 #include "harness/device/remote_int.h"
 
 #define SLOWEST_BYTES_PER_MS 100 /* a bad cable; more time is given for more bytes */
 #define KEPT_DAYS 3              /* on the device, of files that were pushed */
 
-/* ---- POSIX cksum: CRC-32, most significant bit first, over the bytes and then their number */
-
-static uint32_t cksum_byte(uint32_t crc, uint8_t byte)
-{
-    crc ^= (uint32_t)byte << 24;
-    for (int bit = 0; bit < 8; bit++)
-        crc = crc << 1 ^ (crc >> 31 ? 0x04c11db7 : 0);
-    return crc;
-}
-
 struct checksum {
-    uint32_t crc;
+    char md5[HRN_MD5_TEXT];
     int64_t bytes;
-    uint64_t name; /* FNV-1a: with the others, what a pushed file is called by */
 };
 
 static int checksum_of(const char *path, struct checksum *out)
 {
-    uint64_t name = 14695981039346656037u;
-    uint32_t table[256], crc = 0;
-    int64_t total = 0;
+    struct hrn_md5 md5;
     uint8_t block[65536];
     size_t got;
     FILE *file = fopen(path, "re");
     if (!file)
         return -errno;
-    for (unsigned i = 0; i < 256; i++)
-        table[i] = cksum_byte(0, (uint8_t)i);
-    while ((got = fread(block, 1, sizeof block, file)) > 0) {
-        for (size_t i = 0; i < got; i++) {
-            crc = crc << 8 ^ table[crc >> 24 ^ block[i]];
-            name = (name ^ block[i]) * 1099511628211u;
-        }
-        total += (int64_t)got;
-    }
+    hrn_md5_begin(&md5);
+    while ((got = fread(block, 1, sizeof block, file)) > 0)
+        hrn_md5_add(&md5, block, got);
     int rc = ferror(file) ? -EIO : 0;
     fclose(file);
-    for (int64_t n = total; n; n >>= 8)
-        crc = cksum_byte(crc, (uint8_t)n);
-    *out = (struct checksum) { ~crc, total, name };
+    out->bytes = (int64_t)md5.bytes;
+    hrn_md5_end(&md5, out->md5);
     return rc;
 }
 
-/* Reads "CRC BYTES ...". */
 static int is_checksum(const char *text, const struct checksum *want)
 {
-    uint32_t crc;
-    int64_t bytes;
-    return text && sscanf(text, "%" SCNu32 " %" SCNd64, &crc, &bytes) == 2 && crc == want->crc &&
-           bytes == want->bytes;
+    return text && strncmp(text, want->md5, HRN_MD5_TEXT - 1) == 0;
 }
 
 /* ---- to the device */
@@ -79,7 +55,7 @@ static int is_there(struct hrn_device *d, const char *path, const struct checksu
 {
     char command[700];
     struct hrn_answer answer;
-    snprintf(command, sizeof command, "[ -x %s ] && cksum < %s", path, path);
+    snprintf(command, sizeof command, "[ -x %s ] && md5sum < %s", path, path);
     int rc = hrn_remote_run(d, command, -1, time_for(d, want->bytes), &answer);
     if (rc == 0)
         rc = answer.exit_code == 0 && is_checksum(answer.text, want);
@@ -120,7 +96,7 @@ static int send_whole(struct hrn_device *d, const char *host_path, const char *p
     if (rc < 0)
         return rc;
     snprintf(command, sizeof command,
-             "cksum < %s && chmod 755 %s && mv -f %s %s; df -k %s | tail -n 1", part, part, part,
+             "md5sum < %s && chmod 755 %s && mv -f %s %s; df -k %s | tail -n 1", part, part, part,
              path, d->remote->folder);
     rc = hrn_remote_run(d, command, -1, timeout_ms, &answer);
     if (rc == 0 && !is_checksum(answer.text, want)) {
@@ -153,8 +129,7 @@ int hrn_remote_push(struct hrn_device *d, const char *host_path, char *device_pa
     if (rc < 0)
         return hrn_device_fail(d, rc, "%s: cannot read %.200s: %s", d->info.key, host_path,
                                strerror(-rc));
-    int length = snprintf(device_path, bytes, "%s/quern-%016" PRIx64 "%08" PRIx32,
-                          d->remote->folder, want.name, want.crc);
+    int length = snprintf(device_path, bytes, "%s/quern-%s", d->remote->folder, want.md5);
     if ((size_t)length >= bytes)
         return hrn_device_fail(d, -ENAMETOOLONG, "%s: the path is too long", d->info.key);
     rc = is_there(d, device_path, &want);
@@ -184,18 +159,13 @@ static int receive_through_shell(struct hrn_device *d, const char *device_path,
     int rc = hrn_shell_quote(device_path, quoted, sizeof quoted);
     if (rc < 0)
         return rc;
-    /* Text form: what a terminal or the end mark might do to bytes cannot happen to hexadecimal. */
-    snprintf(command, sizeof command, "od -An -v -tx1 < %s", quoted);
+    snprintf(command, sizeof command, "cat < %s", quoted);
     rc = hrn_remote_run(d, command, -1, timeout_ms, &answer);
     FILE *file = rc == 0 ? fopen(host_path, "we") : NULL;
     if (rc == 0 && !file)
         rc = -errno;
-    for (char *c = answer.text, *end; file && *(c += strspn(c, " \n")); c = end) {
-        int byte = (int)strtol(c, &end, 16);
-        if (end == c)
-            break;
-        fputc(byte, file);
-    }
+    if (file && fwrite(answer.text, 1, answer.length, file) != answer.length)
+        rc = -EIO;
     if (file && fclose(file))
         rc = -errno;
     hrn_answer_clear(&answer);
@@ -205,17 +175,19 @@ static int receive_through_shell(struct hrn_device *d, const char *device_path,
 /* What the device says that the file is. */
 static int their_checksum(struct hrn_device *d, const char *device_path, struct checksum *out)
 {
-    char quoted[600], command[700];
+    char quoted[600], command[1400];
     struct hrn_answer answer;
+    long long bytes = 0;
     int rc = hrn_shell_quote(device_path, quoted, sizeof quoted);
     if (rc < 0)
         return hrn_device_fail(d, rc, "%s: the path %.100s is too long", d->info.key, device_path);
-    snprintf(command, sizeof command, "cksum < %s", quoted);
+    snprintf(command, sizeof command, "wc -c < %s && md5sum < %s", quoted, quoted);
     rc = hrn_remote_run(d, command, -1, d->patience.call_ms, &answer);
-    if (rc == 0 && (answer.exit_code != 0 ||
-                    sscanf(answer.text, "%" SCNu32 " %" SCNd64, &out->crc, &out->bytes) != 2))
+    if (rc == 0 &&
+        (answer.exit_code != 0 || sscanf(answer.text, "%lld %32[0-9a-f]", &bytes, out->md5) != 2))
         rc = hrn_device_fail(d, -ENOENT, "%s: cannot read %.150s there: %.150s", d->info.key,
                              device_path, answer.complaint);
+    out->bytes = bytes;
     hrn_answer_clear(&answer);
     return rc;
 }
@@ -223,7 +195,7 @@ static int their_checksum(struct hrn_device *d, const char *device_path, struct 
 int hrn_remote_pull(struct hrn_device *d, const char *device_path, const char *host_path)
 {
     const struct hrn_remote_kind *kind = d->remote->kind;
-    struct checksum want, got = { 0 };
+    struct checksum want = { 0 }, got = { 0 };
     char part[4200];
     int rc = their_checksum(d, device_path, &want);
     if (rc < 0)
@@ -235,7 +207,7 @@ int hrn_remote_pull(struct hrn_device *d, const char *device_path, const char *h
                     : receive_through_shell(d, device_path, part, timeout_ms);
     if (rc == 0)
         rc = checksum_of(part, &got);
-    if (rc == 0 && (got.crc != want.crc || got.bytes != want.bytes))
+    if (rc == 0 && !is_checksum(want.md5, &got))
         rc = hrn_device_fail(d, -EIO, "%s: %.200s arrived damaged", d->info.key, device_path);
     if (rc == 0 && rename(part, host_path))
         rc = -errno;

@@ -33,7 +33,7 @@ struct hrn_remote {
 
 /* What the device answered between the marks. */
 struct hrn_answer {
-    char *text; /* owned; NUL-terminated; "\r\n" of a terminal is "\n" */
+    char *text; /* owned; any bytes, and a NUL behind; "\r\n" of an old device's terminal is "\n" */
     size_t length;
     int exit_code;
     char complaint[200]; /* of the client program, its last line */
