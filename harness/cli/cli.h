@@ -23,6 +23,7 @@ int cmd_list(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_count(int argc, char **argv);
 int cmd_predict(int argc, char **argv);
+int cmd_probe(int argc, char **argv);
 int cmd_sweep(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
@@ -62,6 +63,10 @@ void cli_list_clear(struct cli_list *list);
 
 /* Prints "quern VERB: sentence" on stderr. Returns `code`. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The command as it can be typed again: words that a shell would change stand in quotes. The
+ * caller's to free; NULL without memory. */
+char *cli_command_line(int argc, char **argv);
 
 /* Non-zero after the first Ctrl-C; the second one ends the program. */
 extern volatile sig_atomic_t cli_stop;

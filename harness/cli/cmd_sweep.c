@@ -260,25 +260,6 @@ static void show_progress(size_t done, size_t total, const char *note)
     cli_progress_step(&progress, done, total, note);
 }
 
-/* The command as it can be typed again: words that a shell would change stand in quotes. */
-static char *join(int argc, char **argv)
-{
-    char *text = NULL;
-    size_t bytes = 0;
-    FILE *out = open_memstream(&text, &bytes);
-    if (!out)
-        return NULL;
-    fputs("quern", out);
-    for (int i = 0; i < argc; i++) {
-        int plain = argv[i][0] && !strpbrk(argv[i], " \t\n\"'\\$`*?[]{}()<>|&;#~!^");
-        fputs(plain ? " " : " '", out);
-        for (const char *c = argv[i]; *c; c++)
-            fputs(*c == '\'' ? "'\\''" : (char[]) { *c, '\0' }, out);
-        fputs(plain ? "" : "'", out);
-    }
-    return fclose(out) ? NULL : text;
-}
-
 static int begin(struct work *w, const char *command)
 {
     const struct hrn_device_info *d = hrn_device_info(w->device);
@@ -395,7 +376,7 @@ static int work(struct work *w, const char *command)
 int cmd_sweep(int argc, char **argv)
 {
     struct work w = { 0 };
-    char *command = join(argc, argv);
+    char *command = cli_command_line(argc, argv);
     int rc = command ? parse(&w, argc, argv) - 1 : cli_fail(CLI_FAILED, "out of memory");
     if (rc < 0)
         rc = work(&w, command);

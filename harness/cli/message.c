@@ -2,6 +2,7 @@
 #include "harness/cli/cli.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "harness/cli/cli_int.h"
 
@@ -33,4 +34,22 @@ void cli_catch_interrupt(void)
                                 .sa_flags = SA_RESTART | (int)SA_RESETHAND };
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+char *cli_command_line(int argc, char **argv)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&text, &bytes);
+    if (!out)
+        return NULL;
+    fputs("quern", out);
+    for (int i = 0; i < argc; i++) {
+        int plain = argv[i][0] && !strpbrk(argv[i], " \t\n\"'\\$`*?[]{}()<>|&;#~!^");
+        fputs(plain ? " " : " '", out);
+        for (const char *c = argv[i]; *c; c++)
+            fputs(*c == '\'' ? "'\\''" : (char[]) { *c, '\0' }, out);
+        fputs(plain ? "" : "'", out);
+    }
+    return fclose(out) ? NULL : text;
 }

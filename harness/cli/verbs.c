@@ -13,6 +13,7 @@ const struct cli_verb cli_verbs[] = {
     { "show", "the generated code of one variant", cmd_show },
     { "count", "what variants execute on layers, in emulation", cmd_count },
     { "predict", "what variants would take on a core, by a static model", cmd_predict },
+    { "probe", "what the counters of a core are worth, its peaks and bandwidths", cmd_probe },
     { "sweep", "prove and time variants on layers", cmd_sweep },
     { "replay", "search strategies tried on a stored sweep", cmd_replay },
     { "report", "who won each layer, by how much, and what failed", cmd_report },

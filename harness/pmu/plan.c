@@ -17,7 +17,8 @@ const char *const hrn_event_verdict_names[HRN_EVENT_VERDICT_COUNT] = {
 
 static enum hrn_event_verdict of_refusal(const struct hrn_trial *t, char *evidence, size_t bytes)
 {
-    snprintf(evidence, bytes, "%s", t->detail);
+    const char *colon = strstr(t->detail, ": "); /* behind the event's name, which the caller has */
+    snprintf(evidence, bytes, "%s", colon ? colon + 2 : t->detail);
     return t->error == -EACCES   ? HRN_EVENT_FORBIDDEN
            : t->error == -EINVAL ? HRN_EVENT_NEVER_SCHEDULED
                                  : HRN_EVENT_NOT_IMPLEMENTED;

@@ -13,6 +13,7 @@
 #define ANY_CORE ((uint64_t)1 << 63) /* known or not */
 #define LIKES_MAX 32
 #define ALIASES_MAX 128
+#define KNOWN_MAX 128
 
 struct row {
     struct hrn_event event;
@@ -33,6 +34,8 @@ struct hrn_event_table {
         char alias[48], name[48];
     } alias[ALIASES_MAX];
     size_t alias_count;
+    struct hrn_known_answer known[KNOWN_MAX];
+    size_t known_count;
     struct row *row;
     size_t row_count;
 };
@@ -119,6 +122,27 @@ static int take_alias(struct reader *r, char **rest)
     return 0;
 }
 
+static int take_known(struct reader *r, char **rest)
+{
+    struct hrn_event_table *t = r->table;
+    struct hrn_known_answer *k = &t->known[t->known_count];
+    const char *low, *high;
+    char *end = NULL;
+    r->why = "known EVENT WORK LOW HIGH";
+    if (t->known_count == KNOWN_MAX ||
+        copy(k->event, sizeof k->event, strtok_r(NULL, " ", rest)) ||
+        copy(k->work, sizeof k->work, strtok_r(NULL, " ", rest)))
+        return -EINVAL;
+    low = strtok_r(NULL, " ", rest);
+    high = strtok_r(NULL, " ", rest);
+    k->low = low ? strtod(low, &end) : 0;
+    if (!low || *end || !high)
+        return -EINVAL;
+    k->high = strtod(high, &end);
+    t->known_count++;
+    return *end || !(k->low > 0) || !(k->low <= k->high) ? -EINVAL : 0;
+}
+
 /* "*" all so far, "any" all and the unknown ones, "a55" one, "!a53" not that one. */
 static int read_cores(const struct hrn_event_table *t, char **rest, uint64_t *cores)
 {
@@ -169,7 +193,7 @@ static int take_line(struct reader *r, char *line)
         { "core", take_core },
         { "like", take_like },
         { "alias", take_alias },
-        { "event", take_event },
+        { "event", take_event }, { "known", take_known },
     };
     char *rest = NULL, *word;
     line[strcspn(line, "#\r")] = '\0';
@@ -179,7 +203,7 @@ static int take_line(struct reader *r, char *line)
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i].word, word) == 0)
             return words[i].take(r, &rest);
-    r->why = "core, like, event or alias";
+    r->why = "core, like, event, alias or known";
     return -EINVAL;
 }
 
@@ -235,7 +259,7 @@ static int open_texts(const char *const *texts, size_t count, struct hrn_event_t
 
 int hrn_event_table_open(struct hrn_event_table **out, char *err, size_t err_bytes)
 {
-    const char *const texts[] = { hrn_text_arm, hrn_text_linux };
+    const char *const texts[] = { hrn_text_arm, hrn_text_linux, hrn_text_known };
     return open_texts(texts, sizeof texts / sizeof *texts, out, err, err_bytes);
 }
 
@@ -365,6 +389,14 @@ int hrn_event_resolve(const struct hrn_event_table *t, int core, const char *tex
         return 0;
     }
     return explain_missing(t, core, text, err, err_bytes);
+}
+
+const struct hrn_known_answer *hrn_event_known(const struct hrn_event_table *t, const char *event)
+{
+    for (size_t i = 0; i < t->known_count; i++)
+        if (strcmp(t->known[i].event, event) == 0)
+            return &t->known[i];
+    return NULL;
 }
 
 int hrn_event_each(const struct hrn_event_table *t, int core,

@@ -30,6 +30,14 @@ const char *hrn_event_core_name(const struct hrn_event_table *table, int core);
 int hrn_event_resolve(const struct hrn_event_table *table, int core, const char *text,
                       struct hrn_event *out, char *err, size_t err_bytes);
 
+/* What one unit of a work (runner/works.h) must count of an event. NULL: nothing is known of it. */
+struct hrn_known_answer {
+    char event[48], work[16];
+    double low, high;
+};
+const struct hrn_known_answer *hrn_event_known(const struct hrn_event_table *table,
+                                               const char *event);
+
 /* Calls back with each event of the core, by number; until non-zero, which is returned. */
 int hrn_event_each(const struct hrn_event_table *table, int core,
                    int (*each)(const struct hrn_event *event, void *user), void *user);

@@ -2,6 +2,14 @@
 
 #include <stdio.h>
 
+#if defined __aarch64__
+const struct hrn_event hrn_cycles_event = { "CPU_CYCLES", HRN_EVENT_PMU, 0x11 };
+const struct hrn_event hrn_instructions_event = { "INST_RETIRED", HRN_EVENT_PMU, 0x08 };
+#else
+const struct hrn_event hrn_cycles_event = { "CPU_CYCLES", HRN_EVENT_HARDWARE, 0 };
+const struct hrn_event hrn_instructions_event = { "INST_RETIRED", HRN_EVENT_HARDWARE, 1 };
+#endif
+
 void hrn_counts_open(struct hrn_counts *counts, const struct hrn_job *job, int cpu)
 {
     struct hrn_pmu pmu;

@@ -130,11 +130,14 @@ static int do_peak(struct hrn_runner *runner, struct hrn_job *job, const struct 
 {
     struct hrn_proof failure;
     struct hrn_line line;
-    int64_t macs_per_s = hrn_peak(find_kernel(hrn_field(f, "kernel")), runner->cpu, &failure);
+    int64_t per_megacycle = 0;
+    int64_t macs_per_s =
+        hrn_peak(find_kernel(hrn_field(f, "kernel")), runner->cpu, &per_megacycle, &failure);
     if (macs_per_s == 0)
         return hrn_record_proof(runner, job, 0, &failure);
     hrn_record_begin(&line, "peak", job);
     hrn_line_add_int(&line, "macs_per_s", macs_per_s);
+    hrn_line_add_int(&line, "macs_per_megacycle", per_megacycle);
     return hrn_record_send(runner, &line);
 }
 

@@ -81,8 +81,11 @@ int hrn_job_pmu(struct hrn_runner *runner, struct hrn_job *job);
 int hrn_job_try(struct hrn_runner *runner, struct hrn_job *job, const char *work, int64_t units);
 int hrn_job_stream(struct hrn_runner *runner, struct hrn_job *job, int64_t bytes);
 /* Best of several batches, in multiply-accumulates per second; 0 with the proof filled when it
- * failed. */
-int64_t hrn_peak(const struct krn_kernel *kernel, int cpu, struct hrn_proof *failure);
+ * failed. Per 1e6 cycles, too, where those count. */
+int64_t hrn_peak(const struct krn_kernel *kernel, int cpu, int64_t *macs_per_megacycle,
+                 struct hrn_proof *failure);
+/* The two that every pass has, as this architecture numbers them. */
+extern const struct hrn_event hrn_cycles_event, hrn_instructions_event;
 
 /* ---- Records. The one place that writes them: into the journal, then into the pipe. */
 void hrn_record_begin(struct hrn_line *line, const char *word, const struct hrn_job *job);
@@ -111,7 +114,9 @@ struct hrn_message {
     union {
         struct hrn_proof proof;
         struct hrn_sample sample;
-        int64_t macs_per_s;
+        struct {
+            int64_t macs_per_s, macs_per_megacycle;
+        } peak;
         struct hrn_count_reply counts;
         struct hrn_trial trial;
     } of;

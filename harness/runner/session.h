@@ -75,6 +75,9 @@ int hrn_session_count(struct hrn_session *session, const struct krn_problem *pro
 /* Measures the peak of a PEAK kernel: multiply-accumulates per second, the best of several batches.
  */
 int hrn_session_peak(struct hrn_session *session, const char *name, double *macs_per_s);
+/* The same, and per cycle of CPU_CYCLES; 0 where that does not count. */
+int hrn_session_peaks(struct hrn_session *session, const char *name, double *macs_per_s,
+                      double *macs_per_cycle);
 
 /* From now on samples are counted, too: round r under passes[r % count]. 0 = nothing. Copied; at
  * most HRN_PASSES_MAX. */

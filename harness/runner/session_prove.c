@@ -151,25 +151,34 @@ int hrn_session_prove(struct hrn_session *session, const struct krn_problem *pro
 
 struct peak {
     int64_t macs_per_s;
+    double macs_per_cycle;
     struct hrn_proof proof; /* why there is none */
 };
 
 static void on_peak(const struct hrn_fields *record, void *user)
 {
     struct peak *peak = user;
-    if (strcmp(record->word, "peak") == 0)
+    if (strcmp(record->word, "peak") == 0) {
         peak->macs_per_s = hrn_field_int(record, "macs_per_s", 0);
-    else if (strcmp(record->word, "proof") == 0)
+        peak->macs_per_cycle = 1e-6 * (double)hrn_field_int(record, "macs_per_megacycle", 0);
+    } else if (strcmp(record->word, "proof") == 0)
         hrn_proof_read(record, &peak->proof);
 }
 
 int hrn_session_peak(struct hrn_session *session, const char *name, double *macs_per_s)
 {
+    double macs_per_cycle;
+    return hrn_session_peaks(session, name, macs_per_s, &macs_per_cycle);
+}
+
+int hrn_session_peaks(struct hrn_session *session, const char *name, double *macs_per_s,
+                      double *macs_per_cycle)
+{
     const struct hrn_device_info *info = hrn_device_info(session->device);
     struct hrn_request request = { .silence_ms = GRACE_MS };
     struct peak peak = { 0 };
     struct hrn_line line;
-    *macs_per_s = 0;
+    *macs_per_s = *macs_per_cycle = 0;
     if (info->evidence != HRN_MEASURED)
         return hrn_session_fail(session, -ENOTSUP, "%s has no times: it is %s", info->key,
                                 hrn_evidence_names[info->evidence]);
@@ -188,5 +197,6 @@ int hrn_session_peak(struct hrn_session *session, const char *name, double *macs
                                 "no peak of %s: %s: %s", name,
                                 hrn_outcome_names[peak.proof.outcome], peak.proof.detail);
     *macs_per_s = (double)peak.macs_per_s;
+    *macs_per_cycle = peak.macs_per_cycle;
     return 0;
 }

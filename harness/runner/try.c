@@ -15,15 +15,6 @@
 
 #define TRIES 3 /* of one event: the least is taken, an interrupt only ever adds */
 
-/* The two that every pass has. */
-#if defined __aarch64__
-static const struct hrn_event cycles = { "CPU_CYCLES", HRN_EVENT_PMU, 0x11 };
-static const struct hrn_event instructions = { "INST_RETIRED", HRN_EVENT_PMU, 0x08 };
-#else
-static const struct hrn_event cycles = { "CPU_CYCLES", HRN_EVENT_HARDWARE, 0 };
-static const struct hrn_event instructions = { "INST_RETIRED", HRN_EVENT_HARDWARE, 1 };
-#endif
-
 struct trying {
     struct hrn_runner *runner;
     struct hrn_job *job;
@@ -40,7 +31,8 @@ static void tell_pmu(void *context, int message_fd)
     struct hrn_message m = { .kind = HRN_MESSAGE_TRIAL };
     char *why = m.of.trial.detail;
     hrn_env_pin(t->runner->cpu);
-    m.of.trial.value[0] = hrn_group_probe_free(&hrn_perf_kernel, &cycles, &instructions,
+    m.of.trial.value[0] = hrn_group_probe_free(&hrn_perf_kernel, &hrn_cycles_event,
+                                               &hrn_instructions_event,
                                                t->pmu.type, t->runner->cpu, why, HRN_DETAIL_MAX);
     hrn_message_send(message_fd, &m);
 }

@@ -186,35 +186,61 @@ const struct hrn_work *hrn_work_find(const char *name)
 
 /* ---- Bandwidth */
 
-typedef uint64_t vector __attribute__((vector_size(32)));
+#define BLOCK_BYTES 256
 
-/* Four sums at once: enough loads in flight for any core of today. */
-static void read_all(const vector *v, size_t count)
+/* Loads alone, as wide as the core has them: every byte of `blocks` blocks once. */
+#if defined __aarch64__
+static void read_all(const uint8_t *at, size_t blocks)
 {
-    vector a = { 0 }, b = a, c = a, d = a;
-    for (size_t i = 0; i + 4 <= count; i += 4) {
-        a += v[i];
-        b += v[i + 1];
-        c += v[i + 2];
-        d += v[i + 3];
-    }
-    a += b + c + d;
-    __asm__ volatile("" : : "m"(a));
+    __asm__ volatile("1: ldp q0, q1, [%[p]]\n\tldp q2, q3, [%[p], #32]\n\t"
+                     "ldp q4, q5, [%[p], #64]\n\tldp q6, q7, [%[p], #96]\n\t"
+                     "ldp q0, q1, [%[p], #128]\n\tldp q2, q3, [%[p], #160]\n\t"
+                     "ldp q4, q5, [%[p], #192]\n\tldp q6, q7, [%[p], #224]\n\t"
+                     "add %[p], %[p], #256\n\tsubs %[n], %[n], #1\n\tb.ne 1b"
+                     : [p] "+r"(at), [n] "+r"(blocks)
+                     :
+                     : "cc", "memory", VECTOR_CLOBBERS);
 }
+#elif defined __x86_64__
+#define READ_SSE "1: .set o, 0\n\t.rept 16\n\tmovups o(%[p]), %%xmm0\n\t.set o, o + 16\n\t.endr\n\t"
+#define READ_AVX "1: .set o, 0\n\t.rept 8\n\tvmovups o(%[p]), %%ymm0\n\t.set o, o + 32\n\t.endr\n\t"
+#define READ_AVX512                                                                                \
+    "1: .set o, 0\n\t.rept 4\n\tvmovups o(%[p]), %%zmm0\n\t.set o, o + 64\n\t.endr\n\t"
+#define READ_TAIL "add $256, %[p]\n\t" LOOP_TAIL
+#define READ(body)                                                                                 \
+    __asm__ volatile(body READ_TAIL : [p] "+r"(at), [n] "+r"(blocks) : : "cc", "memory", "xmm0")
+
+static void read_all(const uint8_t *at, size_t blocks)
+{
+    if (__builtin_cpu_supports("avx512f"))
+        READ(READ_AVX512);
+    else if (__builtin_cpu_supports("avx"))
+        READ(READ_AVX);
+    else
+        READ(READ_SSE);
+}
+#else
+static void read_all(const uint8_t *at, size_t blocks)
+{
+    const volatile uint64_t *v = (const volatile uint64_t *)(const void *)at;
+    for (size_t i = 0; i < blocks * BLOCK_BYTES / sizeof *v; i++)
+        (void)v[i];
+}
+#endif
 
 int64_t hrn_work_bandwidth(size_t bytes, int64_t min_ns)
 {
     enum { TRIES = 5 };
     int64_t best = 0, turns = 1, time = 0;
-    vector *v = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    uint8_t *v = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (v == MAP_FAILED)
         return 0;
     memset(v, 1, bytes); /* else all of it may be the one page of zeros */
     for (int attempt = 0; attempt < TRIES;) {
         int64_t begin = hrn_now_ns();
         for (int64_t i = 0; i < turns; i++)
-            read_all(v, bytes / sizeof *v);
+            read_all(v, bytes / BLOCK_BYTES);
         time = hrn_now_ns() - begin;
         if (time < min_ns && turns < INT64_MAX / 8) {
             turns *= time < min_ns / 8 ? 8 : 2;
