@@ -50,7 +50,8 @@ static void child_body(void *context, int message_fd)
     int64_t iterations = 1000, time, cycles, best = INT64_MAX, fewest = INT64_MAX;
     hrn_env_pin(peak->cpu);
     open_cycles(&group, peak->cpu);
-    while ((time = batch(peak->kernel, iterations, &group, &cycles)) < BATCH_NS && iterations < INT64_MAX / 16)
+    while ((time = batch(peak->kernel, iterations, &group, &cycles)) < BATCH_NS &&
+           iterations < INT64_MAX / 16)
         iterations *= time < BATCH_NS / 8 ? 8 : 2;
     for (int i = 0; i < BATCHES; i++) {
         time = batch(peak->kernel, iterations, &group, &cycles);
