@@ -64,7 +64,7 @@ struct pdb_variant {
     size_t knob_count;
     /* of the code as it was built; code_bytes 0 = the other two are unknown, too */
     int64_t code_bytes, workspace_bytes;
-    int32_t callee_saved; /* registers that it saves and restores */
+    int32_t callee_saved; /* registers that it saves and restores; -1 = unknown */
 };
 int pdb_measurement(struct pdb *db, int64_t run_id, const char *problem,
                     const struct pdb_variant *variant, int64_t *measurement_id);
@@ -138,7 +138,7 @@ struct pdb_measurement_row {
         size_t count;
     } twin, canary;
     int64_t code_bytes, workspace_bytes; /* code_bytes 0 = unknown, all three */
-    int32_t callee_saved;
+    int32_t callee_saved;                /* -1 = unknown */
 };
 int pdb_measurements(struct pdb *db, int64_t run_id, const char *problem,
                      int (*row)(const struct pdb_measurement_row *, void *), void *user);

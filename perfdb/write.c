@@ -278,7 +278,7 @@ int pdb_measurement(struct pdb *db, int64_t run_id, const char *problem,
         pdb_int(variant_id),
         pdb_text(variant->algorithm),
         pdb_int_unless(variant->code_bytes, 0),
-        known ? pdb_int(variant->callee_saved) : pdb_null(),
+        known && variant->callee_saved >= 0 ? pdb_int(variant->callee_saved) : pdb_null(),
         known ? pdb_int(variant->workspace_bytes) : pdb_null(),
     };
     return pdb_call_end(db, intern(db, PDB_STMT_MEASUREMENT_FIND, PDB_STMT_MEASUREMENT_ADD, row,

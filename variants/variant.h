@@ -112,6 +112,10 @@ int var_generate(const struct var_variant *v, struct var_text *out, char *err, s
 int var_generate_registry(const struct var_variant *v, size_t count, const char *array_name,
                           struct var_text *out);
 
+/* How many of the caller's registers the micro-kernel saves and restores. 0; -ENOTSUP where the
+ * compiler decides (portable C), or for what cannot be generated; -ENOMEM. */
+int var_saved_registers(const struct var_variant *v, int *count);
+
 /* Fingerprint of the generated text of `v`: FNV-1a 64 of it. Changes whenever the code would. */
 int var_source_hash(const struct var_variant *v, uint64_t *hash);
 

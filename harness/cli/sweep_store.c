@@ -72,6 +72,7 @@ void sweep_store_close(struct sweep_store *s)
     for (size_t i = 0; s->ids && i < s->plan->count; i++)
         free(s->ids[i]);
     free(s->known);
+    hrn_symbols_clear(&s->symbols);
     free(s->ids);
     pdb_close(s->db);
 }
@@ -221,8 +222,13 @@ static int new_measurement(struct sweep_store *s, size_t layer, const struct var
                                .knob_names = knob_names,
                                .knob_values = v->knob,
                                .knob_count = VAR_KNOB_COUNT };
-    if (!krn_conv_plan(&conv, &l->problem, &quant, &kernel, var_driver(v), why, sizeof why))
+    row.code_bytes = hrn_symbols_size(&s->symbols, kernel_name);
+    if (var_saved_registers(v, &row.callee_saved))
+        row.callee_saved = -1;
+    if (!krn_conv_plan(&conv, &l->problem, &quant, &kernel, var_driver(v), why, sizeof why)) {
         row.algorithm = krn_algorithm_names[conv.algorithm];
+        row.workspace_bytes = (int64_t)(conv.workspace_bytes + conv.scratch_bytes);
+    }
     for (int i = 0; i < VAR_KNOB_COUNT; i++)
         knob_names[i] = var_knobs[i].name;
     int rc = var_source_hash(v, &row.source_hash);
@@ -237,6 +243,15 @@ static int measurement(struct sweep_store *s, size_t layer, const struct var_var
     int rc = *slot ? 0 : new_measurement(s, layer, v, slot);
     *id = *slot;
     return rc;
+}
+
+/* Without symbols the sizes are unknown, and that is all. */
+static int store_built(const char *path, void *user)
+{
+    struct sweep_store *s = user;
+    hrn_symbols_clear(&s->symbols);
+    (void)hrn_symbols_read(path, &s->symbols);
+    return 0;
 }
 
 static int store_layer(size_t layer, void *user)
@@ -333,6 +348,7 @@ struct hrn_sweep_sink sweep_store_sink(struct sweep_store *s)
 {
     return (struct hrn_sweep_sink) {
         .user = s,
+        .built = store_built,
         .layer = store_layer,
         .known = s->known_count ? store_known : NULL,
         .proof = store_proof,

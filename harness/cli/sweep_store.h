@@ -4,6 +4,7 @@
 #ifndef QUERN_HARNESS_SWEEP_STORE_H
 #define QUERN_HARNESS_SWEEP_STORE_H
 
+#include "harness/build/symbols.h"
 #include "harness/sweep/sweep.h"
 #include "perfdb/perfdb.h"
 
@@ -17,6 +18,7 @@ struct sweep_store { /* zero-initialise */
     int64_t **ids;       /* [layer][variant]: measurement, 0 = not yet asked */
     struct known *known; /* of a resumed run */
     size_t known_count;
+    struct hrn_symbols symbols; /* of the program that was built */
     const char *gathering; /* the problem whose rows are being read */
     void (*progress)(size_t done, size_t total, const char *note);
 };

@@ -80,6 +80,8 @@ struct hrn_known {
 /* Where everything goes. Calls return 0, or a negative errno that ends the sweep with it. */
 struct hrn_sweep_sink {
     void *user;
+    /* The program that was built, with every variant in it that could be; may be NULL. */
+    int (*built)(const char *path, void *user);
     int (*layer)(size_t layer, void *user); /* a layer begins; also the moment to commit */
     int (*known)(size_t layer, const struct var_variant *v, struct hrn_known *out,
                  void *user); /* may be NULL */
