@@ -202,7 +202,7 @@ struct measurement_walk {
     "SELECT m.id, v.name, v.kernel_name, v.isa, v.family, m.algorithm, v.source_hash,"             \
     " coalesce(p.outcome, 7), coalesce(p.stage, 1), coalesce(p.signal, 0), coalesce(p.checks, 0)," \
     " coalesce(p.detail, 'not proved'), coalesce(m.code_bytes, 0),"                                \
-    " coalesce(m.workspace_bytes, 0), coalesce(m.callee_saved, -1)"                                 \
+    " coalesce(m.workspace_bytes, 0), coalesce(m.callee_saved, -1)"                                \
     " FROM measurement m JOIN problem ON problem.id = m.problem_id JOIN variant v ON v.id = "      \
     "m.variant_id"                                                                                 \
     " LEFT JOIN proof p ON p.measurement_id = m.id AND p.sequence = (SELECT sequence FROM proof"   \
