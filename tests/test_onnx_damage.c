@@ -1,9 +1,6 @@
 /* The embedded model, cut short and with flipped bits: an error or a graph that holds together,
  * never a crash. test_onnx_damage FASHION.ONNX */
-#include <assert.h>
-
-#include "quant/model/graph.h"
-#include "tests/t.h"
+#include "tests/t_damage.h"
 
 static uint8_t *read_file(const char *path, size_t *size)
 {
@@ -15,25 +12,6 @@ static uint8_t *read_file(const char *path, size_t *size)
     return data;
 }
 
-/* What a graph that was accepted must hold to be run, folded and freed. */
-static void check_valid(struct qnt_graph *graph)
-{
-    struct qnt_error error;
-    int ok = graph->count > 0 && graph->output >= 0 && graph->output < graph->count;
-
-    for (int32_t i = 0; ok && i < graph->count; i++) {
-        const struct qnt_node *n = &graph->nodes[i];
-        ok = n->name && n->h > 0 && n->w > 0 && n->c > 0 && n->lo <= n->hi;
-        for (int32_t k = 0; k < n->input_count; k++)
-            ok = ok && n->inputs[k] >= 0 && n->inputs[k] < i;
-        if (n->op == QNT_OP_CONV || n->op == QNT_OP_LINEAR)
-            ok = ok && n->weight_count == krn_problem_weight_count(&n->problem) &&
-                 n->bias_count == (size_t)n->c && n->weight && n->bias;
-    }
-    T_CHECK(ok);
-    T_CHECK(qnt_fold(graph, &error) == 0);
-}
-
 /* Both outcomes are fine: a sentence, or a graph that holds together. `mutant` is freed. */
 static void check_damaged(uint8_t *mutant, size_t size)
 {
@@ -41,7 +19,7 @@ static void check_damaged(uint8_t *mutant, size_t size)
     struct qnt_error error = { "" };
 
     if (qnt_onnx_read(mutant, size, "damaged.onnx", &graph, &error) == 0) {
-        check_valid(&graph);
+        t_check_valid(&graph);
         qnt_graph_free(&graph);
     } else {
         T_CHECK(strncmp(error.text, "damaged.onnx: ", 14) == 0 && error.text[14]);
@@ -49,19 +27,10 @@ static void check_damaged(uint8_t *mutant, size_t size)
     free(mutant);
 }
 
-/* A copy of its own length, so that a read past the end is seen by the sanitizer. */
-static uint8_t *copy_of(const uint8_t *data, size_t size)
-{
-    uint8_t *copy = malloc(size ? size : 1);
-    assert(copy);
-    memcpy(copy, data, size);
-    return copy;
-}
-
 static void test_truncated(const uint8_t *data, size_t size)
 {
     for (size_t cut = 0; cut < size; cut += cut < 2000 || cut > size - 2000 ? 1 : 97) {
-        uint8_t *mutant = copy_of(data, cut);
+        uint8_t *mutant = t_copy_of(data, cut);
         struct qnt_graph graph;
         struct qnt_error error = { "" };
         /* the file ends with small fields after the graph: without them it may still be a model */
@@ -79,7 +48,7 @@ static void test_flipped(const uint8_t *data, size_t size)
     uint64_t rng = t_seed;
 
     for (int round = 0; round < 3000; round++) {
-        uint8_t *mutant = copy_of(data, size);
+        uint8_t *mutant = t_copy_of(data, size);
         for (int flips = t_between(&rng, 1, 4); flips > 0; flips--) {
             size_t i = t_random(&rng) % size;
             for (int tries = 0; tries < 200 && round % 4; tries++) {

@@ -7,6 +7,7 @@
 #include "harness/cli/model.h"
 
 struct calibrate_options {
+    struct cli_model_options model;
     const char *images, *method, *format, *output;
     long long count;
     int json;
@@ -98,11 +99,10 @@ static int run(const struct calibrate_options *o, const char *model)
     if (method < 0)
         return CLI_USAGE;
     int code = check_format(o->format);
-    if (code == CLI_OK && o->count < 1)
-        code = cli_fail(CLI_USAGE, "--count=%lld: at least one image is needed, 200 are usual",
-                        o->count);
+    if (code == CLI_OK && o->count < 0)
+        code = cli_fail(CLI_USAGE, "--count=%lld: 20 to 200 images are usual", o->count);
     if (code == CLI_OK)
-        code = cli_model_open(model, &graph);
+        code = cli_model_open(model, &o->model, &graph);
     if (code == CLI_OK) {
         cli_catch_interrupt();
         code =
@@ -133,21 +133,25 @@ static const char description[] =
 
 int cmd_calibrate(int argc, char **argv)
 {
-    struct calibrate_options o = { .method = "auto", .format = "quern", .count = 200 };
+    struct calibrate_options o = { .method = "auto", .format = "quern" };
     const struct cli_option options[] = {
         { 'i', "images", CLI_STRING, "SPEC",
-          "Images: fashion-mnist:train, fashion-mnist:test (with ':FOLDER' if they are not where "
-          "Debian's package puts them), or idx:IMAGES[:LABELS]. The default is the training part "
-          "of what the model says it is about.",
+          "Images: a folder of JPEG, PNG, PPM or PGM files, or a list of such files (a path in "
+          "each line), perhaps with ':LABELS' (lines PATH, tab, class); fashion-mnist:train or "
+          "fashion-mnist:test (with ':FOLDER' if they are not where Debian's package puts them); "
+          "or idx:IMAGES[:LABELS]. Pictures are stretched to the size that the model takes. The "
+          "default is the training part of what the model says it is about.",
           &o.images },
         { 'n', "count", CLI_INT, "N",
-          "How many images, spread evenly over the set. The default is 200.", &o.count },
+          "How many images, spread evenly over the set. The default is all, at most 200.",
+          &o.count },
         { 'm', "method", CLI_STRING, "METHOD", "See above; the default is auto.", &o.method },
         { 'o', "output", CLI_STRING, "FILE", "Writes the thresholds to a file.", &o.output },
         { 'f', "format", CLI_STRING, "FORMAT",
           "Of that file: quern (the default), which 'quern quantize' reads; ncnn, a .table for "
           "ncnn2int8; or json.",
           &o.format },
+        CLI_MODEL_OPTIONS(o.model),
         { 0, "json", CLI_FLAG, NULL, "Prints JSON instead of a table.", &o.json },
     };
     const struct cli_command command = {
@@ -159,7 +163,8 @@ int cmd_calibrate(int argc, char **argv)
         .option_count = sizeof(options) / sizeof(options[0]),
         .examples = "quern calibrate\n"
                     "quern calibrate --method=kl-ncnn --format=ncnn -o fashion.table\n"
-                    "quern calibrate model.onnx --images=idx:images.gz --count=50 -o model.cal",
+                    "quern calibrate net.param --images=photos --shape=227x227x3 --pixel=BGR "
+                    "-o net.cal",
     };
     struct cli_list operands = { 0 };
     int code = cli_parse(&command, argc, argv, &operands);

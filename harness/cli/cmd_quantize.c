@@ -4,6 +4,7 @@
 #include "harness/cli/model.h"
 
 struct quantize_options {
+    struct cli_model_options model;
     const char *calibration, *output;
 };
 
@@ -16,7 +17,7 @@ static size_t float_bytes(const struct qnt_graph *graph)
     return count * sizeof(float);
 }
 
-static int quantise(const struct quantize_options *o, const struct qnt_graph *graph)
+static int quantise(const struct quantize_options *o, struct qnt_graph *graph)
 {
     struct qnt_calibration calibration = { 0 };
     struct qnt_network *network = NULL;
@@ -24,6 +25,8 @@ static int quantise(const struct quantize_options *o, const struct qnt_graph *gr
 
     int result = qnt_calibration_load(graph, o->calibration, &calibration, &error);
     if (result == 0) {
+        if (!cli_model_says_pixels(&o->model))
+            graph->pixels = calibration.pixels;
         cli_warn_thresholds(graph, &calibration, o->calibration);
         result = qnt_quantise(graph, &calibration, NULL, &network, &error);
     }
@@ -46,7 +49,7 @@ static int run(const struct quantize_options *o, const char *model)
                         "--calibration=FILE is missing: 'quern calibrate -o FILE' makes one");
     if (!o->output)
         return cli_fail(CLI_USAGE, "--output=FILE is missing: where the int8 network goes");
-    int code = cli_model_open(model, &graph);
+    int code = cli_model_open(model, &o->model, &graph);
     if (code == CLI_OK)
         code = quantise(o, &graph);
     qnt_graph_free(&graph);
@@ -69,6 +72,7 @@ int cmd_quantize(int argc, char **argv)
           "Thresholds, as 'quern calibrate -o FILE' writes them.", &o.calibration },
         { 'o', "output", CLI_STRING, "FILE", "The int8 network, by convention NAME.qrn.",
           &o.output },
+        CLI_MODEL_OPTIONS(o.model),
     };
     const struct cli_command command = {
         .name = "quantize",

@@ -10,8 +10,9 @@
 #include "harness/cli/winners.h"
 
 struct run_options {
+    struct cli_model_options model;
     const char *images, *calibration, *db, *methods, *against;
-    long long count, calibration_count, run, threads;
+    long long count, calibration_count, run, label_offset, threads;
     int json, builtin;
 };
 
@@ -127,7 +128,7 @@ static int open_models(struct work *w, const char *model)
 
     int code = open_winners(w);
     if (code == CLI_OK && (!is_network || graph)) {
-        code = cli_model_open(graph, &w->graph);
+        code = cli_model_open(graph, &w->o->model, &w->graph);
         w->result.has_float = code == CLI_OK;
     }
     if (code != CLI_OK)
@@ -160,7 +161,9 @@ static int run(struct work *w, const char *model)
 {
     struct qnt_dataset *set = NULL;
 
-    if (w->o->count < 0 || w->o->calibration_count < 1)
+    if (w->o->label_offset < -100000 || w->o->label_offset > 100000)
+        return cli_fail(CLI_USAGE, "--label-offset=%lld is no class", w->o->label_offset);
+    if (w->o->count < 0 || w->o->calibration_count < 0)
         return cli_fail(CLI_USAGE, "--count and --calibration-count must be positive");
     if (w->o->threads < 1 || w->o->threads > 64)
         return cli_fail(CLI_USAGE, "--threads goes from 1 to 64");
@@ -172,8 +175,10 @@ static int run(struct work *w, const char *model)
     const struct qnt_network *network = w->result.entries[0].network;
     const struct qnt_input input = qnt_network_input(network);
     code = cli_images_open(w->o->images, qnt_network_dataset(network), "test", &input, &set);
-    if (code == CLI_OK)
+    if (code == CLI_OK) {
+        qnt_dataset_shift_labels(set, (int)w->o->label_offset);
         code = measure(w, set);
+    }
     if (code == CLI_OK)
         (w->o->json ? run_print_json : run_print_text)(&w->result, stdout);
     qnt_dataset_close(set);
@@ -206,7 +211,7 @@ static const char description[] =
 
 int cmd_run(int argc, char **argv)
 {
-    struct run_options o = { .methods = "max,kl,auto", .calibration_count = 200, .threads = 1 };
+    struct run_options o = { .methods = "max,kl,auto", .threads = 1 };
     const struct cli_option options[] = {
         { 'i', "images", CLI_STRING, "SPEC",
           "Labelled images to run, as in 'quern calibrate'. The default is the test part of what "
@@ -216,10 +221,13 @@ int cmd_run(int argc, char **argv)
         { 'm', "methods", CLI_STRING, "LIST",
           "Calibration methods to compare, parted by commas. The default is max,kl,auto.",
           &o.methods },
+        { 0, "label-offset", CLI_INT, "N",
+          "Added to every label: 1 where the model counts a background as class 0.",
+          &o.label_offset },
         { 0, "calibration-images", CLI_STRING, "SPEC",
           "Images to calibrate on. The default is the training part.", &o.calibration },
-        { 0, "calibration-count", CLI_INT, "N", "How many of them. The default is 200.",
-          &o.calibration_count },
+        { 0, "calibration-count", CLI_INT, "N",
+          "How many of them. The default is all, at most 200.", &o.calibration_count },
         { 0, "against", CLI_STRING, "MODEL", "The float model to compare an int8 network with.",
           &o.against },
         { 0, "db", CLI_STRING, "FILE",
@@ -232,6 +240,7 @@ int cmd_run(int argc, char **argv)
           "is 1.",
           &o.threads },
         { 0, "builtin", CLI_FLAG, NULL, "Only built-in kernels: no database is read.", &o.builtin },
+        CLI_MODEL_OPTIONS(o.model),
         { 0, "json", CLI_FLAG, NULL, "Prints JSON instead of tables.", &o.json },
     };
     const struct cli_command command = {

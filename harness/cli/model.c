@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_int.h"
@@ -18,23 +19,91 @@ int cli_quant_progress(size_t done, size_t total, void *user)
     return cli_stop;
 }
 
-int cli_model_open(const char *path, struct qnt_graph *graph)
+/* "227x227x3" */
+static int parse_shape(const char *text, struct qnt_load *how)
 {
+    char tail;
+    int fields = sscanf(text, "%dx%dx%d%c", &how->w, &how->h, &how->c, &tail);
+
+    if (fields == 3 && how->w > 0 && how->h > 0 && how->c > 0)
+        return CLI_OK;
+    return cli_fail(CLI_USAGE, "--shape=%s: should be WxHxC, such as 224x224x3", text);
+}
+
+/* One number for all channels, or one for each. */
+static int parse_channels(const char *option, const char *text, int32_t channels, float *out)
+{
+    char copy[128], *rest = NULL;
+    int count = 0;
+    double value;
+
+    if (channels > QNT_CHANNELS_MAX)
+        channels = QNT_CHANNELS_MAX;
+    snprintf(copy, sizeof(copy), "%s", text);
+    for (char *word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+        if (count == QNT_CHANNELS_MAX || cli_real(word, &value) != 0)
+            return cli_fail(CLI_USAGE, "--%s=%s: is not one number per channel", option, text);
+        out[count++] = (float)value;
+    }
+    if (count != 1 && count != channels)
+        return cli_fail(CLI_USAGE, "--%s=%s: has %d numbers, the model has %d channels", option,
+                        text, count, channels);
+    for (; count < QNT_CHANNELS_MAX; count++)
+        out[count] = out[count == channels ? 0 : count - 1];
+    return CLI_OK;
+}
+
+int cli_model_says_pixels(const struct cli_model_options *options)
+{
+    return options->mean || options->norm || options->pixel;
+}
+
+static int apply_pixels(const struct cli_model_options *o, struct qnt_graph *graph)
+{
+    const int32_t channels = graph->nodes[0].c;
+    struct qnt_pixels *p = &graph->pixels;
+    int code = o->mean ? parse_channels("mean", o->mean, channels, p->mean) : CLI_OK;
+
+    if (code == CLI_OK && o->norm)
+        code = parse_channels("norm", o->norm, channels, p->norm);
+    for (int c = 0; code == CLI_OK && c < QNT_CHANNELS_MAX; c++)
+        if (p->norm[c] == 0)
+            code = cli_fail(CLI_USAGE, "--norm=%s: a norm of 0 leaves nothing of an image",
+                            o->norm ? o->norm : "");
+    if (code != CLI_OK || !o->pixel)
+        return code;
+    for (int i = 0; i < QNT_ORDER_COUNT; i++)
+        if (strcasecmp(o->pixel, qnt_order_names[i]) == 0) {
+            p->order = i;
+            return CLI_OK;
+        }
+    return cli_fail(CLI_USAGE, "--pixel=%s: should be RGB or BGR", o->pixel);
+}
+
+int cli_model_open(const char *path, const struct cli_model_options *options,
+                   struct qnt_graph *graph)
+{
+    struct qnt_load how = { .output = options->output };
     struct qnt_error error = { "" };
     char own[4096];
+    int code = options->shape ? parse_shape(options->shape, &how) : CLI_OK;
 
+    if (code != CLI_OK)
+        return code;
     if (!path) {
         snprintf(own, sizeof(own), "%s/quant/model/fashion.onnx", cli_source_root());
         path = own;
     }
-    int result = qnt_model_load(path, NULL, graph, &error);
+    int result = qnt_model_load(path, &how, graph, &error);
     if (result == 0)
+        code = apply_pixels(options, graph);
+    if (result == 0 && code == CLI_OK)
         result = qnt_fold(graph, &error);
-    if (result == 0)
+    if (result == 0 && code == CLI_OK)
         return CLI_OK;
     qnt_graph_free(graph);
     *graph = (struct qnt_graph) { 0 };
-    return cli_quant_fail(result, &error);
+    return result ? cli_quant_fail(result, &error) : code;
 }
 
 int cli_images_open(const char *spec, const char *dataset, const char *part,
@@ -68,7 +137,9 @@ int cli_model_calibrate(const struct qnt_graph *graph, const char *spec, long lo
     int code = cli_images_open(spec, graph->dataset, "train", &input, &set);
     if (code)
         return code;
-    size_t images = qnt_dataset_count(set), wanted = count > 0 ? (size_t)count : 0;
+    size_t images = qnt_dataset_count(set), wanted = (size_t)count;
+    if (count <= 0)
+        wanted = images < CLI_CALIBRATION_IMAGES ? images : CLI_CALIBRATION_IMAGES;
     size_t stride = wanted > 0 && images > wanted ? images / wanted : 1;
     cli_progress_begin(&progress, "calibrate");
     int result = qnt_calibrate(graph, set, wanted, stride, method, cli_quant_progress, &progress,

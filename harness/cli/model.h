@@ -5,15 +5,41 @@
 
 #include "quant/pipeline/pipeline.h"
 
+/* What files leave open. */
+struct cli_model_options {
+    const char *shape, *mean, *norm, *pixel, *output;
+};
+/* clang-format off */
+#define CLI_MODEL_OPTIONS(m)                                                                       \
+    { 0, "shape", CLI_STRING, "WxHxC",                                                             \
+      "Width, height and channels of the images that the model takes, where its file does not "    \
+      "say so (ncnn).",                                                                            \
+      &(m).shape },                                                                                \
+    { 0, "mean", CLI_STRING, "LIST",                                                               \
+      "What the model takes is (pixel - mean) * norm of pixels 0..255: one number, or one per "    \
+      "channel, parted by commas. The default is what the model says, or 0.",                      \
+      &(m).mean },                                                                                 \
+    { 0, "norm", CLI_STRING, "LIST", "See --mean. The default is what the model says, or 1.",      \
+      &(m).norm },                                                                                 \
+    { 0, "pixel", CLI_STRING, "ORDER", "Of the channels: RGB (the default) or BGR.",               \
+      &(m).pixel },                                                                                \
+    { 0, "output-blob", CLI_STRING, "NAME",                                                        \
+      "The blob of an ncnn file that is the result, where it leaves several.", &(m).output }
+/* clang-format on */
+
 /* The model that `path` names, folded; NULL = the one that comes with Quern. */
-int cli_model_open(const char *path, struct qnt_graph *graph);
+int cli_model_open(const char *path, const struct cli_model_options *options,
+                   struct qnt_graph *graph);
+/* 1 if an option says what pixels are. */
+int cli_model_says_pixels(const struct cli_model_options *options);
 
 /* The images that `spec` names; NULL = the part ("train", "test") of the set that the model says it
  * is about. */
 int cli_images_open(const char *spec, const char *dataset, const char *part,
                     const struct qnt_input *input, struct qnt_dataset **out);
 
-/* `count` images spread evenly over those of `spec`. */
+/* `count` images spread evenly over those of `spec`; 0 = all, at most CLI_CALIBRATION_IMAGES. */
+#define CLI_CALIBRATION_IMAGES 200
 int cli_model_calibrate(const struct qnt_graph *graph, const char *spec, long long count,
                         enum qnt_method method, struct qnt_calibration *out);
 

@@ -1,11 +1,14 @@
-#include "quant/model/graph.h"
-
+/* Sets of images: packed in idx files, or one picture in a file each. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zlib.h>
+
+#include "quant/model/files.h"
+#include "quant/model/picture.h"
 
 #define FASHION_FOLDER "/usr/share/datasets/fashion-mnist"
 #define FASHION_REMEDY                                                                             \
@@ -22,8 +25,9 @@ struct idx { /* a file of unsigned bytes */
 
 struct qnt_dataset {
     struct idx images, labels; /* [n][h][w] or [n][h][w][c]; [n], or without data */
-    int32_t h, w, c;
-    struct qnt_pixels pixels;
+    struct qnt_files files;    /* or these; images has no data */
+    struct qnt_input input;    /* what comes out */
+    int label_offset;
 };
 
 /* ---- idx files: 0, 0, type, rank, sizes as big-endian 32 bits, data; gzip or not. */
@@ -141,19 +145,46 @@ static int idx_paths(const char *rest, struct paths *out)
     return 0;
 }
 
-static const struct {
+/* "PATH" or "PATH:LABELS". */
+typedef int list_files(const char *path, struct qnt_files *out, struct qnt_error *error);
+
+static const struct kind {
     const char *prefix;
     int (*paths)(const char *rest, struct paths *out);
-} kinds[] = { { "fashion-mnist:", fashion_paths }, { "idx:", idx_paths } };
+    list_files *list; /* of kinds that are files; NULL: idx */
+} kinds[] = {
+    { "fashion-mnist:", fashion_paths, NULL },
+    { "idx:", idx_paths, NULL },
+    { "dir:", idx_paths, qnt_files_in_folder },
+    { "list:", idx_paths, qnt_files_in_list },
+    { "", idx_paths, NULL }, /* a folder or a list by its path alone */
+};
 
-static int find_paths(const char *spec, struct paths *out)
+static int is_folder(const char *path)
 {
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        size_t length = strlen(kinds[i].prefix);
-        if (strncmp(spec, kinds[i].prefix, length) == 0)
-            return kinds[i].paths(spec + length, out);
-    }
-    return -EINVAL;
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+/* The kind of `spec`, its paths, and how its files are listed; NULL for idx. */
+static int find_paths(const char *spec, struct paths *out, list_files **list)
+{
+    const struct kind *kind = kinds;
+
+    while (strncmp(spec, kind->prefix, strlen(kind->prefix)) != 0)
+        kind++;
+    int rc = kind->paths(spec + strlen(kind->prefix), out);
+    *list = kind->list;
+    if (rc || *kind->prefix)
+        return rc;
+    *list = is_folder(out->images) ? qnt_files_in_folder : qnt_files_in_list;
+    return exists(out->images) ? 0 : -EINVAL;
 }
 
 /* ---- The set */
@@ -164,31 +195,52 @@ static int check_shapes(struct qnt_dataset *set, const struct paths *p, struct q
 
     if (x->rank < 3 || x->dims[0] > INT32_MAX || x->dims[1] > INT32_MAX || x->dims[2] > INT32_MAX)
         return qnt_error_set(error, -EINVAL, "%s: holds no images [n][h][w]", p->images);
-    set->h = (int32_t)x->dims[1];
-    set->w = (int32_t)x->dims[2];
-    set->c = x->rank == 4 ? (int32_t)x->dims[3] : 1;
+    set->input.h = (int32_t)x->dims[1];
+    set->input.w = (int32_t)x->dims[2];
+    set->input.c = x->rank == 4 ? (int32_t)x->dims[3] : 1;
     if (set->labels.data && (set->labels.rank != 1 || set->labels.dims[0] != x->dims[0]))
         return qnt_error_set(error, -EINVAL, "%s: holds no label for each of the %u images of %s",
                              p->labels, x->dims[0], p->images);
     return 0;
 }
 
+static int open_idx(const struct paths *p, struct qnt_dataset *set, struct qnt_error *error)
+{
+    int rc = idx_load(p->images, p->remedy, &set->images, error);
+
+    if (rc == 0 && p->labels[0])
+        rc = idx_load(p->labels, p->remedy, &set->labels, error);
+    return rc ? rc : check_shapes(set, p, error);
+}
+
+static int open_files(const struct paths *p, list_files *list, struct qnt_dataset *set,
+                      struct qnt_error *error)
+{
+    const struct qnt_input *in = &set->input;
+
+    if (in->h < 1 || in->w < 1 || (in->c != 1 && in->c != 3))
+        return qnt_error_set(error, -ENOTSUP,
+                             "%s: pictures have 1 or 3 channels; the model takes %dx%dx%d",
+                             p->images, in->w, in->h, in->c);
+    int rc = list(p->images, &set->files, error);
+    return rc || !p->labels[0] ? rc : qnt_files_label(&set->files, p->labels, error);
+}
+
 static int open_set(const char *spec, struct qnt_dataset *set, struct qnt_error *error)
 {
     struct paths p = { "", "", "" };
-    int rc = find_paths(spec, &p);
+    list_files *list = NULL;
+    int rc = find_paths(spec, &p, &list);
 
     if (rc == -ENAMETOOLONG)
         return qnt_error_set(error, rc, "the path in the data set '%.60s...' is too long", spec);
     if (rc)
         return qnt_error_set(error, rc,
-                             "'%s' names no data set; there are fashion-mnist:train,"
-                             " fashion-mnist:test (each with :FOLDER) and idx:IMAGES[:LABELS]",
+                             "'%s' names no data set: no folder, no list of files, nor"
+                             " fashion-mnist:train, fashion-mnist:test (each with :FOLDER),"
+                             " dir:FOLDER[:LABELS], list:FILE[:LABELS] or idx:IMAGES[:LABELS]",
                              spec);
-    rc = idx_load(p.images, p.remedy, &set->images, error);
-    if (rc == 0 && p.labels[0])
-        rc = idx_load(p.labels, p.remedy, &set->labels, error);
-    return rc ? rc : check_shapes(set, &p, error);
+    return list ? open_files(&p, list, set, error) : open_idx(&p, set, error);
 }
 
 int qnt_dataset_open(const char *spec, const struct qnt_input *input, struct qnt_dataset **out,
@@ -200,7 +252,10 @@ int qnt_dataset_open(const char *spec, const struct qnt_input *input, struct qnt
     *out = NULL;
     if (!set)
         return qnt_error_set(error, -ENOMEM, "%s: not enough memory", spec);
-    set->pixels = input ? input->pixels : qnt_pixels_plain();
+    if (input)
+        set->input = *input;
+    else
+        set->input.pixels = qnt_pixels_plain();
     rc = open_set(spec, set, error);
     if (rc == 0)
         *out = set;
@@ -215,38 +270,82 @@ void qnt_dataset_close(struct qnt_dataset *set)
         return;
     free(set->images.data);
     free(set->labels.data);
+    qnt_files_clear(&set->files);
     free(set);
 }
 
 size_t qnt_dataset_count(const struct qnt_dataset *set)
 {
-    return set->images.dims[0];
+    return set->images.data ? set->images.dims[0] : set->files.count;
 }
 
 void qnt_dataset_shape(const struct qnt_dataset *set, int32_t *h, int32_t *w, int32_t *c)
 {
-    *h = set->h;
-    *w = set->w;
-    *c = set->c;
+    *h = set->input.h;
+    *w = set->input.w;
+    *c = set->input.c;
 }
 
 int qnt_dataset_label(const struct qnt_dataset *set, size_t index)
 {
-    return set->labels.data && index < set->labels.dims[0] ? set->labels.data[index] : -1;
+    int label = -1;
+
+    if (!set->images.data)
+        label = index < set->files.count ? set->files.items[index].label : -1;
+    else if (set->labels.data && index < set->labels.dims[0])
+        label = set->labels.data[index];
+    return label < 0 ? -1 : label + set->label_offset;
+}
+
+void qnt_dataset_shift_labels(struct qnt_dataset *set, int offset)
+{
+    set->label_offset = offset;
+}
+
+/* ---- Images */
+
+/* Pixels [h][w][c] to values. `reversed`: the channels come as RGB, and BGR is wanted. */
+static void normalise(const struct qnt_input *in, const uint8_t *pixels, int reversed, float *out)
+{
+    const size_t c = (size_t)in->c, count = (size_t)in->h * (size_t)in->w * c;
+
+    for (size_t first = 0; first < count; first += c)
+        for (size_t k = 0; k < c; k++) {
+            size_t m = k % QNT_CHANNELS_MAX;
+            uint8_t pixel = pixels[first + (reversed ? c - 1 - k : k)];
+            out[first + k] = ((float)pixel - in->pixels.mean[m]) * in->pixels.norm[m];
+        }
+}
+
+static int picture_image(const struct qnt_dataset *set, const char *path, float *out,
+                         struct qnt_error *error)
+{
+    const struct qnt_input *in = &set->input;
+    uint8_t *pixels = malloc((size_t)in->h * (size_t)in->w * (size_t)in->c);
+    struct qnt_picture picture = { 0 };
+    int rc = pixels ? 0 : qnt_error_set(error, -ENOMEM, "%s: not enough memory", path);
+
+    if (rc == 0)
+        rc = qnt_picture_read(path, in->c, &picture, error);
+    if (rc == 0 && qnt_picture_stretch(&picture, in->w, in->h, pixels) != 0)
+        rc = qnt_error_set(error, -ENOMEM, "%s: not enough memory", path);
+    if (rc == 0)
+        normalise(in, pixels, in->c == 3 && in->pixels.order == QNT_ORDER_BGR, out);
+    qnt_picture_clear(&picture);
+    free(pixels);
+    return rc;
 }
 
 int qnt_dataset_image(const struct qnt_dataset *set, size_t index, float *out,
                       struct qnt_error *error)
 {
-    const size_t pixels = (size_t)set->h * (size_t)set->w * (size_t)set->c;
+    const struct qnt_input *in = &set->input;
+    const size_t count = qnt_dataset_count(set);
 
-    if (index >= set->images.dims[0])
-        return qnt_error_set(error, -ERANGE, "image %zu of %u does not exist", index,
-                             set->images.dims[0]);
-    const uint8_t *x = set->images.data + index * pixels;
-    for (size_t i = 0; i < pixels; i++) {
-        size_t c = i % (size_t)set->c % QNT_CHANNELS_MAX;
-        out[i] = ((float)x[i] - set->pixels.mean[c]) * set->pixels.norm[c];
-    }
+    if (index >= count)
+        return qnt_error_set(error, -ERANGE, "image %zu of %zu does not exist", index, count);
+    if (!set->images.data)
+        return picture_image(set, set->files.items[index].path, out, error);
+    normalise(in, set->images.data + index * (size_t)in->h * (size_t)in->w * (size_t)in->c, 0, out);
     return 0;
 }

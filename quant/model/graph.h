@@ -162,17 +162,20 @@ void qnt_float_run(struct qnt_float *exec, const float *image);
 const float *qnt_float_tensor(const struct qnt_float *exec, int32_t node); /* [h][w][c] */
 
 /* ---- Data sets */
-struct qnt_dataset; /* labelled images of one shape, decoded as asked for */
-/* `spec` is "fashion-mnist:train", "fashion-mnist:test" (the idx.gz files of Debian's package, or
- * of the folder in a second part: "fashion-mnist:test:/folder"), or "idx:IMAGES[:LABELS]" (gzip or
- * not). Values come out as `input` says, which is what the network takes; NULL:
- * pixels as they are. */
+struct qnt_dataset; /* labelled images of one shape, decoded as asked for; pictures are stretched */
+/* `spec` is "dir:FOLDER[:LABELS]" (JPEG, PNG, PPM, PGM files), "list:FILE[:LABELS]" (lines PATH or
+ * PATH<TAB>LABEL), either of them without its prefix, or "fashion-mnist:train",
+ * "fashion-mnist:test" (the idx.gz files of Debian's package, or of the folder in a second part:
+ * "fashion-mnist:test:/folder"), or "idx:IMAGES[:LABELS]" (gzip or not). Values come out as `input`
+ * says, which is what the network takes; NULL: pixels as they are. */
 int qnt_dataset_open(const char *spec, const struct qnt_input *input, struct qnt_dataset **out,
                      struct qnt_error *error);
 void qnt_dataset_close(struct qnt_dataset *set);
 size_t qnt_dataset_count(const struct qnt_dataset *set);
 void qnt_dataset_shape(const struct qnt_dataset *set, int32_t *h, int32_t *w, int32_t *c);
 int qnt_dataset_label(const struct qnt_dataset *set, size_t index); /* -1 = unknown */
+/* Adds `offset` to every known label: some networks count a background as class 0. */
+void qnt_dataset_shift_labels(struct qnt_dataset *set, int offset);
 /* Writes image `index` as float [h][w][c], normalised. */
 int qnt_dataset_image(const struct qnt_dataset *set, size_t index, float *out,
                       struct qnt_error *error);

@@ -113,7 +113,7 @@ int qnt_calibrate(const struct qnt_graph *graph, const struct qnt_dataset *set, 
                        .error = error };
     int result = check_images(&job);
 
-    *out = (struct qnt_calibration) { .images = count };
+    *out = (struct qnt_calibration) { .images = count, .pixels = graph->pixels };
     if (result == 0)
         result = allocate(out, graph->count, error);
     if (result == 0) {
@@ -134,7 +134,7 @@ int qnt_calibrate(const struct qnt_graph *graph, const struct qnt_dataset *set, 
 int qnt_calibration_with(const struct qnt_calibration *from, enum qnt_method method,
                          struct qnt_calibration *out, struct qnt_error *error)
 {
-    *out = (struct qnt_calibration) { .images = from->images };
+    *out = (struct qnt_calibration) { .images = from->images, .pixels = from->pixels };
     if (!from->histograms)
         return qnt_error_set(error, -EINVAL, "a calibration from a file has no histograms");
     int result = allocate(out, from->count, error);

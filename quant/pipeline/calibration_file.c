@@ -2,6 +2,7 @@
  *
  *     quern calibration 1
  *     images COUNT
+ *     pixels ORDER MEAN... NORM...      (of each of QNT_CHANNELS_MAX channels)
  *     tensor THRESHOLD METHOD ABSMAX CLIPPED DIVERGENCE MSE BEST_MSE SUSPICIOUS NAME...
  *
  * NAME is the rest of the line. '#' begins a comment line. */
@@ -32,6 +33,12 @@ static int write_quern(const struct qnt_graph *graph, const struct qnt_calibrati
             "quern calibration 1\n# of %s: threshold method absmax clipped divergence mse best-mse "
             "suspicious name\nimages %zu\n",
             qnt_short_name(graph), c->images);
+    fprintf(file, "pixels %s", qnt_order_names[c->pixels.order]);
+    for (int i = 0; i < QNT_CHANNELS_MAX; i++)
+        fprintf(file, " %.9g", (double)c->pixels.mean[i]);
+    for (int i = 0; i < QNT_CHANNELS_MAX; i++)
+        fprintf(file, " %.9g", (double)c->pixels.norm[i]);
+    fputc('\n', file);
     for (int32_t i = 0; i < graph->count; i++) {
         const struct qnt_threshold *t = &c->tensors[i];
         if (strpbrk(graph->nodes[i].name, "\n\r"))
@@ -226,10 +233,32 @@ static int read_images(struct reader *r, char *at)
     return 0;
 }
 
+static int read_pixels(struct reader *r, char *at)
+{
+    struct qnt_pixels *p = &r->out->pixels;
+    char *order = next_word(&at);
+    double value = 0;
+    int bad = 0;
+
+    p->order = -1;
+    for (int i = 0; order && i < QNT_ORDER_COUNT; i++)
+        if (strcmp(order, qnt_order_names[i]) == 0)
+            p->order = i;
+    for (int i = 0; i < 2 * QNT_CHANNELS_MAX; i++) {
+        bad |= next_number(&at, &value);
+        (i < QNT_CHANNELS_MAX ? p->mean : p->norm)[i % QNT_CHANNELS_MAX] = (float)value;
+    }
+    if (bad || p->order < 0) {
+        *p = qnt_pixels_plain();
+        return fail_line(r, "should be: pixels RGB or BGR, four means, four norms");
+    }
+    return 0;
+}
+
 static const struct {
     const char *word;
     int (*read)(struct reader *r, char *rest);
-} lines[] = { { "tensor", read_tensor }, { "images", read_images } };
+} lines[] = { { "tensor", read_tensor }, { "images", read_images }, { "pixels", read_pixels } };
 
 static int read_line(struct reader *r, char *line)
 {
@@ -243,7 +272,7 @@ static int read_line(struct reader *r, char *line)
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
         if (strcmp(lines[i].word, word) == 0)
             return lines[i].read(r, rest);
-    return fail_line(r, "begins with neither tensor nor images");
+    return fail_line(r, "begins with none of tensor, images, pixels");
 }
 
 static int read_lines(struct reader *r, FILE *file)
@@ -279,7 +308,7 @@ int qnt_calibration_load(const struct qnt_graph *graph, const char *path,
     FILE *file = fopen(path, "re");
     int result;
 
-    *out = (struct qnt_calibration) { .count = graph->count };
+    *out = (struct qnt_calibration) { .count = graph->count, .pixels = graph->pixels };
     if (!file)
         return qnt_error_set(error, -errno, "%s: %s", path, strerror(errno));
     out->tensors = calloc((size_t)graph->count, sizeof(*out->tensors));

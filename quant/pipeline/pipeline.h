@@ -38,6 +38,7 @@ struct qnt_calibration {
     struct qnt_histogram *histograms; /* NULL in one that was loaded from a file */
     int32_t count;
     size_t images;
+    struct qnt_pixels pixels; /* of those images */
 };
 /* Called after each step; returning non-zero stops with -EINTR. May be NULL. */
 typedef int qnt_progress(size_t done, size_t total, void *user);
