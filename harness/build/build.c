@@ -16,17 +16,37 @@
 #include "harness/build/cache_int.h"
 #include "harness/build/spawn.h"
 
-#define SOURCES "harness/runner/sources.txt"
 #define SOURCES_MAX 64
 #define ARRAY "quern_kernels"
 #define ARGUMENTS_MAX 32
 #define CHUNK_MIN 8 /* micro-kernels of a source file, at least, where there are as many */
+
+/* What a kind of program is made of, besides the variants and all of kernels/. */
+struct program {
+    const char *name;       /* of the file in the cache */
+    const char *sources;    /* file with a list of them; NULL = none, a shared object */
+    const char *flag;       /* for them, after the toolchain's flags; NULL = none */
+    const char *headers[8]; /* folders whose headers they may include: all are part of the key */
+};
+static const struct program programs[HRN_BUILD_KIND_COUNT] = {
+    [HRN_BUILD_RUNNER] = { "quern-runner",
+                           "harness/runner/sources.txt",
+                           NULL,
+                           { "harness", "harness/count", "harness/pmu", "harness/runner",
+                             "harness/sweep", "kernels" } },
+    [HRN_BUILD_INFER] = { "quern-infer",
+                          "quant/pipeline/sources.txt",
+                          "-O3",
+                          { "kernels", "quant/calib", "quant/model", "quant/pipeline" } },
+    [HRN_BUILD_SHARED] = { "quern-kernels", NULL, NULL, { "kernels" } },
+};
 
 struct object {
     char path[PATH_MAX];
 };
 
 struct build {
+    const struct program *program;
     const struct hrn_toolchain *toolchain;
     const struct hrn_build_paths *paths;
     char flag_text[256];
@@ -89,6 +109,7 @@ static int check_writable(struct build *b)
 struct compile {
     char source[PATH_MAX], object[PATH_MAX], temporary[PATH_MAX];
     const char *argv[ARGUMENTS_MAX];
+    const char *flag;  /* more than the toolchain's, NULL = none */
     size_t begin, end; /* of b->kernels, for generated sources */
 };
 
@@ -99,6 +120,8 @@ static void compile_arguments(const struct build *b, struct compile *c)
     c->argv[n++] = b->toolchain->cc;
     for (size_t i = 0; b->flags[i]; i++)
         c->argv[n++] = b->flags[i];
+    if (c->flag)
+        c->argv[n++] = c->flag;
     c->argv[n++] = "-I";
     c->argv[n++] = b->paths->source_root;
     c->argv[n++] = "-c";
@@ -153,11 +176,7 @@ static void begin_key(const struct build *b, struct hrn_fingerprint *key)
     hrn_fingerprint_text(key, b->toolchain->flags);
 }
 
-/* ---- the runner's own sources */
-
-/* Folders whose headers the sources may include: all of them are part of the key. */
-static const char *const header_folders[] = { "harness",        "harness/count", "harness/pmu",
-                                              "harness/runner", "harness/sweep", "kernels" };
+/* ---- the program's own sources */
 
 static int has_suffix(const char *name, const char *suffix)
 {
@@ -185,7 +204,7 @@ static int each_file(struct build *b, const char *folder, int (*wanted)(const st
     snprintf(path, sizeof path, "%s/%s", b->paths->source_root, folder);
     int count = scandir(path, &entries, wanted, alphasort);
     if (count < 0)
-        return fail(b, -errno, "cannot read the runner's sources in", path);
+        return fail(b, -errno, "cannot read the program's sources in", path);
     int rc = 0;
     for (int i = 0; i < count; i++) {
         snprintf(path, sizeof path, "%s/%.255s", folder, entries[i]->d_name);
@@ -202,18 +221,18 @@ static int add_to_key(struct build *b, const char *name, void *user)
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", b->paths->source_root, name);
     int rc = hrn_fingerprint_file(user, path);
-    return rc ? fail(b, rc, "cannot read a source of the runner", path) : 0;
+    return rc ? fail(b, rc, "cannot read a source of the program", path) : 0;
 }
 
 static int key_of_headers(struct build *b, struct hrn_fingerprint *key)
 {
     int rc = 0;
-    for (size_t i = 0; !rc && i < sizeof header_folders / sizeof *header_folders; i++)
-        rc = each_file(b, header_folders[i], is_header, add_to_key, key);
+    for (const char *const *folder = b->program->headers; !rc && *folder; folder++)
+        rc = each_file(b, *folder, is_header, add_to_key, key);
     return rc;
 }
 
-/* The runner's sources on their way to objects. */
+/* The program's sources on their way to objects. */
 struct source_list {
     struct hrn_fingerprint headers;
     struct compile items[SOURCES_MAX];
@@ -224,10 +243,12 @@ static int add_source(struct build *b, const char *name, void *user)
 {
     struct source_list *list = user;
     if (list->count == SOURCES_MAX)
-        return fail(b, -E2BIG, "too many sources of the runner in", SOURCES);
+        return fail(b, -E2BIG, "too many sources in", b->program->sources);
     struct hrn_fingerprint key = list->headers;
     struct compile *c = &list->items[list->count++];
     snprintf(c->source, sizeof c->source, "%s/%s", b->paths->source_root, name);
+    c->flag = b->program->flag;
+    hrn_fingerprint_text(&key, c->flag ? c->flag : "");
     hrn_fingerprint_text(&key, name);
     int rc = add_to_key(b, name, &key);
     if (!rc)
@@ -241,7 +262,7 @@ static int compile_sources(struct build *b, struct compile *list, size_t count)
     int rc = commands ? compile_all(b, list, count, commands) : -ENOMEM;
     for (size_t i = 0; !rc && i < count; i++) {
         if (commands[i].status)
-            rc = fail(b, -EINVAL, "the runner does not compile", commands[i].errors);
+            rc = fail(b, -EINVAL, "the program does not compile", commands[i].errors);
         else
             rc = add_object(b, list[i].object);
     }
@@ -262,15 +283,15 @@ static int list_sources(struct build *b, FILE *file, struct source_list *list)
     return rc ? rc : each_file(b, "kernels", is_source, add_source, list);
 }
 
-static int build_runner_sources(struct build *b)
+static int build_sources(struct build *b)
 {
     char path[PATH_MAX];
     struct source_list *list = calloc(1, sizeof *list);
-    snprintf(path, sizeof path, "%s/" SOURCES, b->paths->source_root);
+    snprintf(path, sizeof path, "%s/%s", b->paths->source_root, b->program->sources);
     FILE *file = fopen(path, "re");
     int rc = list ? 0 : -ENOMEM;
     if (!file)
-        rc = fail(b, -errno, "cannot read the list of the runner's sources", path);
+        rc = fail(b, -errno, "cannot read the list of the program's sources", path);
     if (!rc) {
         begin_key(b, &list->headers);
         rc = key_of_headers(b, &list->headers);
@@ -488,7 +509,7 @@ static int link_objects(struct build *b, const char *mode, const char *output)
 
 /* Static, so that it runs on any kernel of the architecture; but this machine's own programs may do
  * without, where its C library comes without an archive. */
-static const char *runner_mode(const struct build *b)
+static const char *program_mode(const struct build *b)
 {
     const char *const argv[] = { b->toolchain->cc, "-print-file-name=libc.a", NULL };
     struct utsname host;
@@ -498,20 +519,19 @@ static const char *runner_mode(const struct build *b)
     return is_host && !found ? "-pie" : "-static";
 }
 
-static int link_program(struct build *b, enum hrn_build_kind kind, char *out_path,
-                        size_t out_path_bytes)
+static int link_program(struct build *b, char *out_path, size_t out_path_bytes)
 {
     struct hrn_fingerprint key;
-    int is_runner = kind == HRN_BUILD_RUNNER;
+    int is_program = b->program->sources != NULL;
     begin_key(b, &key);
     for (size_t i = 0; i < b->object_count; i++)
         hrn_fingerprint_text(&key, strrchr(b->objects[i].path, '/'));
-    hrn_cache_path(b->paths->cache_dir, is_runner ? "quern-runner" : "quern-kernels", &key,
-                   is_runner ? "" : ".so", out_path, out_path_bytes);
+    hrn_cache_path(b->paths->cache_dir, b->program->name, &key, is_program ? "" : ".so", out_path,
+                   out_path_bytes);
     if (hrn_cache_has(out_path))
         return 0;
     int rc = check_writable(b);
-    return rc ? rc : link_objects(b, is_runner ? runner_mode(b) : "-shared", out_path);
+    return rc ? rc : link_objects(b, is_program ? program_mode(b) : "-shared", out_path);
 }
 
 int hrn_build(const struct hrn_toolchain *toolchain, const struct hrn_build_paths *paths,
@@ -519,7 +539,8 @@ int hrn_build(const struct hrn_toolchain *toolchain, const struct hrn_build_path
               hrn_build_refused *refused, void *user, char *out_path, size_t out_path_bytes,
               char *err, size_t err_bytes)
 {
-    struct build b = { .toolchain = toolchain,
+    struct build b = { .program = &programs[kind],
+                       .toolchain = toolchain,
                        .paths = paths,
                        .variants = variants,
                        .variant_count = count,
@@ -537,14 +558,14 @@ int hrn_build(const struct hrn_toolchain *toolchain, const struct hrn_build_path
     split_flags(&b);
     if (!rc)
         rc = gather_kernels(&b);
-    if (!rc && kind == HRN_BUILD_RUNNER)
-        rc = build_runner_sources(&b);
+    if (!rc && b.program->sources)
+        rc = build_sources(&b);
     if (!rc)
         rc = build_kernels(&b);
     if (!rc)
         rc = build_registry(&b);
     if (!rc)
-        rc = link_program(&b, kind, out_path, out_path_bytes);
+        rc = link_program(&b, out_path, out_path_bytes);
     free(b.kernels);
     free(b.bad);
     free(b.objects);

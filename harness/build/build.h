@@ -25,13 +25,15 @@ int hrn_toolchain_find(const char *arch, const char *override_cc, struct hrn_too
 
 /* Where sources and results are. Both paths are the caller's, borrowed during the call. */
 struct hrn_build_paths {
-    const char *source_root; /* holds kernels/ and harness/runner/ */
+    const char *source_root; /* holds kernels/, harness/ and quant/ */
     const char *cache_dir;   /* made if missing */
 };
 
 enum hrn_build_kind {
     HRN_BUILD_RUNNER, /* a static program: the runner with these variants in it */
-    HRN_BUILD_SHARED  /* a shared object that defines quern_kernels[] and quern_kernels_count */
+    HRN_BUILD_INFER,  /* a static program: quern-infer, which runs int8 networks on them */
+    HRN_BUILD_SHARED, /* a shared object that defines quern_kernels[] and quern_kernels_count */
+    HRN_BUILD_KIND_COUNT
 };
 
 /* Builds `count` variants (duplicates of one micro-kernel are built once). `out_path` gets the

@@ -7,11 +7,12 @@
 
 #include "harness/cli/model.h"
 #include "harness/cli/run.h"
+#include "harness/cli/run_device.h"
 #include "harness/cli/winners.h"
 
 struct run_options {
     struct cli_model_options model;
-    const char *images, *calibration, *db, *methods, *against;
+    const char *images, *calibration, *db, *methods, *against, *device;
     long long count, calibration_count, run, label_offset, threads;
     int json, builtin;
 };
@@ -157,6 +158,25 @@ static int measure(struct work *w, const struct qnt_dataset *set)
     return result == 0 ? CLI_OK : cli_quant_fail(result, &error);
 }
 
+/* The last network: of the methods the best comes last. */
+static int measure_device(struct work *w, const struct qnt_dataset *set)
+{
+    const char *db = w->o->db ? w->o->db : cli_default_db();
+    const struct run_device_options options = {
+        .device = w->o->device,
+        .db = w->o->builtin ? NULL : db,
+        .run = w->o->run,
+        .threads = (int)w->o->threads,
+        .json = w->o->json,
+    };
+    size_t images = w->o->count > 0 ? (size_t)w->o->count : qnt_dataset_count(set);
+
+    if (images > qnt_dataset_count(set))
+        return cli_fail(CLI_USAGE, "%zu images asked for, the set has %zu", images,
+                        qnt_dataset_count(set));
+    return run_on_device(&options, &w->result.entries[w->result.count - 1], set, images, stdout);
+}
+
 static int run(struct work *w, const char *model)
 {
     struct qnt_dataset *set = NULL;
@@ -175,11 +195,11 @@ static int run(struct work *w, const char *model)
     const struct qnt_network *network = w->result.entries[0].network;
     const struct qnt_input input = qnt_network_input(network);
     code = cli_images_open(w->o->images, qnt_network_dataset(network), "test", &input, &set);
-    if (code == CLI_OK) {
-        qnt_dataset_shift_labels(set, (int)w->o->label_offset);
-        code = measure(w, set);
-    }
     if (code == CLI_OK)
+        qnt_dataset_shift_labels(set, (int)w->o->label_offset);
+    if (code == CLI_OK)
+        code = w->o->device ? measure_device(w, set) : measure(w, set);
+    if (code == CLI_OK && !w->o->device)
         (w->o->json ? run_print_json : run_print_text)(&w->result, stdout);
     qnt_dataset_close(set);
     return code;
@@ -235,6 +255,12 @@ int cmd_run(int argc, char **argv)
           &o.db },
         { 'r', "run", CLI_INT, "ID", "The sweep to take winners of. The default is the newest.",
           &o.run },
+        { 'd', "device", CLI_STRING, "KEY",
+          "Run the int8 network there instead ('quern devices' lists keys): built for it, pushed, "
+          "and "
+          "every score compared with this machine's, bit for bit. Of several methods the last one "
+          "runs.",
+          &o.device },
         { 't', "threads", CLI_INT, "N",
           "Threads that share each layer of the int8 network; the scores are the same. The default "
           "is 1.",
@@ -252,7 +278,8 @@ int cmd_run(int argc, char **argv)
         .examples = "quern sweep --model=quant/model/fashion.onnx\n"
                     "quern run\n"
                     "quern run --methods=auto,mse,kl-ncnn --count=1000 --builtin\n"
-                    "quern run fashion.qrn --against=quant/model/fashion.onnx",
+                    "quern run fashion.qrn --against=quant/model/fashion.onnx\n"
+                    "quern run -d qemu:cortex-a53 --count=20 --methods=auto",
     };
     struct work work = { .o = &o, .result = { .winners = &work.winners } };
     struct cli_list operands = { 0 };

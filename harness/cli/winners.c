@@ -16,9 +16,8 @@
 struct context {
     struct pdb *db;
     const struct rpt_run *run;
+    const struct cli_target *target;
     struct cli_winners *out;
-    char *err;
-    size_t err_bytes;
 };
 
 /* ---- Which variants */
@@ -56,10 +55,9 @@ static int is_timed(const struct rpt_candidate *candidate)
     return candidate->outcome == HRN_OK && candidate->rank.summary.count > 0;
 }
 
-/* The best candidate that this CPU can run. */
+/* The best candidate that the target can run. */
 static void take_layer(const struct context *c, const struct rpt_layer *layer, struct cli_winner *w)
 {
-    const uint32_t isas = krn_cpu_isas();
     char why[CLI_REASON_MAX];
 
     snprintf(w->problem, sizeof(w->problem), "%s", layer->problem);
@@ -73,7 +71,7 @@ static void take_layer(const struct context *c, const struct rpt_layer *layer, s
                      name, c->run->id);
             return;
         }
-        if (!(isas & 1u << w->variant.isa))
+        if (!(c->target->isas & 1u << w->variant.isa))
             continue;
         w->found = is_same_code(c, layer, &w->variant, name);
         if (w->found)
@@ -112,7 +110,8 @@ static void attach(struct cli_winners *out, const struct krn_kernel *kernels, si
     }
 }
 
-static int build(const struct context *c, const struct var_variant *variants, size_t count)
+static int build(struct cli_winners *out, const char *arch, const struct var_variant *variants,
+                 size_t count, char *err, size_t err_bytes)
 {
     const struct hrn_build_paths paths = { cli_source_root(), cli_cache_dir() };
     const struct krn_kernel *kernels;
@@ -120,29 +119,30 @@ static int build(const struct context *c, const struct var_variant *variants, si
     char path[4096];
     size_t built;
 
-    int rc = hrn_toolchain_find(c->run->arch, NULL, &toolchain, c->err, c->err_bytes);
+    int rc = hrn_toolchain_find(arch, NULL, &toolchain, err, err_bytes);
     if (rc == 0)
-        rc = hrn_build(&toolchain, &paths, HRN_BUILD_SHARED, variants, count, refused, c->out, path,
-                       sizeof(path), c->err, c->err_bytes);
+        rc = hrn_build(&toolchain, &paths, HRN_BUILD_SHARED, variants, count, refused, out, path,
+                       sizeof(path), err, err_bytes);
     if (rc == 0)
-        rc = hrn_build_load(path, &kernels, &built, c->err, c->err_bytes);
+        rc = hrn_build_load(path, &kernels, &built, err, err_bytes);
     if (rc == 0)
-        attach(c->out, kernels, built);
+        attach(out, kernels, built);
     return rc;
 }
 
-static int build_all(const struct context *c)
+static int build_all(struct cli_winners *out, const char *arch, char *err, size_t err_bytes)
 {
-    struct cli_winners *out = c->out;
     struct var_variant *variants = calloc(out->count + 1, sizeof(*variants));
     size_t count = 0;
 
-    if (!variants)
+    if (!variants) {
+        snprintf(err, err_bytes, "out of memory");
         return -ENOMEM;
+    }
     for (size_t i = 0; i < out->count; i++)
         if (out->layers[i].found)
             variants[count++] = out->layers[i].variant;
-    int rc = count > 0 ? build(c, variants, count) : 0;
+    int rc = count > 0 ? build(out, arch, variants, count, err, err_bytes) : 0;
     free(variants);
     return rc;
 }
@@ -152,13 +152,12 @@ static int build_all(const struct context *c)
 static int take_run(const struct context *c)
 {
     struct cli_winners *out = c->out;
-    struct utsname machine;
 
     out->run = c->run->id;
     snprintf(out->reason, sizeof(out->reason), "not in run %lld", out->run);
-    if (uname(&machine) != 0 || strcmp(machine.machine, c->run->arch) != 0) {
+    if (strcmp(c->target->arch, c->run->arch) != 0) {
         snprintf(out->reason, sizeof(out->reason), "run %lld is of %.30s, this is %.30s", out->run,
-                 c->run->arch, machine.machine);
+                 c->run->arch, c->target->arch);
         return 0;
     }
     if (c->run->evidence != HRN_MEASURED) {
@@ -172,15 +171,15 @@ static int take_run(const struct context *c)
     out->count = c->run->layer_count;
     for (size_t i = 0; i < out->count; i++)
         take_layer(c, &c->run->layers[i], &out->layers[i]);
-    return build_all(c);
+    return 0;
 }
 
-int cli_winners_open(const char *path, long long run_id, struct cli_winners *out, char *err,
-                     size_t err_bytes)
+int cli_winners_find(const char *path, long long run_id, const struct cli_target *target,
+                     struct cli_winners *out, char *err, size_t err_bytes)
 {
     struct rpt_run run;
     struct rpt_error error = { "" };
-    struct context c = { .run = &run, .out = out, .err = err, .err_bytes = err_bytes };
+    struct context c = { .run = &run, .target = target, .out = out };
 
     *out = (struct cli_winners) { 0 };
     if (access(path, F_OK) != 0) {
@@ -206,14 +205,26 @@ int cli_winners_open(const char *path, long long run_id, struct cli_winners *out
     return rc;
 }
 
+int cli_winners_open(const char *path, long long run_id, struct cli_winners *out, char *err,
+                     size_t err_bytes)
+{
+    struct utsname machine;
+    struct cli_target here = { "", krn_cpu_isas() };
+
+    if (uname(&machine) == 0)
+        here.arch = machine.machine;
+    int rc = cli_winners_find(path, run_id, &here, out, err, err_bytes);
+    return rc ? rc : build_all(out, here.arch, err, err_bytes);
+}
+
 void cli_winners_close(struct cli_winners *winners)
 {
     free(winners->layers);
     *winners = (struct cli_winners) { 0 };
 }
 
-static const struct cli_winner *find(const struct cli_winners *winners,
-                                     const struct krn_problem *problem)
+const struct cli_winner *cli_winners_of(const struct cli_winners *winners,
+                                        const struct krn_problem *problem)
 {
     char text[KRN_PROBLEM_STR_MAX];
 
@@ -226,7 +237,7 @@ static const struct cli_winner *find(const struct cli_winners *winners,
 
 struct qnt_choice cli_winners_choose(const struct krn_problem *problem, void *user)
 {
-    const struct cli_winner *w = find(user, problem);
+    const struct cli_winner *w = cli_winners_of(user, problem);
 
     if (!w || !w->kernel)
         return (struct qnt_choice) { NULL, { 0 } };
@@ -235,7 +246,7 @@ struct qnt_choice cli_winners_choose(const struct krn_problem *problem, void *us
 
 const char *cli_winners_reason(const struct cli_winners *winners, const struct krn_problem *problem)
 {
-    const struct cli_winner *w = find(winners, problem);
+    const struct cli_winner *w = cli_winners_of(winners, problem);
 
     return w ? w->reason : winners->reason;
 }

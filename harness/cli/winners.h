@@ -26,16 +26,27 @@ struct cli_winners {
     char reason[CLI_REASON_MAX]; /* why a layer that is not among `layers` has no winner */
 };
 
-/* The winners of run `run_id` (0 = the newest) in the database at `path`. A database that is not
- * there, a run on another architecture, a variant that this CPU lacks: no winners, with the reason.
- * 0; a negative errno with a sentence in err where the database or the build fails. Close in every
- * case. */
+/* What the winners are to run on. */
+struct cli_target {
+    const char *arch; /* "aarch64" */
+    uint32_t isas;    /* 1u << enum krn_isa */
+};
+/* Which variants won run `run_id` (0 = the newest) in the database at `path`, of those that the
+ * target can run; none is built. A database that is not there, a run on another architecture, a
+ * variant that the target lacks: no winner, with the reason. 0; a negative errno with a sentence in
+ * err where the database fails. Close in every case. */
+int cli_winners_find(const char *path, long long run_id, const struct cli_target *target,
+                     struct cli_winners *out, char *err, size_t err_bytes);
+/* The same for this machine, built and loaded. */
 int cli_winners_open(const char *path, long long run_id, struct cli_winners *out, char *err,
                      size_t err_bytes);
 void cli_winners_close(struct cli_winners *winners);
 
 /* A qnt_choose; `user` is the struct cli_winners. */
 struct qnt_choice cli_winners_choose(const struct krn_problem *problem, void *user);
+/* The winner of a problem, NULL if it is none of the run's. Borrowed. */
+const struct cli_winner *cli_winners_of(const struct cli_winners *winners,
+                                        const struct krn_problem *problem);
 /* Why the choice for this problem is what it is. Borrowed from `winners`. */
 const char *cli_winners_reason(const struct cli_winners *winners,
                                const struct krn_problem *problem);

@@ -1,0 +1,81 @@
+/* `quern run` on devices: the scores of the built-in network are the same to the bit, on every ISA
+ * and for any number of threads.
+ *
+ *     test_cmd_run QUERN CACHE */
+#include "tests/t.h"
+#include "tests/t_run.h"
+
+static char *quern;
+static char base[256], output[65536];
+
+#define QUERN(...) T_RUN(base, output, quern, __VA_ARGS__)
+
+static int expect(int got, int want, const char *words, int line)
+{
+    int ok = got == want && strstr(output, words);
+    if (!t_check(ok, __FILE__, line, words))
+        printf("  exit %d, not %d:\n%s\n", got, want, output);
+    return ok;
+}
+#define EXPECT(run, code, words) expect(run, code, words, __LINE__)
+
+/* A level of each architecture's own, and the plainest CPU. */
+static void test_emulated(void)
+{
+    static const struct {
+        const char *device, *kernel;
+    } devices[] = {
+        { "--device=qemu:cortex-a53", "neon_" },
+        { "--device=qemu:cortex-a76", "dotprod_" },
+        { "--device=qemu:max,sve=off", "i8mm_" },
+    };
+    for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+        int code = QUERN("run", devices[i].device, "--methods=auto", "--count=3", "--threads=2",
+                         "--builtin");
+        if (code == 3) {
+            printf("left out: %s", output);
+            continue;
+        }
+        EXPECT(code, 0, "identical to this machine's on 3 of 3");
+        T_CHECK(strstr(output, devices[i].kernel) && strstr(output, "EMULATED"));
+        T_CHECK(!strstr(output, "ms per image"));
+    }
+}
+
+static void test_local(void)
+{
+    EXPECT(QUERN("run", "--device=local", "--methods=max,auto", "--count=5", "--builtin"), 0,
+           "identical to this machine's on 5 of 5");
+    T_CHECK(strstr(output, "ms per image") != NULL);
+    EXPECT(QUERN("run", "--device=local", "--methods=auto", "--count=2", "--json"), 0,
+           "\"identical\": 2");
+    T_CHECK(strstr(output, "\"evidence\": \"measured\"") && strstr(output, "\"time_ns\""));
+}
+
+static void test_mistakes(void)
+{
+    EXPECT(QUERN("run", "--device=toaster", "--methods=auto", "--count=2"), 3, "toaster");
+    EXPECT(QUERN("run", "--device=qemu:toaster", "--methods=auto", "--count=2"), 3, "toaster");
+    EXPECT(QUERN("run", "--threads=0"), 2, "--threads");
+    EXPECT(QUERN("run", "--device=local", "--methods=auto", "--count=99999"), 2, "99999");
+}
+
+int main(int argc, char **argv)
+{
+    t_begin(argc, argv);
+    if (argc < 3)
+        t_skip("needs the program `quern` and a cache folder as arguments");
+    quern = realpath(argv[1], NULL); /* it is run from another folder */
+    if (!T_CHECK(quern != NULL))
+        return t_end();
+    setenv("QUERN_CACHE", argv[2], 1);
+    t_folder(base, sizeof base);
+    if (QUERN("run", "--methods=auto", "--count=1", "--builtin") != 0)
+        t_skip(output); /* without the images there is nothing to run */
+    test_local();
+    test_emulated();
+    test_mistakes();
+    t_remove(base);
+    free(quern);
+    return t_end();
+}
