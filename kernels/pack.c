@@ -57,8 +57,9 @@ static void pack_column(const struct krn_conv *conv, const struct source *s, int
     }
     put_head(conv, s, oc, conv->taps * k, panel, j);
     for (int64_t tap = 0; tap < conv->taps; tap++)
-        for (int64_t i = 0; i < k; i++)
-            put_weight(kernel, body, tap * tap_size + i / kr * nr * kr + j * kr + i % kr, *w++);
+        for (int64_t i = 0, at = tap * tap_size + j * kr; i < k; i += kr, at += nr * kr)
+            for (int64_t r = 0; r < kr && i + r < k; r++)
+                put_weight(kernel, body, at + r, *w++);
 }
 
 static void pack_panels(const struct krn_conv *conv, const struct source *s, char *packed)

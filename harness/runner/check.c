@@ -2,6 +2,7 @@
 #include "harness/runner/runner_int.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum buffer {
@@ -20,6 +21,11 @@ struct check {
     struct hrn_proof *proof;
     const struct hrn_case *now; /* what is being computed; for the words of a failure */
     enum hrn_side side;
+    /* Packing costs more than the run: a case is packed against one guard and copied for the other,
+     * in turns. */
+    void *packed_copy;
+    size_t copy_bytes;
+    int is_packed, turn;
 };
 
 /* Appends " [problem, side]" to the reason, so that a proof tells how to repeat it. */
@@ -66,16 +72,33 @@ static int place(struct check *c, const struct krn_conv *conv)
     return 0;
 }
 
+static void pack(struct check *c, const struct krn_conv *conv, void *packed)
+{
+    if (c->is_packed) {
+        memcpy(packed, c->packed_copy, conv->packed_bytes);
+        return;
+    }
+    krn_conv_pack(conv, c->now->weights, c->now->bias, c->now->scale, packed);
+    if (c->copy_bytes < conv->packed_bytes) {
+        void *grown = realloc(c->packed_copy, conv->packed_bytes);
+        if (!grown)
+            return; /* packed again, then */
+        c->packed_copy = grown;
+        c->copy_bytes = conv->packed_bytes;
+    }
+    memcpy(c->packed_copy, packed, conv->packed_bytes);
+    c->is_packed = 1;
+}
+
 /* Against the lower guard the units are computed one by one from the last: no unit may lean on
  * another, and a stray byte is not repaired by the unit that comes after. */
 static void compute(struct check *c, const struct krn_conv *conv)
 {
-    const struct hrn_case *now = c->now;
     const int8_t *in = (const int8_t *)c->buffer[BUFFER_IN].at;
     int8_t *out = (int8_t *)c->buffer[BUFFER_OUT].at;
     void *packed = c->buffer[BUFFER_PACKED].at, *workspace = c->buffer[BUFFER_WORKSPACE].at;
     void *scratch = c->buffer[BUFFER_SCRATCH].at;
-    krn_conv_pack(conv, now->weights, now->bias, now->scale, packed);
+    pack(c, conv, packed);
     krn_conv_setup(conv, in, workspace);
     if (c->side == HRN_SIDE_UPPER) {
         krn_conv_run(conv, packed, in, out, workspace, scratch, 0, conv->tiles);
@@ -139,7 +162,10 @@ static int run_case(struct check *c, const struct hrn_case *now)
     if (krn_conv_plan(&conv, &now->problem, &now->quant, &c->kernel, c->variant->driver,
                       c->proof->detail, sizeof c->proof->detail) < 0)
         return 0;
-    for (c->side = 0; c->side < HRN_SIDE_COUNT; c->side++) {
+    c->is_packed = 0;
+    c->turn ^= 1;
+    for (int i = 0; i < HRN_SIDE_COUNT; i++) {
+        c->side = (enum hrn_side)((i + !c->turn) % HRN_SIDE_COUNT);
         int error = place(c, &conv);
         if (error < 0) {
             c->proof->outcome = HRN_REFUSED;

@@ -62,10 +62,19 @@ int hrn_guard_place(struct hrn_guarded *g, size_t bytes, size_t align, enum hrn_
     return 0;
 }
 
+/* Equal to itself one byte on, and the first byte is right: all are. */
+static int is_canary(const uint8_t *at, size_t bytes)
+{
+    return bytes == 0 || (*at == CANARY && memcmp(at, at + 1, bytes - 1) == 0);
+}
+
 ptrdiff_t hrn_guard_damage(const struct hrn_guarded *g)
 {
     uint8_t *low, *high;
     watched(g, &low, &high);
+    if (is_canary(low, (size_t)(g->at - low)) &&
+        is_canary(g->at + g->bytes, (size_t)(high - g->at) - g->bytes))
+        return 0;
     for (const uint8_t *p = g->at + g->bytes; p < high; p++)
         if (*p != CANARY)
             return p - g->at;
