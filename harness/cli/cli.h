@@ -25,6 +25,7 @@ int cmd_count(int argc, char **argv);
 int cmd_predict(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_sweep(int argc, char **argv);
+int cmd_vm(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_export(int argc, char **argv);
@@ -92,6 +93,7 @@ int cli_colour(FILE *out); /* 1 if `out` is a terminal and NO_COLOR is unset */
  *   database     $QUERN_DB, quern-out/quern.db */
 const char *cli_source_root(void);
 const char *cli_cache_dir(void);
+const char *cli_vm_dir(void); /* virtual machines: vm/ in the cache */
 const char *cli_default_db(void);
 
 /* ---- Tables on stdout: columns sized to fit, numbers to the right. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness/cli/cli_int.h"
+#include "harness/device/vm.h"
 
 static int dispatch(int argc, char **argv)
 {
@@ -27,6 +28,7 @@ static int dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* a device that goes away is an error of write(), not the end */
+    hrn_vm_use_folder(cli_vm_dir());
     int code = dispatch(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         if (errno != EPIPE)

@@ -37,6 +37,13 @@ const char *cli_cache_dir(void)
     return path;
 }
 
+const char *cli_vm_dir(void)
+{
+    static char path[PATH_BYTES + 8];
+    snprintf(path, sizeof(path), "%s/vm", cli_cache_dir());
+    return path;
+}
+
 const char *cli_default_db(void)
 {
     const char *given = variable("QUERN_DB");

@@ -9,6 +9,7 @@
 const struct cli_verb cli_verbs[] = {
     { "doctor", "this machine, and what can be measured on it", cmd_doctor },
     { "devices", "what variants can run on", cmd_devices },
+    { "vm", "virtual ARM machines, to try everything but time without a device", cmd_vm },
     { "list", "the variants that there are", cmd_list },
     { "show", "the generated code of one variant", cmd_show },
     { "count", "what variants execute on layers, in emulation", cmd_count },

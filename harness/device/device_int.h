@@ -67,6 +67,11 @@ int hrn_ssh_open(const char *argument, struct hrn_device **out, char *err, size_
 void hrn_trap_list(void (*found)(const char *key, const char *note, void *user), void *user);
 int hrn_trap_open(const char *argument, struct hrn_device **out, char *err, size_t err_bytes);
 
+void hrn_vm_list(void (*found)(const char *key, const char *note, void *user), void *user);
+int hrn_vm_open(const char *argument, struct hrn_device **out, char *err, size_t err_bytes);
+struct hrn_device *
+hrn_vm_device(const char *name); /* not yet asked anything; NULL without memory */
+
 /* What an emulated CPU says of itself. */
 struct hrn_qemu_cpu {
     uint64_t hwcap, hwcap2;

@@ -16,6 +16,8 @@ const struct hrn_device_kind hrn_device_kinds[] = {
       hrn_ssh_list, hrn_ssh_open },
     { "qemu", "CPU", "an AArch64 CPU in QEMU's user-mode emulation: correctness, never a time",
       hrn_qemu_list, hrn_qemu_open },
+    { "vm", "NAME", "a virtual ARM machine that 'quern vm' started: correctness and exact counts",
+      hrn_vm_list, hrn_vm_open },
     { "trap", "LEVEL", "this machine, an x86 ISA level that it lacks in software: never a time",
       hrn_trap_list, hrn_trap_open },
 };

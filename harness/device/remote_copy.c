@@ -50,12 +50,14 @@ static int time_for(const struct hrn_device *d, int64_t bytes)
     return ms < 3600000 ? (int)ms : 3600000;
 }
 
-/* 1 if the device has this very file; 0; or a negative errno. */
+/* 1 if the device has this very file; 0; or a negative errno. The device may have been started
+ * again, so the folder is seen to as well. */
 static int is_there(struct hrn_device *d, const char *path, const struct checksum *want)
 {
-    char command[700];
+    char command[900];
     struct hrn_answer answer;
-    snprintf(command, sizeof command, "[ -x %s ] && md5sum < %s", path, path);
+    snprintf(command, sizeof command, "mkdir -p %s && [ -x %s ] && md5sum < %s",
+             d->remote->folder, path, path);
     int rc = hrn_remote_run(d, command, -1, time_for(d, want->bytes), &answer);
     if (rc == 0)
         rc = answer.exit_code == 0 && is_checksum(answer.text, want);
@@ -66,7 +68,7 @@ static int is_there(struct hrn_device *d, const char *path, const struct checksu
 static int send_through_shell(struct hrn_device *d, const char *host_path, const char *path,
                               int timeout_ms)
 {
-    char command[700];
+    char command[900];
     struct hrn_answer answer;
     int fd = open(host_path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)

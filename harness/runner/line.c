@@ -216,10 +216,10 @@ int hrn_reader_next(struct hrn_reader *r, int timeout_ms, char **line)
         do
             got = read(r->fd, r->data + r->end, sizeof r->data - r->end);
         while (got < 0 && errno == EINTR);
+        if (got == 0 || (got < 0 && errno == ECONNRESET)) /* a socket whose other end was killed */
+            return -EPIPE;
         if (got < 0)
             return -errno;
-        if (got == 0)
-            return -EPIPE;
         r->end += (size_t)got;
     }
 }
@@ -231,7 +231,7 @@ int hrn_write_all(int fd, const char *data, size_t bytes)
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0)
-            return -errno;
+            return errno == ECONNRESET ? -EPIPE : -errno;
         data += sent;
         bytes -= (size_t)sent;
     }
