@@ -36,6 +36,8 @@ enum krn_algorithm {
     KRN_ALG_INDIRECT,  /* IGEMM */
     KRN_ALG_DEPTHWISE, /* DW, DWC */
     KRN_ALG_WINOGRAD,  /* WINO: exact, for 3x3 layers at stride 1; winograd_int.h has the proof */
+    KRN_ALG_DIRECT,    /* DIRECT: runs of output pixels, on the input or on rows copied as needed */
+    KRN_ALG_DWROWS,    /* DWROWS, on rows copied as needed */
     KRN_ALG_COUNT
 };
 
@@ -52,10 +54,12 @@ struct krn_conv {
     size_t scratch_bytes;   /* per thread, 64-byte aligned */
     int64_t tiles;          /* units of work for krn_conv_run() */
     /* derived, for the drivers */
-    int64_t panels, panel_bytes; /* panels per group, bytes of one (DW: records) */
-    int64_t row_tiles;           /* tiles of mr rows (depthwise: calls for a whole row or two) */
+    int64_t panels, panel_bytes; /* panels per group, bytes of one (depthwise: records) */
+    int64_t row_tiles;           /* tiles of mr rows (depthwise: calls for a whole row or some;
+                                    DIRECT: runs) */
     int64_t block_tiles;         /* mc_tiles in force, 1..row_tiles */
     int64_t taps, depth;         /* taps and k of the micro-kernel's arguments */
+    int64_t run;                 /* DIRECT: output pixels of a run; the last one may have more */
 };
 
 /* Fills `conv` for this problem on this micro-kernel. The algorithm follows from the kernel's

@@ -46,6 +46,34 @@ void krn_winograd_run(const struct krn_job *job);
 int64_t krn_depthwise_calls(const struct krn_conv *conv);
 int64_t krn_depthwise_pointers(const struct krn_conv *conv);
 int64_t krn_depthwise_weights(const struct krn_conv *conv);
+void krn_direct_run(const struct krn_job *job);
+void krn_dwrows_run(const struct krn_job *job);
+
+/* Scratch that the two need, and for DIRECT the shape of a run: fills conv->run, row_tiles,
+ * block_tiles. */
+void krn_direct_shape(struct krn_conv *conv);
+int64_t krn_direct_scratch_bytes(const struct krn_conv *conv);
+int64_t krn_dwrows_scratch_bytes(const struct krn_conv *conv);
+/* Whether a tap of DIRECT is a whole line of the filter: its pixels lie side by side. */
+int krn_direct_by_line(const struct krn_problem *p, const struct krn_kernel *kernel);
+/* 1x1 at stride 1 without padding: all output pixels are one row. */
+int krn_is_pixelwise(const struct krn_problem *p);
+
+/* ---- Rows of the input as DIRECT and DWROWS want them: padded, in unsigned bytes or in words. A
+ * ring of slots keeps the rows that were asked for last, so that neighbours are copied once. */
+struct krn_ring {
+    const struct krn_conv *conv;
+    char *slots; /* `count` rows, then one that is all padding */
+    int64_t count, row_bytes, pixel_bytes;
+    int64_t image, lo, hi; /* rows [lo, hi) of the image are in their slots: row y in y % count */
+};
+int64_t krn_ring_row_bytes(const struct krn_conv *conv);
+void krn_ring_begin(struct krn_ring *ring, const struct krn_conv *conv, char *slots, int64_t count);
+/* Copies what is missing of rows [lo, hi); at most `count` rows, those outside the image are none.
+ */
+void krn_ring_want(struct krn_ring *ring, const int8_t *in, int64_t image, int64_t lo, int64_t hi);
+/* Row y, or the row of padding where it is outside the image. */
+const char *krn_ring_row(const struct krn_ring *ring, int64_t y);
 
 struct krn_out krn_out_of(const struct krn_quant *quant);
 

@@ -19,18 +19,20 @@
 #include "kernels/cpu.h"
 
 enum krn_family {
-    KRN_FAMILY_GEMM,  /* A rows at a fixed stride: 1x1 convolution, packed im2col */
-    KRN_FAMILY_IGEMM, /* A rows through a table of pointers: indirect convolution */
-    KRN_FAMILY_DW,    /* depthwise, a table of pointers per output pixel */
-    KRN_FAMILY_DWC,   /* depthwise of one filter and stride, its columns kept in registers */
-    KRN_FAMILY_WINO,  /* the products of Winograd's convolution, 3x3 at stride 1 */
-    KRN_FAMILY_PEAK,  /* no convolution: the MAC instruction alone, to measure the machine's peak */
+    KRN_FAMILY_GEMM,   /* A rows at a fixed stride: 1x1 convolution, packed im2col */
+    KRN_FAMILY_IGEMM,  /* A rows through a table of pointers: indirect convolution */
+    KRN_FAMILY_DW,     /* depthwise, a table of pointers per output pixel */
+    KRN_FAMILY_DWC,    /* depthwise of one filter and stride, its columns kept in registers */
+    KRN_FAMILY_WINO,   /* the products of Winograd's convolution, 3x3 at stride 1 */
+    KRN_FAMILY_DIRECT, /* a run of output pixels at a fixed stride, tap by tap */
+    KRN_FAMILY_DWROWS, /* depthwise of one filter and stride, on rows made ready for it */
+    KRN_FAMILY_PEAK,   /* no convolution: the MAC instruction alone, to measure the machine's peak */
     KRN_FAMILY_COUNT
 };
 
 static inline int krn_family_is_depthwise(enum krn_family family)
 {
-    return family == KRN_FAMILY_DW || family == KRN_FAMILY_DWC;
+    return family == KRN_FAMILY_DW || family == KRN_FAMILY_DWC || family == KRN_FAMILY_DWROWS;
 }
 
 extern const char *const krn_family_names[KRN_FAMILY_COUNT]; /* "gemm", "igemm", "dw", "dwc", ... */
@@ -103,6 +105,55 @@ struct krn_wino_args {
     int64_t k, elements;
 };
 
+/* DIRECT: `width` neighbouring output pixels, nr columns of each, in steps of mr.
+ *   taps     one entry per tap, tap_count of them, 0 included.
+ *   a_step   bytes from what one output pixel reads to what the next one reads.
+ *   w        one panel, as for GEMM; 64-byte aligned. Entries point into it.
+ *   bias     s32 [nr]: where the sums begin. 4-byte aligned.
+ *   c        s8; pixel x at c + x * c_stride, nr bytes written of each.
+ *   width    pixels, at least mr: the last step goes back so that it is a whole one.
+ *   groups   groups of kr elements that a tap has; all of them are read, of every pixel.
+ * `copies` of the kernel says what A is: 0: s8 as the input has it; 1: made ready by the driver,
+ * s8 + a_bias where w_bytes is 1, else s16. */
+struct krn_tap {
+    const void *a;   /* what pixel 0 reads */
+    int64_t w;       /* bytes from the end of the panel's head to the weights of the tap */
+    int64_t skipped; /* bytes from the panel to s32 [nr]: what a pixel gains that skips the tap */
+    int64_t skip;    /* 0, or the one pixel that may skip it: KRN_SKIP_FIRST, KRN_SKIP_LAST */
+};
+enum { KRN_SKIP_FIRST = 1, KRN_SKIP_LAST = 2 };
+
+struct krn_direct_args {
+    const struct krn_tap *taps;
+    int64_t tap_count, a_step;
+    const void *w;
+    int8_t *c;
+    int64_t c_stride, width, groups;
+    struct krn_out out;
+    const int32_t *bias;
+};
+
+/* DWROWS: mr rows of `width` output pixels, `channels` channels of each, for a filter of
+ * side x side taps, side = kernel->filter, and a stride of kernel->stride both ways.
+ *   rows     (mr - 1) * stride + side rows of input, ready as for DIRECT with copies 1: s8 + a_bias
+ *            where w_bytes is 1, else s16. krn_dwrows_reach() pixels of each may be read.
+ *   a_step   bytes from one input pixel to the next.
+ *   w        one record per block of nr channels, blocks as for DW: s32 bias'[nr], float scale[nr],
+ *            weights [step][side][groups][nr][kr] of w_bytes each, every nr in the order of
+ *            krn_dwrows_channel(); record padded to 64 bytes; 64-byte aligned. Output pixel x of a
+ *            step reads element kr * group + t of a row of pixels: its weight is that of filter
+ *            column kr * group + t - x * stride, zero outside the filter.
+ *   c        s8; row r pixel x at c + r * c_row + x * c_stride, `channels` bytes written of each.
+ *   width    pixels, at least krn_dwrows_step(): the last step goes back. channels: at least nr. */
+struct krn_dwrows_args {
+    const void *const *rows;
+    int64_t a_step;
+    const void *w;
+    int8_t *c;
+    int64_t c_stride, c_row, channels, width;
+    struct krn_out out;
+};
+
 /* PEAK: `iterations` times `macs` multiply-accumulates in registers. */
 struct krn_peak_args {
     int64_t iterations;
@@ -121,10 +172,45 @@ struct krn_kernel {
     uint8_t a_bias;         /* 128 if the kernel adds 128 to each a, to make it unsigned; or 0 */
     uint16_t taps;          /* DW: the only tap count it takes, 0 = any */
     uint16_t macs;          /* PEAK: multiply-accumulates of one iteration */
-    uint8_t filter, stride; /* DWC: the only filter size and stride it takes, both ways;
+    uint8_t filter, stride; /* DWC, DWROWS: the only filter size and stride it takes, both ways;
                                WINO: filter is the size of an output tile, 2 or 4 */
     uint8_t rows;           /* DWC: output rows of one call */
+    uint8_t copies;         /* DIRECT: 1 if the driver makes A ready, 0 if it is the input itself */
 };
+
+/* DWROWS: taps of a line of the filter; groups of kr pixels that it spans; output pixels that share
+ * them; input pixels of a row that `width` output pixels may read. */
+static inline int krn_dwrows_side(const struct krn_kernel *kernel)
+{
+    return kernel->filter;
+}
+
+static inline int krn_dwrows_groups(const struct krn_kernel *kernel)
+{
+    return (krn_dwrows_side(kernel) + kernel->kr - 1) / kernel->kr;
+}
+
+static inline int krn_dwrows_step(const struct krn_kernel *kernel)
+{
+    int spare = krn_dwrows_groups(kernel) * kernel->kr - krn_dwrows_side(kernel);
+    return spare / kernel->stride + 1;
+}
+
+static inline int64_t krn_dwrows_reach(const struct krn_kernel *kernel, int64_t width)
+{
+    int64_t last = (width - krn_dwrows_step(kernel)) * kernel->stride;
+    return last + krn_dwrows_groups(kernel) * kernel->kr;
+}
+
+/* The channel of a block whose values stand at `place`: what interleaving bytes (words where
+ * w_bytes is 2) of neighbouring pixels within 128 bits makes of their order. */
+static inline int krn_dwrows_channel(const struct krn_kernel *kernel, int place)
+{
+    int vectors = kernel->w_bytes == 2 ? 2 : 4, chunk = kernel->w_bytes == 2 ? 16 : kernel->nr;
+    int lanes = chunk / (4 * vectors), in_chunk = place % chunk;
+    int vector = in_chunk / (4 * lanes), lane = in_chunk / 4 % lanes;
+    return place - in_chunk + 4 * vectors * lane + 4 * vector + place % 4;
+}
 
 static_assert(sizeof(void *) == 8, "the micro-kernel contract is for 64-bit targets");
 static_assert(offsetof(struct krn_gemm_args, a_stride) == 8, "contract");
@@ -141,6 +227,12 @@ static_assert(offsetof(struct krn_dw_args, width) == 48, "contract");
 static_assert(offsetof(struct krn_dw_args, taps) == 56, "contract");
 static_assert(offsetof(struct krn_dw_args, out) == 64, "contract");
 static_assert(offsetof(struct krn_dw_args, c_row) == 64 + sizeof(struct krn_out), "contract");
+static_assert(offsetof(struct krn_direct_args, c_stride) == 40, "contract");
+static_assert(offsetof(struct krn_direct_args, groups) == 56, "contract");
+static_assert(offsetof(struct krn_direct_args, out) == 64, "contract");
+static_assert(sizeof(struct krn_tap) == 32, "contract");
+static_assert(offsetof(struct krn_dwrows_args, width) == 56, "contract");
+static_assert(offsetof(struct krn_dwrows_args, out) == 64, "contract");
 static_assert(offsetof(struct krn_out, zp) == 8, "contract");
 static_assert(sizeof(struct krn_out) == 24, "contract");
 static_assert(offsetof(struct krn_wino_args, k) == 24, "contract");

@@ -1,5 +1,6 @@
 /* Weights from [oc][kh][kw][ic / groups] to what micro-kernels read: panels of nr columns, or
- * depthwise records of nr channels. Both begin with bias'[nr] and scale[nr].
+ * depthwise records of nr channels. Both begin with bias'[nr] and scale[nr]; a panel of DIRECT ends
+ * with what each tap adds where it lies in the padding.
  *
  * A kernel computes sum((a + a_bias) * w), where the definition wants sum((a - zp_in) * w): the
  * difference, (zp_in + a_bias) * sum(w), is known here and goes into the bias. */
@@ -41,6 +42,21 @@ static char *body_of(const struct krn_conv *conv, char *panel)
     return panel + conv->kernel->nr * (int64_t)(sizeof(int32_t) + sizeof(float));
 }
 
+/* DIRECT: column j of s32 [taps][nr] behind the weights. */
+static void put_sums(const struct krn_conv *conv, const int8_t *w, char *panel, int64_t j)
+{
+    int64_t nr = conv->kernel->nr, k = conv->depth;
+    int64_t weights = conv->taps * krn_round_up(k, conv->kernel->kr) * nr * conv->kernel->w_bytes;
+    uint32_t offset = (uint32_t)(conv->quant.zp_in + conv->kernel->a_bias);
+    uint32_t *sums = (uint32_t *)(void *)(body_of(conv, panel) + weights);
+    for (int64_t tap = 0; tap < conv->taps; tap++) {
+        uint32_t sum = 0;
+        for (int64_t i = 0; i < k; i++)
+            sum += (uint32_t)*w++;
+        sums[tap * nr + j] = offset * sum;
+    }
+}
+
 /* Panel: weights [taps][ceil(k / kr)][nr][kr]. */
 static void pack_column(const struct krn_conv *conv, const struct source *s, int64_t oc,
                         char *panel, int64_t j)
@@ -56,6 +72,8 @@ static void pack_column(const struct krn_conv *conv, const struct source *s, int
         return;
     }
     put_head(conv, s, oc, conv->taps * k, panel, j);
+    if (conv->algorithm == KRN_ALG_DIRECT)
+        put_sums(conv, w, panel, j);
     for (int64_t tap = 0; tap < conv->taps; tap++)
         for (int64_t i = 0, at = tap * tap_size + j * kr; i < k; i += kr, at += nr * kr)
             for (int64_t r = 0; r < kr && i + r < k; r++)
@@ -106,14 +124,37 @@ static void pack_channel(const struct krn_conv *conv, const struct source *s, in
         }
 }
 
+/* Record of DWROWS: weights [step][side][groups][nr][kr], place j of nr. */
+static void pack_place(const struct krn_conv *conv, const struct source *s, int64_t c, char *record,
+                       int64_t j)
+{
+    const struct krn_kernel *kernel = conv->kernel;
+    int64_t side = krn_dwrows_side(kernel), groups = krn_dwrows_groups(kernel);
+    int64_t nr = kernel->nr, kr = kernel->kr;
+    char *body = body_of(conv, record);
+    put_head(conv, s, c, side * side, record, j);
+    for (int64_t x = 0; x < krn_dwrows_step(kernel); x++)
+        for (int64_t ky = 0; ky < side; ky++)
+            for (int64_t kx = 0; kx < side; kx++) {
+                int64_t t = kx + x * kernel->stride;
+                int64_t group = (x * side + ky) * groups + t / kr;
+                put_weight(kernel, body, (group * nr + j) * kr + t % kr,
+                           s->weights[c * side * side + ky * side + kx]);
+            }
+}
+
 static void pack_records(const struct krn_conv *conv, const struct source *s, char *packed)
 {
     int64_t channels = conv->problem.oc, nr = conv->kernel->nr;
     for (int64_t block = 0; block < conv->panels; block++, packed += conv->panel_bytes) {
         /* the last block overlaps the one before it, so that it is a whole one */
         int64_t first = block * nr < channels - nr ? block * nr : channels - nr;
-        for (int64_t j = 0; j < nr; j++)
-            pack_channel(conv, s, first + j, packed, j);
+        for (int64_t j = 0; j < nr; j++) {
+            if (conv->algorithm == KRN_ALG_DWROWS)
+                pack_place(conv, s, first + krn_dwrows_channel(conv->kernel, (int)j), packed, j);
+            else
+                pack_channel(conv, s, first + j, packed, j);
+        }
     }
 }
 
@@ -124,7 +165,7 @@ void krn_conv_pack(const struct krn_conv *conv, const int8_t *weights, const int
     assert((uintptr_t)packed % KRN_ALIGN == 0);
     memset(packed, 0,
            conv->packed_bytes); /* columns beyond oc, depth beyond k, the ends of panels */
-    if (conv->algorithm == KRN_ALG_DEPTHWISE)
+    if (conv->algorithm == KRN_ALG_DEPTHWISE || conv->algorithm == KRN_ALG_DWROWS)
         pack_records(conv, &s, packed);
     else
         pack_panels(conv, &s, packed);

@@ -7,14 +7,16 @@
 #include "kernels/text_int.h"
 
 const char *const krn_family_names[KRN_FAMILY_COUNT] = {
-    [KRN_FAMILY_GEMM] = "gemm", [KRN_FAMILY_IGEMM] = "igemm", [KRN_FAMILY_DW] = "dw",
-    [KRN_FAMILY_DWC] = "dwc",   [KRN_FAMILY_WINO] = "wino",   [KRN_FAMILY_PEAK] = "peak",
+    [KRN_FAMILY_GEMM] = "gemm",     [KRN_FAMILY_IGEMM] = "igemm", [KRN_FAMILY_DW] = "dw",
+    [KRN_FAMILY_DWC] = "dwc",       [KRN_FAMILY_WINO] = "wino",   [KRN_FAMILY_DIRECT] = "direct",
+    [KRN_FAMILY_DWROWS] = "dwrows", [KRN_FAMILY_PEAK] = "peak",
 };
 
 const char *const krn_algorithm_names[KRN_ALG_COUNT] = {
-    [KRN_ALG_POINTWISE] = "pointwise", [KRN_ALG_IM2COL] = "im2col",
-    [KRN_ALG_INDIRECT] = "indirect",   [KRN_ALG_DEPTHWISE] = "depthwise",
-    [KRN_ALG_WINOGRAD] = "winograd",
+    [KRN_ALG_POINTWISE] = "pointwise",      [KRN_ALG_IM2COL] = "im2col",
+    [KRN_ALG_INDIRECT] = "indirect",        [KRN_ALG_DEPTHWISE] = "depthwise",
+    [KRN_ALG_WINOGRAD] = "winograd",        [KRN_ALG_DIRECT] = "direct",
+    [KRN_ALG_DWROWS] = "depthwise by rows",
 };
 
 static const struct {
@@ -26,6 +28,8 @@ static const struct {
     [KRN_ALG_INDIRECT] = { krn_indirect_setup, krn_indirect_run },
     [KRN_ALG_DEPTHWISE] = { krn_depthwise_setup, krn_depthwise_run },
     [KRN_ALG_WINOGRAD] = { krn_winograd_setup, krn_winograd_run },
+    [KRN_ALG_DIRECT] = { NULL, krn_direct_run },
+    [KRN_ALG_DWROWS] = { NULL, krn_dwrows_run },
 };
 
 /* Rows that im2col gathers at a time unless told: the L1 data cache of the smallest cores. */
@@ -33,6 +37,7 @@ static const struct {
 
 /* No buffer may need more; products saturate here, so that none of them overflows. */
 #define BYTES_MAX ((int64_t)1 << 46)
+#define ROW_BYTES_MAX ((int64_t)1 << 30)
 
 static int64_t times(int64_t a, int64_t b)
 {
@@ -79,10 +84,15 @@ static int is_pixelwise(const struct krn_problem *p)
     return krn_problem_is_pointwise(&dense);
 }
 
+int krn_is_pixelwise(const struct krn_problem *p)
+{
+    return is_pixelwise(p);
+}
+
 static int check_depthwise(const struct krn_problem *p, const struct krn_kernel *kernel, char *err,
                            size_t err_bytes)
 {
-    int columns = kernel->family == KRN_FAMILY_DWC;
+    int columns = kernel->filter != 0;
     if (!krn_problem_is_depthwise(p))
         krn_text_print(err, err_bytes,
                        "%s is a depthwise kernel: it needs g == ic == oc, not g%d ic%d oc%d",
@@ -113,6 +123,57 @@ static int check_winograd(const struct krn_problem *p, const struct krn_kernel *
     return -ENOTSUP;
 }
 
+/* Copied rows have a limit, so that no sum of them overflows. */
+static int check_row(const struct krn_problem *p, const struct krn_kernel *kernel, char *err,
+                     size_t err_bytes)
+{
+    int64_t pixels = (int64_t)(p->ow - 1) * p->sw + (int64_t)(p->kw - 1) * p->dw + 16;
+    if (times(pixels, (int64_t)p->ic * kernel->w_bytes) < ROW_BYTES_MAX)
+        return 0;
+    krn_text_print(err, err_bytes, "%s would need a row of more than %lld bytes in a buffer",
+                   kernel->name, (long long)ROW_BYTES_MAX);
+    return -ENOTSUP;
+}
+
+static int check_dwrows(const struct krn_problem *p, const struct krn_kernel *kernel, char *err,
+                        size_t err_bytes)
+{
+    int step = krn_dwrows_step(kernel);
+    if (check_depthwise(p, kernel, err, err_bytes) || check_row(p, kernel, err, err_bytes))
+        return -ENOTSUP;
+    if (p->oh >= kernel->mr && p->ow >= step)
+        return 0;
+    krn_text_print(err, err_bytes, "%s takes outputs of at least %d x %d, the problem has %d x %d",
+                   kernel->name, kernel->mr, step, p->oh, p->ow);
+    return -ENOTSUP;
+}
+
+/* Whether some tap of the filter lies beside the image. */
+static int is_padded(const struct krn_problem *p)
+{
+    return p->ph > 0 || p->pw > 0 ||
+           (int64_t)(p->oh - 1) * p->sh + (int64_t)(p->kh - 1) * p->dh >= p->ih ||
+           (int64_t)(p->ow - 1) * p->sw + (int64_t)(p->kw - 1) * p->dw >= p->iw;
+}
+
+static int check_direct(const struct krn_problem *p, const struct krn_kernel *kernel, char *err,
+                        size_t err_bytes)
+{
+    int64_t run = is_pixelwise(p) ? (int64_t)p->n * p->oh * p->ow : p->ow;
+    if (kernel->copies && check_row(p, kernel, err, err_bytes))
+        return -ENOTSUP;
+    if (run < kernel->mr)
+        krn_text_print(err, err_bytes, "%s takes runs of at least %d pixels, the problem has %lld",
+                       kernel->name, kernel->mr, (long long)run);
+    else if (!kernel->copies && (is_padded(p) || p->ic / p->groups % kernel->kr))
+        krn_text_print(err, err_bytes,
+                       "%s reads the input in place: it takes no padding, and channels by %d",
+                       kernel->name, kernel->kr);
+    else
+        return 0;
+    return -ENOTSUP;
+}
+
 static int choose(struct krn_conv *conv, char *err, size_t err_bytes)
 {
     const struct krn_problem *p = &conv->problem;
@@ -131,10 +192,50 @@ static int choose(struct krn_conv *conv, char *err, size_t err_bytes)
     case KRN_FAMILY_WINO:
         conv->algorithm = KRN_ALG_WINOGRAD;
         return check_winograd(p, kernel, err, err_bytes);
+    case KRN_FAMILY_DIRECT:
+        conv->algorithm = KRN_ALG_DIRECT;
+        return check_direct(p, kernel, err, err_bytes);
+    case KRN_FAMILY_DWROWS:
+        conv->algorithm = KRN_ALG_DWROWS;
+        return check_dwrows(p, kernel, err, err_bytes);
     default:
         krn_text_print(err, err_bytes, "%s measures a peak: it is not a convolution", kernel->name);
         return -ENOTSUP;
     }
+}
+
+static int is_depthwise(const struct krn_conv *conv)
+{
+    return conv->algorithm == KRN_ALG_DEPTHWISE || conv->algorithm == KRN_ALG_DWROWS;
+}
+
+/* taps and depth of the micro-kernel's arguments */
+static void split_filter(struct krn_conv *conv)
+{
+    const struct krn_problem *p = &conv->problem;
+    int64_t taps = (int64_t)p->kh * p->kw, depth = p->ic / p->groups;
+    if (conv->kernel->family == KRN_FAMILY_GEMM) {
+        conv->taps = 1;
+        conv->depth = taps * depth;
+    } else if (conv->algorithm == KRN_ALG_DIRECT && krn_direct_by_line(p, conv->kernel)) {
+        conv->taps = p->kh;
+        conv->depth = p->kw * depth;
+    } else {
+        conv->taps = taps;
+        conv->depth = depth;
+    }
+}
+
+/* Packed weights of one column (DW, DWROWS: of one channel), in elements. */
+static int64_t column_elements(const struct krn_conv *conv)
+{
+    const struct krn_kernel *kernel = conv->kernel;
+    if (conv->algorithm == KRN_ALG_DEPTHWISE)
+        return krn_depthwise_weights(conv);
+    if (conv->algorithm == KRN_ALG_DWROWS)
+        return (int64_t)krn_dwrows_step(kernel) * krn_dwrows_side(kernel) *
+               krn_dwrows_groups(kernel) * kernel->kr;
+    return times(conv->taps, krn_round_up(conv->depth, kernel->kr));
 }
 
 /* Panels of all groups, in bytes. */
@@ -142,26 +243,30 @@ static int64_t size_weights(struct krn_conv *conv)
 {
     const struct krn_problem *p = &conv->problem;
     const struct krn_kernel *kernel = conv->kernel;
-    int64_t taps = (int64_t)p->kh * p->kw, depth = p->ic / p->groups,
-            head = (int64_t)kernel->nr * 8;
-    int is_dw = conv->algorithm == KRN_ALG_DEPTHWISE;
-    int is_gemm = kernel->family == KRN_FAMILY_GEMM;
-    conv->taps = is_gemm ? 1 : taps;
-    conv->depth = is_gemm ? taps * depth : depth;
-    int64_t column = is_dw ? krn_depthwise_weights(conv)
-                           : times(conv->taps, krn_round_up(conv->depth, kernel->kr));
-    int64_t body = times(times(column, kernel->nr), kernel->w_bytes);
-    conv->panels = ceil_div(is_dw ? p->oc : p->oc / p->groups, kernel->nr);
-    conv->panel_bytes = krn_round_up(head + body, KRN_ALIGN);
-    return times(times(is_dw ? 1 : p->groups, conv->panels), conv->panel_bytes);
+    int64_t head = (int64_t)kernel->nr * 8, sums = 0;
+    split_filter(conv);
+    if (conv->algorithm == KRN_ALG_DIRECT)
+        sums = times(conv->taps, (int64_t)kernel->nr * 4);
+    int64_t body = times(times(column_elements(conv), kernel->nr), kernel->w_bytes);
+    conv->panels = ceil_div(is_depthwise(conv) ? p->oc : p->oc / p->groups, kernel->nr);
+    conv->panel_bytes = krn_round_up(head + body + sums, KRN_ALIGN);
+    return times(times(is_depthwise(conv) ? 1 : p->groups, conv->panels), conv->panel_bytes);
 }
 
 static void size_tiles(struct krn_conv *conv)
 {
     const struct krn_problem *p = &conv->problem;
-    if (conv->algorithm == KRN_ALG_DEPTHWISE) {
-        conv->tiles = conv->row_tiles = krn_depthwise_calls(conv);
+    if (is_depthwise(conv)) {
+        int by_rows = conv->algorithm == KRN_ALG_DWROWS;
+        conv->row_tiles =
+            by_rows ? (int64_t)p->n * (p->oh / conv->kernel->mr) : krn_depthwise_calls(conv);
+        conv->tiles = conv->row_tiles;
         conv->block_tiles = 1;
+        return;
+    }
+    if (conv->algorithm == KRN_ALG_DIRECT) {
+        krn_direct_shape(conv);
+        conv->tiles = p->groups * conv->row_tiles * conv->panels;
         return;
     }
     conv->row_tiles = ceil_div((int64_t)p->n * p->oh * p->ow, conv->kernel->mr);
@@ -194,6 +299,10 @@ static int64_t size_scratch(const struct krn_conv *conv)
         return conv->kernel->rows > 1 && p->oh % conv->kernel->rows
                    ? krn_round_up((int64_t)p->ow * p->oc, KRN_ALIGN)
                    : 0;
+    if (conv->algorithm == KRN_ALG_DIRECT)
+        return krn_direct_scratch_bytes(conv);
+    if (conv->algorithm == KRN_ALG_DWROWS)
+        return krn_dwrows_scratch_bytes(conv);
     int64_t bytes = krn_tile_scratch_bytes(conv);
     if (conv->algorithm == KRN_ALG_IM2COL)
         bytes +=

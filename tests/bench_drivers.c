@@ -20,8 +20,15 @@ static double now_ns(void)
 
 static int measure(const char *text, enum krn_family family, int loop_order)
 {
-    const struct krn_kernel kernel = { "nothing", nothing, KRN_ISA_C, family, 4, 16, 4,
-                                       1,         0,       0,         0,      0, 0,  0 };
+    const struct krn_kernel kernel = { .name = "nothing",
+                                       .fn = nothing,
+                                       .isa = KRN_ISA_C,
+                                       .family = family,
+                                       .mr = 4,
+                                       .nr = 16,
+                                       .kr = 4,
+                                       .w_bytes = 1,
+                                       .copies = family == KRN_FAMILY_DIRECT };
     const struct krn_quant quant = { 0, 0, -128, 127 };
     struct krn_problem p;
     struct krn_conv conv;
@@ -63,6 +70,7 @@ int main(void)
         failed |= measure("ic64ih56oc250oh56kh1", KRN_FAMILY_GEMM, order); /* a column tail */
         failed |= measure("ic64ih56oc64oh56kh3ph1", KRN_FAMILY_IGEMM, order);
         failed |= measure("ic64ih56oc64oh56kh3ph1", KRN_FAMILY_GEMM, order); /* gathers */
+        failed |= measure("ic64ih56oc64oh56kh3ph1", KRN_FAMILY_DIRECT, order); /* copies rows */
     }
     return failed;
 }

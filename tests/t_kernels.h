@@ -144,6 +144,95 @@ static inline void t_wino(const struct krn_wino_args *p, int mr, int nr, int kr)
             }
 }
 
+/* Element i of what the driver made ready (or, without copies, of the input). */
+static inline int t_ready(const void *a, int64_t i, const struct krn_kernel *k)
+{
+    if (k->w_bytes == 2)
+        return ((const int16_t *)a)[i];
+    return k->a_bias && (k->copies || k->family == KRN_FAMILY_DWROWS)
+               ? ((const uint8_t *)a)[i]
+               : ((const int8_t *)a)[i] + k->a_bias;
+}
+
+static inline void t_direct(const struct krn_direct_args *d, const struct krn_kernel *k)
+{
+    const char *panel = d->w, *body = panel + 8 * k->nr;
+    const float *scale = (const float *)(const void *)(panel + 4 * k->nr);
+    T_CHECK(d->width >= k->mr && d->groups >= 1 && (uintptr_t)d->w % 64 == 0);
+    for (int64_t x = 0; x < d->width; x++)
+        for (int j = 0; j < k->nr; j++) {
+            uint32_t acc = (uint32_t)d->bias[j];
+            for (const struct krn_tap *tap = d->taps; tap < d->taps + d->tap_count; tap++) {
+                if ((tap->skip == KRN_SKIP_FIRST && x == 0) ||
+                    (tap->skip == KRN_SKIP_LAST && x == d->width - 1)) {
+                    acc += ((const uint32_t *)(const void *)(panel + tap->skipped))[j];
+                    continue;
+                }
+                for (int64_t i = 0; i < d->groups * k->kr; i++) {
+                    int64_t at = (i / k->kr * k->nr + j) * k->kr + i % k->kr;
+                    int a = t_ready((const char *)tap->a + x * d->a_step, i, k);
+                    acc += (uint32_t)(a * t_weight(body + tap->w, at, k->w_bytes));
+                }
+            }
+            d->c[x * d->c_stride + j] = t_requantise(acc, scale[j], &d->out);
+        }
+}
+
+static inline void t_dwrows_block(const struct krn_dwrows_args *d, const struct krn_kernel *k,
+                                  const char *record, int64_t first)
+{
+    const int32_t *bias = (const void *)record;
+    const float *scale = (const float *)(bias + k->nr);
+    const char *body = (const char *)(scale + k->nr);
+    int side = krn_dwrows_side(k), groups = krn_dwrows_groups(k), step = krn_dwrows_step(k);
+    for (int64_t y = 0; y < k->mr; y++)
+        for (int64_t x = 0; x < d->width; x++)
+            for (int j = 0; j < k->nr; j++) {
+                uint32_t acc = (uint32_t)bias[j];
+                int64_t c = first + krn_dwrows_channel(k, j), phase = x % step;
+                int64_t begin = x - phase;
+                if (begin + step > d->width) {
+                    begin = d->width - step;
+                    phase = x - begin;
+                }
+                for (int t = 0; t < side * groups * k->kr; t++) {
+                    int ky = t / (groups * k->kr), at = t % (groups * k->kr);
+                    int64_t index =
+                        (((phase * side + ky) * groups + at / k->kr) * k->nr + j) * k->kr +
+                        at % k->kr;
+                    const char *pixel = (const char *)d->rows[y * k->stride + ky] +
+                                        (begin * k->stride + at) * d->a_step;
+                    acc += (uint32_t)(t_ready(pixel, c, k) * t_weight(body, index, k->w_bytes));
+                }
+                d->c[y * d->c_row + x * d->c_stride + c] = t_requantise(acc, scale[j], &d->out);
+            }
+}
+
+static inline void t_dwrows(const struct krn_dwrows_args *d, const struct krn_kernel *k)
+{
+    int64_t elements = (int64_t)krn_dwrows_step(k) * krn_dwrows_side(k) * krn_dwrows_groups(k);
+    int64_t record = (k->nr * (8 + elements * k->kr * k->w_bytes) + 63) / 64 * 64;
+    T_CHECK(d->channels >= k->nr && d->width >= krn_dwrows_step(k) && (uintptr_t)d->w % 64 == 0);
+    for (int64_t b = 0; b * k->nr < d->channels; b++) {
+        int64_t first = b * k->nr < d->channels - k->nr ? b * k->nr : d->channels - k->nr;
+        t_dwrows_block(d, k, (const char *)d->w + b * record, first);
+    }
+}
+
+/* X(name, mr, nr, kr, w_bytes, a_bias, copies) */
+#define T_DIRECT_TABLE(X)                                                                          \
+    X(m1n5k4, 1, 5, 4, 1, 128, 1)                                                                  \
+    X(m3n16k4, 3, 16, 4, 1, 128, 1)                                                                \
+    X(m2n8k2, 2, 8, 2, 2, 0, 1)                                                                    \
+    X(m4n16k4, 4, 16, 4, 1, 128, 0)
+/* X(name, mr, nr, kr, w_bytes, a_bias, side, stride) */
+#define T_DWROWS_TABLE(X)                                                                          \
+    X(m1k4f3d1, 1, 16, 4, 1, 128, 3, 1)                                                            \
+    X(m2k4f3d2, 2, 16, 4, 1, 128, 3, 2)                                                            \
+    X(m2k4f5d1, 2, 16, 4, 1, 128, 5, 1)                                                            \
+    X(m1k2f5d2, 1, 16, 2, 2, 0, 5, 2)                                                              \
+    X(m3k2f3d1, 3, 16, 2, 2, 0, 3, 1)
+
 /* X(name, mr, nr, kr, w_bytes, a_bias) */
 #define T_GEMM_TABLE(X)                                                                            \
     X(m1n1k1, 1, 1, 1, 1, 0)                                                                       \
@@ -201,73 +290,49 @@ T_GEMM_TABLE(T_GEMM_FN)
 T_DW_TABLE(T_DW_FN)
 T_DWC_TABLE(T_DWC_FN)
 
-#define T_GEMM_ROW(name, mr, nr, kr, w, b)                                                         \
+/* Rows of the registry: designated, so that a new field of the contract is zero here. */
+#define T_KERNEL(title, function, family_, m, n, k, w, b, ...)                                     \
     {                                                                                              \
-        "test_gemm_" #name,                                                                        \
-        t_gemm_##name,                                                                             \
-        KRN_ISA_C,                                                                                 \
-        KRN_FAMILY_GEMM,                                                                           \
-        mr,                                                                                        \
-        nr,                                                                                        \
-        kr,                                                                                        \
-        w,                                                                                         \
-        b,                                                                                         \
-        0,                                                                                         \
-        0,                                                                                         \
-        0,                                                                                         \
-        0,                                                                                         \
-        0                                                                                          \
-    },                                                                                             \
-        { "test_igemm_" #name,                                                                     \
-          t_igemm_##name,                                                                          \
-          KRN_ISA_C,                                                                               \
-          KRN_FAMILY_IGEMM,                                                                        \
-          mr,                                                                                      \
-          nr,                                                                                      \
-          kr,                                                                                      \
-          w,                                                                                       \
-          b,                                                                                       \
-          0,                                                                                       \
-          0,                                                                                       \
-          0,                                                                                       \
-          0,                                                                                       \
-          0 },
-#define T_DW_ROW(name, nr, kr, w, b, taps)                                                         \
-    { "test_dw_" #name, t_dw_##name, KRN_ISA_C, KRN_FAMILY_DW, 1, nr, kr, w, b, taps, 0, 0, 0, 0 },
-#define T_DWC_ROW(name, nr, kr, filter, stride, rows)                                              \
-    { "test_dwc_" #name,                                                                           \
-      t_dwc_##name,                                                                                \
-      KRN_ISA_C,                                                                                   \
-      KRN_FAMILY_DWC,                                                                              \
-      1,                                                                                           \
-      nr,                                                                                          \
-      kr,                                                                                          \
-      1,                                                                                           \
-      0,                                                                                           \
-      0,                                                                                           \
-      0,                                                                                           \
-      filter,                                                                                      \
-      stride,                                                                                      \
-      rows },
+        .name = title, .fn = function, .isa = KRN_ISA_C, .family = family_, .mr = m, .nr = n,      \
+        .kr = k, .w_bytes = w, .a_bias = b, __VA_ARGS__                                            \
+    }
+#define T_GEMM_ROW(n, mr, nr, kr, w, b)                                                            \
+    T_KERNEL("test_gemm_" #n, t_gemm_##n, KRN_FAMILY_GEMM, mr, nr, kr, w, b, .taps = 0),           \
+        T_KERNEL("test_igemm_" #n, t_igemm_##n, KRN_FAMILY_IGEMM, mr, nr, kr, w, b, .taps = 0),
+#define T_DW_ROW(n, nr, kr, w, b, count)                                                           \
+    T_KERNEL("test_dw_" #n, t_dw_##n, KRN_FAMILY_DW, 1, nr, kr, w, b, .taps = count),
+#define T_DWC_ROW(n, nr, kr, size, step, count)                                                    \
+    T_KERNEL("test_dwc_" #n, t_dwc_##n, KRN_FAMILY_DWC, 1, nr, kr, 1, 0, .filter = size,           \
+             .stride = step, .rows = count),
+#define T_DIRECT_KERNEL(n, m, nn, k, w, b, cp)                                                     \
+    T_KERNEL("test_direct_" #n, t_direct_##n, KRN_FAMILY_DIRECT, m, nn, k, w, b, .copies = cp)
+#define T_DIRECT_FN(n, m, nn, k, w, b, cp)                                                         \
+    static void t_direct_##n(const void *args)                                                     \
+    {                                                                                              \
+        static const struct krn_kernel kernel = T_DIRECT_KERNEL(n, m, nn, k, w, b, cp);            \
+        t_direct(args, &kernel);                                                                   \
+    }
+#define T_DIRECT_ROW(n, m, nn, k, w, b, cp) T_DIRECT_KERNEL(n, m, nn, k, w, b, cp),
+#define T_DWROWS_KERNEL(n, m, nn, k, w, b, side, step)                                             \
+    T_KERNEL("test_dwrows_" #n, t_dwrows_##n, KRN_FAMILY_DWROWS, m, nn, k, w, b, .filter = side,   \
+             .stride = step)
+#define T_DWROWS_FN(n, m, nn, k, w, b, side, step)                                                 \
+    static void t_dwrows_##n(const void *args)                                                     \
+    {                                                                                              \
+        static const struct krn_kernel kernel = T_DWROWS_KERNEL(n, m, nn, k, w, b, side, step);    \
+        t_dwrows(args, &kernel);                                                                   \
+    }
+#define T_DWROWS_ROW(n, m, nn, k, w, b, side, step) T_DWROWS_KERNEL(n, m, nn, k, w, b, side, step),
+T_DIRECT_TABLE(T_DIRECT_FN)
+T_DWROWS_TABLE(T_DWROWS_FN)
 
-#define T_WINO_ROW(name, mr, nr, kr, form)                                                         \
-    { "test_wino_" #name,                                                                          \
-      t_wino_##name,                                                                               \
-      KRN_ISA_C,                                                                                   \
-      KRN_FAMILY_WINO,                                                                             \
-      mr,                                                                                          \
-      nr,                                                                                          \
-      kr,                                                                                          \
-      2,                                                                                           \
-      0,                                                                                           \
-      0,                                                                                           \
-      0,                                                                                           \
-      form,                                                                                        \
-      0,                                                                                           \
-      0 },
+#define T_WINO_ROW(n, mr, nr, kr, form)                                                            \
+    T_KERNEL("test_wino_" #n, t_wino_##n, KRN_FAMILY_WINO, mr, nr, kr, 2, 0, .filter = form),
 
-static const struct krn_kernel t_kernels[] = { T_GEMM_TABLE(T_GEMM_ROW) T_DW_TABLE(
-    T_DW_ROW) T_DWC_TABLE(T_DWC_ROW) T_WINO_TABLE(T_WINO_ROW) };
+static const struct krn_kernel t_kernels[] = { T_GEMM_TABLE(T_GEMM_ROW) T_DW_TABLE(T_DW_ROW)
+                                                   T_DWC_TABLE(T_DWC_ROW) T_WINO_TABLE(T_WINO_ROW)
+                                                       T_DIRECT_TABLE(T_DIRECT_ROW)
+                                                           T_DWROWS_TABLE(T_DWROWS_ROW) };
 enum { T_KERNEL_COUNT = sizeof t_kernels / sizeof t_kernels[0] };
 
 #endif

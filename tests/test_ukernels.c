@@ -137,11 +137,10 @@ static void write_sources(const struct list *list, void (*edit)(struct var_text 
 static int compile(const char *cc)
 {
     static const char *const of_root[] = {
-        "tests/ukernels/check.c",    "tests/ukernels/call.c",
-        "tests/ukernels/gemm.c",     "tests/ukernels/dw.c",
-        "tests/ukernels/wino.c",     "harness/runner/trap_exec.c",
-        "harness/runner/trap_ops.c", "harness/runner/trap_decode.c",
-        "harness/runner/trap_x86.c", "kernels/cpu.c",
+        "tests/ukernels/check.c",       "tests/ukernels/call.c",      "tests/ukernels/gemm.c",
+        "tests/ukernels/dw.c",          "tests/ukernels/direct.c",    "tests/ukernels/dwrows.c",
+        "tests/ukernels/wino.c",        "harness/runner/trap_exec.c", "harness/runner/trap_ops.c",
+        "harness/runner/trap_decode.c", "harness/runner/trap_x86.c",  "kernels/cpu.c",
     };
     static const char *const of_folder[] = { "kernels.S", "kernels.c", "registry.c" };
     enum { ROOT = sizeof(of_root) / sizeof(of_root[0]), ALL = ROOT + 3 };

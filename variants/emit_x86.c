@@ -4,14 +4,18 @@
  * (avx512vnni). Vector instructions of the EVEX level are all EVEX, even where a VEX form exists,
  * so that one decoder sees them all; vzeroupper is the only exception. The complete list:
  *
- *     load, store        vmovdqu32 xmm ymm zmm; vmovq xmm, m64; vpmovdb m64, ymm and m128, zmm
- *     broadcast          vpbroadcastd ymm zmm, from m32 and from r32
- *     bytes and words    vpunpcklbw xmm, vpunpckhbw xmm, vpmovsxbw ymm
+ *     load, store        vmovdqu32 xmm ymm zmm; vmovq xmm, m64; vpmovdb m64, ymm and m128, zmm;
+ *                        vextracti32x4 m128, zmm, vextracti64x4 m256, zmm
+ *     broadcast          vpbroadcastd ymm zmm, from m32 and from r32; vpbroadcastb, vpbroadcastw
+ *                        from memory
+ *     bytes and words    vpunpcklbw, vpunpckhbw xmm ymm zmm, vpunpcklwd, vpunpckhwd ymm zmm,
+ *                        vpmovsxbw ymm, vpmovzxbd zmm, m128, vpackssdw, vpacksswb, vpaddsw,
+ *                        vpmaxsb ymm zmm, vpermd zmm
  *     integer            vpxord, vpaddd ymm zmm; vmovdqa32 ymm zmm (register to register)
  *     multiply           vpdpbusd ymm zmm, vpdpwssd ymm
  *     float              vcvtdq2ps, vmulps, vmaxps, vminps, vcvtps2dq ymm zmm
- * Operands are registers but in loads, stores and vpbroadcastd; no masks, no embedded broadcast or
- * rounding. */
+ * Operands are registers but in loads, stores and broadcasts, and in vpaddd, vpdpbusd and vmulps,
+ * whose last one may be in memory; no masks, no embedded broadcast or rounding. */
 #include "variants/x86_int.h"
 
 #include <errno.h>
@@ -40,7 +44,11 @@
     [IR_JUMP_LE] = { "cmp %0x, %1i\njle %2l", IR_BRANCH, "ril" },                                  \
     [IR_JUMP_LESS] = { "cmp %0x, %1x\njl %2l", IR_BRANCH, "rrl" },                                 \
     [IR_JUMP_BIT_CLEAR] = { "bt %0x, %1i\njnc %2l", IR_BRANCH, "ril" },                            \
-    [IR_PREFETCH_L1] = { "prefetcht0 [%0x%1o]", IR_PREFETCH, "ri" }
+    [IR_PREFETCH_L1] = { "prefetcht0 [%0x%1o]", IR_PREFETCH, "ri" },                               \
+    [X86_JUMP] = { "jmp %0l", IR_BRANCH, "l" }, [X86_SUB] = { "sub %0x, %1x", IR_ALU, "+r" },      \
+    [X86_AND] = { "and %0x, %1x", IR_ALU, "+r" }, [X86_MUL] = { "imul %0x, %1x", IR_ALU, "+r" },   \
+    [X86_ADD_LOAD] = { "add %0x, qword ptr [%1x%2o]", IR_LOAD, "+ri" },                            \
+    [X86_LEA] = { "lea %0x, [%1x + %2x*%3i]", IR_ALU, "wrri" }
 
 static const struct ir_op vex_ops[X86_OP_COUNT] = {
     COMMON_OPS,
@@ -87,6 +95,19 @@ static const struct ir_op vex_ops[X86_OP_COUNT] = {
     [X86_STORE] = { "vmovdqu [%1x%2o], %0V", IR_STORE, "rri" },
     [X86_STOREX] = { "vmovdqu [%1x%2o], %0X", IR_STORE, "rri" },
     [X86_STOREQ] = { "vmovq qword ptr [%1x%2o], %0X", IR_STORE, "rri" },
+    [X86_LOAD_INDEX] = { "vmovdqu %0V, [%1x + %2x*%3i%4o]", IR_LOAD, "wrrii" },
+    [X86_BCASTD_INDEX] = { "vpbroadcastd %0V, dword ptr [%1x + %2x*%3i%4o]", IR_LOAD, "wrrii" },
+    [X86_BCASTW] = { "vpbroadcastw %0V, word ptr [%1x%2o]", IR_LOAD, "wri" },
+    [X86_BCASTB] = { "vpbroadcastb %0V, byte ptr [%1x%2o]", IR_LOAD, "wri" },
+    [X86_ADDD_LOAD] = { "vpaddd %0V, %0V, [%1x%2o]", IR_ALU, "+ri" },
+    [X86_DPBUSD_LOAD] = { "{vex} vpdpbusd %0V, %1V, [%2x%3o]", IR_MAC, "+rri" },
+    [X86_UNPACK_LO_B] = { "vpunpcklbw %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_UNPACK_HI_B] = { "vpunpckhbw %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_UNPACK_LO_W] = { "vpunpcklwd %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_UNPACK_HI_W] = { "vpunpckhwd %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_PACKSSWB] = { "vpacksswb %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_ADDSW] = { "vpaddsw %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_MAXSB] = { "vpmaxsb %0V, %0V, %1V", IR_ALU, "+r" },
 };
 
 static const struct ir_op evex_ops[X86_OP_COUNT] = {
@@ -114,6 +135,28 @@ static const struct ir_op evex_ops[X86_OP_COUNT] = {
     [X86_MINPS] = { "{evex} vminps %0V, %0V, %1V", IR_ALU, "+r" },
     [X86_CVTPS2DQ] = { "{evex} vcvtps2dq %0V, %1V", IR_ALU, "wr" },
     [X86_STORE_BYTES] = { "vpmovdb [%1x%2o], %0V", IR_STORE, "rri" },
+    [X86_LOAD_INDEX] = { "vmovdqu32 %0V, [%1x + %2x*%3i%4o]", IR_LOAD, "wrrii" },
+    [X86_BCASTD_INDEX] = { "{evex} vpbroadcastd %0V, dword ptr [%1x + %2x*%3i%4o]", IR_LOAD,
+                           "wrrii" },
+    [X86_BCASTW] = { "{evex} vpbroadcastw %0V, word ptr [%1x%2o]", IR_LOAD, "wri" },
+    [X86_BCASTB] = { "{evex} vpbroadcastb %0V, byte ptr [%1x%2o]", IR_LOAD, "wri" },
+    [X86_ADDD_LOAD] = { "{evex} vpaddd %0V, %0V, [%1x%2o]", IR_ALU, "+ri" },
+    [X86_DPBUSD_LOAD] = { "{evex} vpdpbusd %0V, %1V, [%2x%3o]", IR_MAC, "+rri" },
+    [X86_UNPACK_LO_B] = { "{evex} vpunpcklbw %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_UNPACK_HI_B] = { "{evex} vpunpckhbw %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_UNPACK_LO_W] = { "{evex} vpunpcklwd %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_UNPACK_HI_W] = { "{evex} vpunpckhwd %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_PACKSSWB] = { "{evex} vpacksswb %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_ADDSW] = { "{evex} vpaddsw %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_MAXSB] = { "{evex} vpmaxsb %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_STACK_BYTES_D] = { "vpmovzxbd %0V, xmmword ptr [rsp%1o]", IR_LOAD, "wi" },
+    [X86_MULPS_LOAD] = { "{evex} vmulps %0V, %0V, [%1x%2o]", IR_ALU, "+ri" },
+    [X86_PACKSSDW] = { "{evex} vpackssdw %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_PERMD] = { "{evex} vpermd %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_STOREX] = { "vmovdqu32 [%1x%2o], %0X", IR_STORE, "rri" },
+    [X86_STOREY] = { "vmovdqu32 [%1x%2o], %0Y", IR_STORE, "rri" },
+    [X86_STOREX_PART] = { "vextracti32x4 xmmword ptr [%1x%2o], %0V, %3i", IR_STORE, "rrii" },
+    [X86_STOREY_HIGH] = { "vextracti64x4 ymmword ptr [%1x%2o], %0V, 1", IR_STORE, "rri" },
 };
 
 /* System V: the argument is in rdi; rbx, rbp and r12-r15 belong to the caller. */
@@ -267,6 +310,15 @@ void x86_epilogue_row(struct ir *ir, const struct var_variant *v, const struct x
     }
 }
 
+int x86_accumulators_fit(const struct ir *ir, int count, char *err, size_t err_bytes)
+{
+    int vectors = ir->target->file[IR_VEC].count;
+    if (count < vectors)
+        return 0;
+    snprintf(err, err_bytes, "needs %d accumulators and has %d vector registers", count, vectors);
+    return -ENOTSUP;
+}
+
 /* ---- Peak: `unroll` independent chains of the level's MAC */
 
 static void peak_build(struct ir *ir, const struct var_variant *v)
@@ -303,14 +355,25 @@ int var_emit_x86(const struct var_variant *v, struct var_text *out, char *err, s
     ir_init(&ir, v->isa != KRN_ISA_AVX512VNNI ? &vex_256
                  : x86_lanes(v) == 16         ? &evex_512
                                               : &evex_256);
-    if (v->family == KRN_FAMILY_PEAK)
+    switch (v->family) {
+    case KRN_FAMILY_PEAK:
         peak_build(&ir, v);
-    else if (v->family == KRN_FAMILY_DW)
+        break;
+    case KRN_FAMILY_DW:
         x86_dw_build(&ir, v);
-    else if (v->family == KRN_FAMILY_WINO)
+        break;
+    case KRN_FAMILY_WINO:
         rc = wino_build(&ir, v, x86_wino_scheme(), err, err_bytes);
-    else
+        break;
+    case KRN_FAMILY_DIRECT:
+        rc = x86_direct_build(&ir, v, err, err_bytes);
+        break;
+    case KRN_FAMILY_DWROWS:
+        rc = x86_dwrows_build(&ir, v, err, err_bytes);
+        break;
+    default:
         rc = gemm_build(&ir, v, x86_gemm_scheme(v), err, err_bytes);
+    }
     if (rc) {
         ir_clear(&ir);
         return rc;

@@ -86,6 +86,7 @@ void var_kernel_describe(const struct var_variant *v, struct krn_kernel *out, ch
         .filter = (uint8_t)v->knob[VAR_KNOB_FILTER],
         .stride = (uint8_t)v->knob[VAR_KNOB_STRIDE],
         .rows = (uint8_t)v->knob[VAR_KNOB_ROWS],
+        .copies = (uint8_t)v->knob[VAR_KNOB_COPY],
         .macs = (uint16_t)(domain && peak ? domain->peak_macs * v->knob[VAR_KNOB_UNROLL] : 0),
     };
 }
@@ -118,8 +119,8 @@ int var_generate_registry(const struct var_variant *v, size_t count, const char 
         var_text_printf(out, "      .mr = %u, .nr = %u, .kr = %u, .w_bytes = %u, .a_bias = %u,",
                         k.mr, k.nr, k.kr, k.w_bytes, k.a_bias);
         var_text_printf(out, " .taps = %u, .macs = %u,\n", k.taps, k.macs);
-        var_text_printf(out, "      .filter = %u, .stride = %u, .rows = %u },\n", k.filter,
-                        k.stride, k.rows);
+        var_text_printf(out, "      .filter = %u, .stride = %u, .rows = %u, .copies = %u },\n",
+                        k.filter, k.stride, k.rows, k.copies);
     }
     if (count == 0) /* C has no empty arrays */
         var_text_printf(out, "    { 0 },\n");

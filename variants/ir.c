@@ -195,6 +195,13 @@ static const char *const outlines[KRN_FAMILY_COUNT] = {
     [KRN_FAMILY_WINO] =
         "For each element of the transform: eight of depth that begin the sums; eight at a\n"
         " * time that add to them; store.",
+    [KRN_FAMILY_DIRECT] =
+        "For each step of pixels: bias; for each tap: depth in unrolled bodies and groups;\n"
+        " * requantise; store.",
+    [KRN_FAMILY_DWROWS] =
+        "For each block of channels: for each step of pixels: bias; for each row of the\n"
+        " * input: interleave pixels, multiply for every output row that it reaches;\n"
+        " * requantise; store.",
     [KRN_FAMILY_PEAK] = "Independent chains of multiply-accumulates, nothing else.",
 };
 

@@ -23,6 +23,8 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
                           0 },
     [VAR_KNOB_STRIDE] = { 'x', "stride", "pixels", "stride, both ways", 0, 0 },
     [VAR_KNOB_ROWS] = { 'y', "rows", "rows", "output rows that share their input", 0, 0 },
+    [VAR_KNOB_COPY] = { 'c', "copy", "",
+                        "DIRECT: 0 = A is the input, 1 = rows copied, padded and made ready", 0, 0 },
     [VAR_KNOB_ORDER] = { 'o', "order", "", "driver: 0 = panels outside, 1 = rows outside", 1, 0 },
 };
 
@@ -30,20 +32,28 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
 #define DW (1u << KRN_FAMILY_DW)
 #define DWC (1u << KRN_FAMILY_DWC)
 #define WINO (1u << KRN_FAMILY_WINO)
+#define DIRECT (1u << KRN_FAMILY_DIRECT)
+#define DWROWS (1u << KRN_FAMILY_DWROWS)
 #define PEAK (1u << KRN_FAMILY_PEAK)
 /* clang-format off */
 #define AXIS(...) { sizeof((uint16_t[]){ __VA_ARGS__ }) / sizeof(uint16_t), { __VA_ARGS__ } }
 #define NONE { 0, { 0 } }
 /* Knobs in table order, as in a name. */
 #define GEMM_AXES(m, n, k, u, a, b, l, s) \
-    { AXIS m, AXIS n, AXIS k, AXIS u, AXIS a, AXIS b, AXIS l, AXIS s, NONE, NONE, NONE, \
+    { AXIS m, AXIS n, AXIS k, AXIS u, AXIS a, AXIS b, AXIS l, AXIS s, NONE, NONE, NONE, NONE, \
       AXIS(0, 1) }
 #define DW_AXES(m, n, k, u, l, s) \
-    { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS l, AXIS s, NONE, NONE, NONE, NONE }
+    { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS l, AXIS s, NONE, NONE, NONE, NONE, NONE }
 #define DWC_AXES(n, k, s, f, x, y) \
-    { NONE, AXIS n, AXIS k, NONE, NONE, NONE, NONE, AXIS s, AXIS f, AXIS x, AXIS y, NONE }
+    { NONE, AXIS n, AXIS k, NONE, NONE, NONE, NONE, AXIS s, AXIS f, AXIS x, AXIS y, NONE, NONE }
 #define WINO_AXES(m, n, k, s, f) \
-    { AXIS m, AXIS n, AXIS k, NONE, NONE, NONE, NONE, AXIS s, AXIS f, NONE, NONE, AXIS(0, 1) }
+    { AXIS m, AXIS n, AXIS k, NONE, NONE, NONE, NONE, AXIS s, AXIS f, NONE, NONE, NONE, AXIS(0, 1) }
+#define DIRECT_AXES(m, n, k, u, b, l, c) \
+    { AXIS m, AXIS n, AXIS k, AXIS u, NONE, AXIS b, AXIS l, NONE, NONE, NONE, NONE, AXIS c, \
+      AXIS(0, 1) }
+#define DWROWS_AXES(m, n, k, l) \
+    { AXIS m, AXIS n, AXIS k, NONE, NONE, NONE, AXIS l, NONE, AXIS(3, 5), AXIS(1, 2), NONE, NONE, \
+      NONE }
 #define PEAK_AXES(u, l) \
     { NONE, NONE, NONE, AXIS u, NONE, NONE, AXIS l, NONE, NONE, NONE, NONE, NONE }
 /* clang-format on */
@@ -84,6 +94,9 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_AVX2, DW, 2, 0, 0,
       DW_AXES((1, 2, 3, 4), (8, 16, 32), (2), (1, 2, 4), (128), (0, 1)) },
     { KRN_ISA_AVX2, WINO, 2, 0, 0, WINO_AXES((2, 4), (8, 16, 24), (2), (0, 1), (2, 4)) },
+    { KRN_ISA_AVX2, DIRECT, 2, 0, 0,
+      DIRECT_AXES((1, 2, 3, 4, 5, 6), (8, 16, 24), (2), (1, 2, 4), (0, 512), (256), (1)) },
+    { KRN_ISA_AVX2, DWROWS, 2, 0, 0, DWROWS_AXES((1, 2, 3, 4), (16, 32), (2), (256)) },
     { KRN_ISA_AVX2, PEAK, 2, 0, 16, PEAK_AXES((12), (256)) },
     { KRN_ISA_AVXVNNI, GEMM, 1, 128, 0,
       GEMM_AXES((1, 2, 3, 4, 5, 6), (8, 16, 24), (4), (1, 2, 4), (0, 64, 256), (0, 256, 512), (256),
@@ -91,6 +104,9 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_AVXVNNI, DW, 2, 0, 0,
       DW_AXES((1, 2, 3, 4), (8, 16, 32), (2), (1, 2, 4), (128), (0, 1)) },
     { KRN_ISA_AVXVNNI, WINO, 2, 0, 0, WINO_AXES((2, 4), (8, 16, 24), (2), (0, 1), (2, 4)) },
+    { KRN_ISA_AVXVNNI, DIRECT, 1, 128, 0,
+      DIRECT_AXES((1, 2, 3, 4, 5, 6, 7), (8, 16, 24), (4), (1, 2, 4), (0, 512), (256), (0, 1)) },
+    { KRN_ISA_AVXVNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (32), (4), (256)) },
     { KRN_ISA_AVXVNNI, PEAK, 1, 128, 32, PEAK_AXES((12), (256)) },
     { KRN_ISA_AVX512VNNI, GEMM, 1, 128, 0,
       GEMM_AXES((1, 2, 3, 4, 6, 8), (16, 32, 48, 64), (4), (1, 2, 4), (0, 64, 256), (0, 256, 512),
@@ -101,18 +117,28 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_AVX512VNNI, DW, 2, 0, 0,
       DW_AXES((1, 2, 3, 4), (8, 16, 32), (2), (1, 2, 4), (128), (0, 1)) },
     { KRN_ISA_AVX512VNNI, WINO, 2, 0, 0, WINO_AXES((4, 6), (16, 24, 32), (2), (0, 1), (2, 4)) },
+    { KRN_ISA_AVX512VNNI, DIRECT, 1, 128, 0,
+      DIRECT_AXES((1, 2, 4, 5, 6, 7, 8, 9, 13, 14), (16, 32, 48, 64), (4), (1, 2, 4), (0, 512),
+                  (512), (0, 1)) },
+    { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (64), (4), (512)) },
+    { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (32), (4), (256)) },
     { KRN_ISA_AVX512VNNI, PEAK, 1, 128, 64, PEAK_AXES((16), (512)) },
 };
 const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
 
 /* clang-format off */
+#define GEMM_KNOBS(m, n, k, u, a, b, l, s, o) { m, n, k, u, a, b, l, s, 0, 0, 0, 0, o }
 #define GEMM_ROW(isa, columns, rows, ...) \
-    { isa, KRN_FAMILY_GEMM, columns, rows, { __VA_ARGS__ } }, \
-    { isa, KRN_FAMILY_IGEMM, columns, rows, { __VA_ARGS__ } }
+    { isa, KRN_FAMILY_GEMM, columns, rows, GEMM_KNOBS(__VA_ARGS__) }, \
+    { isa, KRN_FAMILY_IGEMM, columns, rows, GEMM_KNOBS(__VA_ARGS__) }
 #define DW_ROW(isa, channels, m, n, k, u, l, s) \
     { isa, KRN_FAMILY_DW, channels, 0, { m, n, k, u, 0, 0, l, s } }
 #define DWC_ROW(isa, channels, n, k, s, f, x, y) \
-    { isa, KRN_FAMILY_DWC, channels, 0, { 0, n, k, 0, 0, 0, 0, s, f, x, y, 0 } }
+    { isa, KRN_FAMILY_DWC, channels, 0, { 0, n, k, 0, 0, 0, 0, s, f, x, y } }
+#define DIRECT_ROW(isa, columns, m, n, k, u, b, l, c, o) \
+    { isa, KRN_FAMILY_DIRECT, columns, 0, { m, n, k, u, 0, b, l, 0, 0, 0, 0, c, o } }
+#define DWROWS_ROW(isa, m, n, k, l, f, x) \
+    { isa, KRN_FAMILY_DWROWS, n, 0, { m, n, k, 0, 0, 0, l, 0, f, x } }
 #define PEAK_ROW(isa, u, l) { isa, KRN_FAMILY_PEAK, 0, 0, { 0, 0, 0, u, 0, 0, l, 0, 0 } }
 /* clang-format on */
 
@@ -143,6 +169,12 @@ const struct var_default_row var_defaults[] = {
     GEMM_ROW(KRN_ISA_I8MM, 0, 0, 8, 8, 8, 1, 0, 0, 128, 0, 0),
     PEAK_ROW(KRN_ISA_I8MM, 16, 128),
 
+    DIRECT_ROW(KRN_ISA_AVX2, 9, 6, 16, 2, 2, 0, 256, 1, 0),
+    DIRECT_ROW(KRN_ISA_AVX2, 9, 4, 16, 2, 2, 0, 256, 1, 0),
+    DWROWS_ROW(KRN_ISA_AVX2, 2, 16, 2, 256, 3, 1),
+    DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 3, 2),
+    DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 5, 1),
+    DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 5, 2),
     GEMM_ROW(KRN_ISA_AVX2, 9, 1, 1, 16, 4, 2, 0, 0, 32, 0, 0),
     GEMM_ROW(KRN_ISA_AVX2, 9, 0, 4, 16, 4, 2, 0, 0, 32, 0, 0),
     GEMM_ROW(KRN_ISA_AVX2, 0, 0, 4, 8, 4, 2, 0, 0, 32, 0, 0),
@@ -150,11 +182,30 @@ const struct var_default_row var_defaults[] = {
     DW_ROW(KRN_ISA_AVX2, 16, 2, 16, 2, 4, 128, 0),
     DW_ROW(KRN_ISA_AVX2, 8, 2, 8, 2, 4, 128, 0),
     PEAK_ROW(KRN_ISA_AVX2, 12, 256),
+    DIRECT_ROW(KRN_ISA_AVXVNNI, 9, 6, 16, 4, 2, 0, 256, 0, 0),
+    DIRECT_ROW(KRN_ISA_AVXVNNI, 9, 6, 16, 4, 2, 0, 256, 1, 0),
+    DIRECT_ROW(KRN_ISA_AVXVNNI, 9, 4, 16, 4, 2, 0, 256, 1, 0),
+    DWROWS_ROW(KRN_ISA_AVXVNNI, 1, 32, 4, 256, 3, 1),
+    DWROWS_ROW(KRN_ISA_AVXVNNI, 1, 32, 4, 256, 3, 2),
     GEMM_ROW(KRN_ISA_AVXVNNI, 9, 0, 6, 16, 4, 2, 0, 0, 256, 0, 0),
     GEMM_ROW(KRN_ISA_AVXVNNI, 0, 0, 6, 8, 4, 2, 0, 0, 256, 0, 0),
     DW_ROW(KRN_ISA_AVXVNNI, 16, 1, 16, 2, 4, 128, 0),
     DW_ROW(KRN_ISA_AVXVNNI, 8, 1, 8, 2, 4, 128, 0),
     PEAK_ROW(KRN_ISA_AVXVNNI, 12, 256),
+    DIRECT_ROW(KRN_ISA_AVX512VNNI, 33, 6, 64, 4, 1, 0, 512, 0, 0),
+    DIRECT_ROW(KRN_ISA_AVX512VNNI, 33, 14, 32, 4, 1, 0, 512, 1, 0),
+    DIRECT_ROW(KRN_ISA_AVX512VNNI, 33, 7, 48, 4, 1, 0, 512, 1, 0),
+    DIRECT_ROW(KRN_ISA_AVX512VNNI, 17, 7, 32, 4, 1, 0, 512, 1, 0),
+    DIRECT_ROW(KRN_ISA_AVX512VNNI, 9, 7, 16, 4, 1, 0, 512, 1, 0),
+    DIRECT_ROW(KRN_ISA_AVX512VNNI, 0, 1, 16, 4, 1, 0, 512, 1, 0),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 64, 4, 512, 3, 1),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 64, 4, 512, 3, 2),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 64, 4, 512, 5, 1),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 64, 4, 512, 5, 2),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 32, 4, 256, 3, 1),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 32, 4, 256, 3, 2),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 32, 4, 256, 5, 1),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 32, 4, 256, 5, 2),
     GEMM_ROW(KRN_ISA_AVX512VNNI, 33, 0, 6, 64, 4, 1, 0, 0, 512, 0, 0),
     GEMM_ROW(KRN_ISA_AVX512VNNI, 17, 0, 8, 32, 4, 2, 0, 0, 512, 0, 0),
     GEMM_ROW(KRN_ISA_AVX512VNNI, 0, 0, 8, 16, 4, 2, 0, 0, 512, 0, 0),

@@ -70,6 +70,7 @@ struct demand {
     const struct krn_problem *problem;
     uint32_t families, tuned; /* bit sets: computable at all; whose whole space is worth it */
     int64_t rows;             /* of one GEMM, or pixels of an output row */
+    int64_t run;              /* neighbouring pixels that one call may have */
     int columns;              /* output channels of a group; DW: channels */
 };
 
@@ -77,18 +78,20 @@ static struct demand demand_of(const struct krn_problem *p)
 {
     struct demand d = { .problem = p };
     if (krn_problem_is_depthwise(p)) {
-        d.families = d.tuned = 1u << KRN_FAMILY_DW | 1u << KRN_FAMILY_DWC;
-        d.rows = p->ow;
+        d.families = d.tuned = 1u << KRN_FAMILY_DW | 1u << KRN_FAMILY_DWC | 1u << KRN_FAMILY_DWROWS;
+        d.rows = d.run = p->ow;
         d.columns = p->oc;
         return d;
     }
-    d.families = 1u << KRN_FAMILY_GEMM | 1u << KRN_FAMILY_IGEMM;
+    d.families = 1u << KRN_FAMILY_GEMM | 1u << KRN_FAMILY_IGEMM | 1u << KRN_FAMILY_DIRECT;
     d.tuned = 1u << (krn_problem_is_pointwise(p) ? KRN_FAMILY_GEMM : KRN_FAMILY_IGEMM);
+    d.tuned |= 1u << KRN_FAMILY_DIRECT;
     if (takes_winograd(p)) {
         d.families |= 1u << KRN_FAMILY_WINO;
         d.tuned |= 1u << KRN_FAMILY_WINO;
     }
     d.rows = (int64_t)p->n * p->oh * p->ow;
+    d.run = krn_problem_is_pointwise(p) ? d.rows : p->ow;
     d.columns = p->oc / p->groups;
     return d;
 }
@@ -102,14 +105,15 @@ static int axis_ceiling(const struct var_axis *axis, int64_t wanted)
     return axis->value[axis->count - 1];
 }
 
-/* A family that is made for one filter, by knobs. */
-static int filter_fits(enum krn_family family, const int *knob, const struct krn_problem *p)
+/* Whether the driver of the family takes the problem. */
+static int is_planned(const struct var_variant *v, const struct krn_problem *problem)
 {
-    int size = knob[VAR_KNOB_FILTER], stride = knob[VAR_KNOB_STRIDE];
-    if (family == KRN_FAMILY_WINO)
-        return takes_winograd(p);
-    return family != KRN_FAMILY_DWC || (p->kh == size && p->kw == size && p->sh == stride &&
-                                        p->sw == stride && p->dh == 1 && p->dw == 1);
+    const struct krn_quant quant = { 0, 0, -128, 127 };
+    struct krn_conv conv;
+    struct krn_kernel kernel;
+    char name[VAR_NAME_MAX];
+    var_kernel_describe(v, &kernel, name);
+    return krn_conv_plan(&conv, problem, &quant, &kernel, var_driver(v), NULL, 0) == 0;
 }
 
 static int tile_fits(const struct var_variant *v, const struct demand *demand)
@@ -117,12 +121,14 @@ static int tile_fits(const struct var_variant *v, const struct demand *demand)
     const struct var_domain *domain = var_domain_find(v, NULL, 0);
     int nr = v->knob[VAR_KNOB_NR];
     const struct var_axis *rows = domain ? &domain->axis[VAR_KNOB_MR] : NULL;
-    if (!domain || !filter_fits(v->family, v->knob, demand->problem))
+    if (!domain || !is_planned(v, demand->problem))
         return 0;
     if (rows->count && v->knob[VAR_KNOB_MR] > axis_ceiling(rows, demand->rows))
         return 0;
     if (krn_family_is_depthwise(v->family))
         return nr == 1 || nr <= demand->columns;
+    if (v->family == KRN_FAMILY_DIRECT && v->knob[VAR_KNOB_MR] > demand->run)
+        return 0;
     return nr <= axis_ceiling(&domain->axis[VAR_KNOB_NR], demand->columns);
 }
 
@@ -149,6 +155,23 @@ static int is_default(const struct var_variant *v, const struct krn_problem *pro
            memcmp(v->knob, plain.knob, sizeof(v->knob)) == 0 && v->family == plain.family;
 }
 
+/* Steps of a run that waste little at its end, enough accumulators to hide the latency of a MAC,
+ * and no copies where the kernel can read the input itself. */
+static int is_good_step(const struct var_variant *v, const struct krn_problem *problem,
+                        const struct demand *demand)
+{
+    const int enough = 8;
+    int64_t mr = v->knob[VAR_KNOB_MR], done = (demand->run + mr - 1) / mr * mr;
+    int lanes = v->knob[VAR_KNOB_LOAD] / 32;
+    struct var_variant in_place = *v;
+    in_place.knob[VAR_KNOB_COPY] = 0;
+    if (v->knob[VAR_KNOB_COPY] && var_domain_find(&in_place, NULL, 0) &&
+        is_planned(&in_place, problem))
+        return 0;
+    return 20 * done <= 23 * demand->run &&
+           (mr * v->knob[VAR_KNOB_NR] >= enough * lanes || 2 * mr > demand->run);
+}
+
 /* Tile, unroll, load width and schedule are tried in every combination; prefetch distances and the
  * order of the driver around the plain choices only, one group at a time. */
 static int worth_trying(const struct var_variant *v, const struct krn_problem *problem,
@@ -160,10 +183,14 @@ static int worth_trying(const struct var_variant *v, const struct krn_problem *p
         return 1;
     if (!(demand->families & 1u << v->family) || !tile_fits(v, demand))
         return 0;
+    if (v->family == KRN_FAMILY_DIRECT && !is_good_step(v, problem, demand))
+        return 0;
     if (!(demand->tuned & 1u << v->family))
         return near_default(v, 0);
     if (v->knob[VAR_KNOB_PREFETCH_A] || v->knob[VAR_KNOB_PREFETCH_B])
         return near_default(v, prefetch);
+    if (v->family == KRN_FAMILY_DIRECT)
+        return 1; /* which order is faster depends on the step */
     if (v->knob[VAR_KNOB_ORDER] != var_knobs[VAR_KNOB_ORDER].default_value)
         return near_default(v, order | 1u << VAR_KNOB_UNROLL);
     return 1;
@@ -189,9 +216,12 @@ int var_space_next(struct var_space *space, struct var_variant *out)
 static int row_fits(const struct var_default_row *row, const struct demand *demand,
                     uint32_t families)
 {
-    return (families & 1u << row->family) && demand->columns >= row->min_columns &&
-           (row->max_rows == 0 || demand->rows <= row->max_rows) &&
-           filter_fits(row->family, row->knob, demand->problem);
+    struct var_variant v;
+    if (!(families & 1u << row->family) || demand->columns < row->min_columns ||
+        (row->max_rows != 0 && demand->rows > row->max_rows))
+        return 0;
+    var_default_variant(row, &v);
+    return is_planned(&v, demand->problem);
 }
 
 int var_default(enum krn_isa isa, const struct krn_problem *problem, struct var_variant *out)

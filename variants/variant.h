@@ -28,9 +28,10 @@ enum var_knob {
     VAR_KNOB_PREFETCH_B, /* b: prefetch distance along the panel, bytes, 0 = none */
     VAR_KNOB_LOAD,       /* l: load width, bits */
     VAR_KNOB_SCHEDULE,   /* s: where loads sit between MACs (0 = ahead of them, 1 = spread) */
-    VAR_KNOB_FILTER,     /* f: DWC: filter size; WINO: size of an output tile */
-    VAR_KNOB_STRIDE,     /* x: DWC: stride */
+    VAR_KNOB_FILTER,     /* f: DWC, DWROWS: filter size; WINO: size of an output tile */
+    VAR_KNOB_STRIDE,     /* x: DWC, DWROWS: stride */
     VAR_KNOB_ROWS,       /* y: DWC: output rows of one call */
+    VAR_KNOB_COPY,       /* c: DIRECT: whether the driver copies rows of A */
     VAR_KNOB_ORDER,      /* o: driver, krn_driver.loop_order */
     VAR_KNOB_COUNT
 };

@@ -52,6 +52,30 @@ enum {
     X86_STOREX,              /* r r i */
     X86_STOREQ,              /* r r i */
     X86_STORE_BYTES,         /* r r i: low byte of every lane of V */
+    X86_JUMP,                /* l */
+    X86_SUB,                 /* + r */
+    X86_AND,                 /* + r */
+    X86_MUL,                 /* + r */
+    X86_ADD_LOAD,            /* + r i: of a general register */
+    X86_LEA,                 /* w r r i: first + second * scale */
+    X86_LOAD_INDEX,          /* w r r i i: V at base + index * scale + offset */
+    X86_BCASTD_INDEX,        /* w r r i i: 4 bytes to every lane */
+    X86_BCASTW,              /* w r i: 2 bytes to every word */
+    X86_BCASTB,              /* w r i: 1 byte to every byte */
+    X86_STACK_BYTES_D,       /* w i: a byte at the stack pointer + i for every lane */
+    X86_ADDD_LOAD,           /* + r i */
+    X86_DPBUSD_LOAD,         /* + r r i: unsigned; signed from memory */
+    X86_UNPACK_LO_B,         /* w r r: V, bytes */
+    X86_UNPACK_HI_B,         /* w r r */
+    X86_UNPACK_LO_W,         /* w r r: V, words */
+    X86_UNPACK_HI_W,         /* w r r */
+    X86_PACKSSWB,            /* w r r */
+    X86_ADDSW,               /* + r */
+    X86_MAXSB,               /* + r */
+    X86_PERMD,               /* w r r: order, V */
+    X86_STOREY,              /* r r i: the low half of V */
+    X86_STOREX_PART,         /* r r i i: 128 bits of V, by their number */
+    X86_STOREY_HIGH,         /* r r i: the high half of V */
     X86_OP_COUNT
 };
 
@@ -69,6 +93,25 @@ void x86_epilogue_row(struct ir *ir, const struct var_variant *v, const struct x
                       const int *acc, int count, int scale, int scale_offset, int pointer);
 
 const struct wino_scheme *x86_wino_scheme(void);
+/* Bytes from whole vectors of accumulators, packed several at a time. Clamping from below happens
+ * on bytes: packing saturates, and what the conversion cannot hold is at the lower end. */
+struct x86_narrow {
+    int hi, lo, zp, order; /* order: how packing within 128-bit parts is undone; -1 = natural */
+};
+enum { X86_ORDER_BYTES = 16 }; /* of stack that `order` needs, at the stack pointer */
+void x86_narrow_prepare(struct ir *ir); /* once, at the top: writes the order to the stack */
+void x86_narrow_begin(struct ir *ir, int args, int out_offset, int with_order,
+                      struct x86_narrow *n);
+/* Sums of `acc` scaled, bounded above and rounded, in place; scales at scale + offset. */
+void x86_narrow_round(struct ir *ir, const struct x86_narrow *n, int acc, int scale, int offset);
+/* Four rounded accumulators as bytes: part i of 128 bits has those of acc[i], or with the natural
+ * order part i those that part i of the four accumulators has. Destroys them. */
+int x86_narrow_pack(struct ir *ir, const struct x86_narrow *n, const int *acc);
+
+/* 0, or -ENOTSUP and the reason before anything is built. */
+int x86_accumulators_fit(const struct ir *ir, int count, char *err, size_t err_bytes);
+int x86_direct_build(struct ir *ir, const struct var_variant *v, char *err, size_t err_bytes);
+int x86_dwrows_build(struct ir *ir, const struct var_variant *v, char *err, size_t err_bytes);
 const struct gemm_scheme *x86_gemm_scheme(const struct var_variant *v);
 void x86_dw_build(struct ir *ir, const struct var_variant *v);
 

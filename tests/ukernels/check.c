@@ -174,11 +174,10 @@ static uint32_t runnable(void)
 int main(int argc, char **argv)
 {
     static void (*const checks[KRN_FAMILY_COUNT])(const struct krn_kernel *) = {
-        [KRN_FAMILY_GEMM] = check_gemm,
-        [KRN_FAMILY_IGEMM] = check_gemm,
-        [KRN_FAMILY_DW] = check_dw,
-        [KRN_FAMILY_DWC] = check_dw,
-        [KRN_FAMILY_WINO] = check_wino,
+        [KRN_FAMILY_GEMM] = check_gemm,     [KRN_FAMILY_IGEMM] = check_gemm,
+        [KRN_FAMILY_DW] = check_dw,         [KRN_FAMILY_DWC] = check_dw,
+        [KRN_FAMILY_WINO] = check_wino,     [KRN_FAMILY_DIRECT] = check_direct,
+        [KRN_FAMILY_DWROWS] = check_dwrows,
         [KRN_FAMILY_PEAK] = check_peak,
     };
     struct sigaction action = { .sa_sigaction = crashed, .sa_flags = SA_SIGINFO };

@@ -41,6 +41,8 @@ void failed(const struct krn_kernel *kernel, const char *format, ...)
 void check_gemm(const struct krn_kernel *kernel); /* and IGEMM */
 void check_dw(const struct krn_kernel *kernel);   /* and DWC */
 void check_wino(const struct krn_kernel *kernel);
+void check_direct(const struct krn_kernel *kernel);
+void check_dwrows(const struct krn_kernel *kernel);
 
 extern int cases_run;
 

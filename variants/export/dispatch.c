@@ -79,9 +79,9 @@ static void write_table_row(struct var_text *t, const struct exp_kernel *kernel)
                     kernel->name);
     write_enumerator(t, "KRN_ISA_", krn_isas[row->isa].name);
     write_enumerator(t, ", KRN_FAMILY_", krn_family_names[row->family]);
-    var_text_printf(t, ",\n      %d, %d, %d, %d, %d, %d, %d, %d, %d, %d },\n", row->mr, row->nr,
+    var_text_printf(t, ",\n      %d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d },\n", row->mr, row->nr,
                     row->kr, row->w_bytes, row->a_bias, row->taps, row->macs, row->filter,
-                    row->stride, row->rows);
+                    row->stride, row->rows, row->copies);
 }
 
 static void write_table(struct var_text *t, const struct exp_plan *plan)
@@ -98,7 +98,7 @@ static void write_table(struct var_text *t, const struct exp_plan *plan)
         var_text_printf(t, "krn_fn %s;\n", plan->kernels[i].name);
     var_text_printf(t,
                     "\n/* name, function, ISA, family, mr, nr, kr, w_bytes, a_bias, taps, macs,\n"
-                    " * filter, stride, rows */\n"
+                    " * filter, stride, rows, copies */\n"
                     "const struct krn_kernel quern_table[] = {\n");
     for (size_t i = 0; i < plan->count; i++)
         write_table_row(t, &plan->kernels[i]);

@@ -1,0 +1,268 @@
+/* Direct convolution: runs of output pixels, tap by tap, without a table of pointers. A run is a
+ * row of the output, or a piece of the pixels of a 1x1 layer. Its taps are addressed on the input
+ * itself, or on rows that are copied to scratch: padded, so that nothing is read beside them, and
+ * in the form that the MAC wants. Where a line of the filter is contiguous and short it is one tap.
+ *
+ * A tap in the padding adds the same to every pixel, (zp_in + a_bias) * sum(w), which packing
+ * leaves behind the weights: lines of the filter above or below the image are left out, and so is
+ * a column beside it where a single pixel meets it.
+ *
+ * Scratch: taps, bias, tile for a column tail, ring of rows. */
+#include "kernels/conv_int.h"
+
+#include <string.h>
+
+enum {
+    RUN_BYTES = 16 << 10,   /* of A for a run of a 1x1 layer: half a small L1 */
+    RING_BYTES = 192 << 10, /* of copied rows that all panels pass over */
+    LINE_CHANNELS = 32      /* fewer than these: a tap is a line of the filter */
+};
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+int krn_direct_by_line(const struct krn_problem *p, const struct krn_kernel *kernel)
+{
+    return kernel->copies && p->groups == 1 && p->dw == 1 && p->ic < LINE_CHANNELS;
+}
+
+/* Input rows that one output row spans. */
+static int64_t extent(const struct krn_problem *p)
+{
+    return (int64_t)(p->kh - 1) * p->dh + 1;
+}
+
+static int64_t ring_count(const struct krn_conv *conv)
+{
+    const struct krn_problem *p = &conv->problem;
+    if (!conv->kernel->copies)
+        return 0;
+    int64_t rows = conv->driver.loop_order == 0 ? conv->block_tiles : 1;
+    if (krn_is_pixelwise(p))
+        return rows;
+    return smaller((rows - 1) * p->sh + extent(p), larger(p->ih, 1));
+}
+
+void krn_direct_shape(struct krn_conv *conv)
+{
+    const struct krn_problem *p = &conv->problem;
+    int64_t pixels = (int64_t)p->n * p->oh * p->ow, mr = conv->kernel->mr;
+    if (krn_is_pixelwise(p)) {
+        int64_t bytes = (int64_t)p->ic * conv->kernel->w_bytes;
+        conv->run = smaller(pixels, krn_round_up(larger(RUN_BYTES / bytes, 1), mr));
+        conv->row_tiles = pixels / conv->run;
+    } else {
+        conv->run = p->ow;
+        conv->row_tiles = (int64_t)p->n * p->oh;
+    }
+    int64_t block = conv->driver.mc_tiles;
+    if (block == 0 && conv->kernel->copies)
+        block = larger(RING_BYTES / krn_ring_row_bytes(conv) / p->sh, 1);
+    conv->block_tiles = block == 0 ? conv->row_tiles : smaller(block, conv->row_tiles);
+}
+
+struct scratch {
+    int64_t taps, bias, tile, ring, end; /* offsets in bytes */
+};
+
+static struct scratch scratch_of(const struct krn_conv *conv)
+{
+    const struct krn_problem *p = &conv->problem;
+    struct scratch s = { 0 };
+    int64_t nr = conv->kernel->nr, longest = krn_is_pixelwise(p) ? 2 * conv->run : conv->run;
+    s.bias = s.taps + krn_round_up(conv->taps * (int64_t)sizeof(struct krn_tap), KRN_ALIGN);
+    s.tile = s.bias + krn_round_up(nr * (int64_t)sizeof(int32_t), KRN_ALIGN);
+    s.ring = s.tile;
+    if (p->oc / p->groups % nr)
+        s.ring += krn_round_up(longest * nr, KRN_ALIGN);
+    s.end = s.ring;
+    if (conv->kernel->copies)
+        s.end += (ring_count(conv) + 1) * krn_ring_row_bytes(conv);
+    return s;
+}
+
+int64_t krn_direct_scratch_bytes(const struct krn_conv *conv)
+{
+    return scratch_of(conv).end;
+}
+
+/* What a run needs again for the next panel. */
+struct run {
+    const struct krn_job *job;
+    struct krn_ring ring;
+    struct scratch at;
+    struct krn_tap *taps;
+    int64_t row, group, tap_bytes, first_line, end_line; /* lines of the filter inside the image */
+    struct krn_direct_args args;
+};
+
+/* The row of the input, or of its copy, in which line ky of the filter lies. */
+static const char *line_of(struct run *r, int64_t image, int64_t y)
+{
+    const struct krn_conv *conv = r->job->conv;
+    const struct krn_problem *p = &conv->problem;
+    if (conv->kernel->copies)
+        return krn_ring_row(&r->ring, y);
+    return (const char *)r->job->in + (image * p->ih + y) * p->iw * p->ic;
+}
+
+static void set_tap(struct run *r, int64_t tap, const char *a)
+{
+    const struct krn_kernel *kernel = r->job->conv->kernel;
+    int64_t sums = kernel->nr * 8 + r->job->conv->taps * r->tap_bytes;
+    r->taps[r->args.tap_count++] = (struct krn_tap) {
+        .a = a,
+        .w = tap * r->tap_bytes,
+        .skipped = sums + tap * kernel->nr * (int64_t)sizeof(int32_t),
+    };
+}
+
+/* The one pixel of the run that finds filter column kx beside the image, if it may be left out. */
+static int64_t skip_of(const struct krn_conv *conv, int64_t kx)
+{
+    const struct krn_problem *p = &conv->problem;
+    int64_t first = kx * p->dw - p->pw, last = first + (int64_t)(p->ow - 1) * p->sw;
+    if (!conv->kernel->copies)
+        return 0;
+    return first < 0 ? KRN_SKIP_FIRST : last >= p->iw ? KRN_SKIP_LAST : 0;
+}
+
+static void set_line(struct run *r, int64_t ky, const char *line)
+{
+    const struct krn_conv *conv = r->job->conv;
+    const struct krn_problem *p = &conv->problem;
+    int64_t bytes = conv->kernel->w_bytes;
+    if (krn_direct_by_line(p, conv->kernel)) {
+        set_tap(r, ky, line);
+        return;
+    }
+    line += r->group * conv->depth * bytes;
+    for (int64_t kx = 0; kx < p->kw; kx++) {
+        set_tap(r, ky * p->kw + kx, line + kx * p->dw * p->ic * bytes);
+        r->taps[r->args.tap_count - 1].skip = skip_of(conv, kx);
+    }
+}
+
+/* Everything but the panel: taps and where the pixels are. */
+static void begin_row(struct run *r, int64_t row, int64_t group)
+{
+    const struct krn_conv *conv = r->job->conv;
+    const struct krn_problem *p = &conv->problem;
+    int64_t image = row / p->oh, y = row % p->oh * p->sh - p->ph;
+    r->row = row;
+    r->group = group;
+    r->args.tap_count = 0;
+    r->first_line = 0;
+    while (r->first_line < p->kh && y + r->first_line * p->dh < 0)
+        r->first_line++;
+    r->end_line = p->kh;
+    while (r->end_line > r->first_line && y + (r->end_line - 1) * p->dh >= p->ih)
+        r->end_line--;
+    if (conv->kernel->copies)
+        krn_ring_want(&r->ring, r->job->in, image, y, y + extent(p));
+    for (int64_t ky = r->first_line; ky < r->end_line; ky++)
+        set_line(r, ky, line_of(r, image, y + ky * p->dh));
+    r->args.width = p->ow;
+}
+
+/* The same for a run of a 1x1 layer. */
+static void begin_pixels(struct run *r, int64_t run, int64_t group)
+{
+    const struct krn_conv *conv = r->job->conv;
+    const struct krn_problem *p = &conv->problem;
+    const char *a = (const char *)r->job->in + run * conv->run * p->ic;
+    r->row = run;
+    r->group = group;
+    r->args.tap_count = 0;
+    r->args.width = conv->run;
+    if (run == conv->row_tiles - 1)
+        r->args.width = (int64_t)p->n * p->oh * p->ow - run * conv->run;
+    if (conv->kernel->copies) {
+        krn_ring_want(&r->ring, r->job->in, 0, run, run + 1);
+        a = krn_ring_row(&r->ring, run);
+    }
+    set_tap(r, 0, a + group * conv->depth * conv->kernel->w_bytes);
+}
+
+/* Where the sums begin: the panel's bias, and what the lines outside the image add. */
+static const int32_t *bias_of(const struct run *r, const char *panel)
+{
+    const struct krn_conv *conv = r->job->conv;
+    int64_t nr = conv->kernel->nr, lines = conv->problem.kh, per_line = conv->taps / lines;
+    if (r->first_line == 0 && r->end_line == lines)
+        return (const int32_t *)(const void *)panel;
+    uint32_t *bias = (uint32_t *)(void *)(r->job->scratch + r->at.bias);
+    const uint32_t *sums =
+        (const uint32_t *)(const void *)(panel + nr * 8 + conv->taps * r->tap_bytes);
+    memcpy(bias, panel, (size_t)nr * sizeof *bias);
+    for (int64_t tap = 0; tap < conv->taps; tap++, sums += nr) {
+        int64_t line = tap / per_line;
+        for (int64_t j = 0; j < nr && (line < r->first_line || line >= r->end_line); j++)
+            bias[j] += sums[j];
+    }
+    return (const int32_t *)bias;
+}
+
+static void run_panel(struct run *r, int64_t panel)
+{
+    const struct krn_conv *conv = r->job->conv;
+    int64_t nr = conv->kernel->nr, oc = conv->problem.oc, group_oc = oc / conv->problem.groups;
+    int64_t columns = smaller(nr, group_oc - panel * nr);
+    const char *w = r->job->packed + (r->group * conv->panels + panel) * conv->panel_bytes;
+    int8_t *c = r->job->out + r->row * conv->run * oc + r->group * group_oc + panel * nr;
+    r->args.w = w;
+    r->args.bias = bias_of(r, w);
+    r->args.c = c;
+    r->args.c_stride = oc;
+    if (columns == nr) {
+        conv->kernel->fn(&r->args);
+        return;
+    }
+    r->args.c = (int8_t *)r->job->scratch + r->at.tile;
+    r->args.c_stride = nr;
+    conv->kernel->fn(&r->args);
+    for (int64_t x = 0; x < r->args.width; x++)
+        memcpy(c + x * oc, r->args.c + x * nr, (size_t)columns);
+}
+
+static void begin(struct run *r, const struct krn_job *job)
+{
+    const struct krn_conv *conv = job->conv;
+    const struct krn_problem *p = &conv->problem;
+    const struct krn_kernel *kernel = conv->kernel;
+    int64_t depth = krn_round_up(conv->depth, kernel->kr);
+    *r = (struct run) { .job = job, .at = scratch_of(conv), .row = -1 };
+    r->tap_bytes = depth * kernel->nr * kernel->w_bytes;
+    r->taps = (struct krn_tap *)(void *)(job->scratch + r->at.taps);
+    r->end_line = p->kh;
+    r->args.taps = r->taps;
+    r->args.a_step = (int64_t)p->sw * p->ic * kernel->w_bytes;
+    r->args.groups = depth / kernel->kr;
+    r->args.out = krn_out_of(&conv->quant);
+    if (kernel->copies)
+        krn_ring_begin(&r->ring, conv, job->scratch + r->at.ring, ring_count(conv));
+}
+
+void krn_direct_run(const struct krn_job *job)
+{
+    const struct krn_conv *conv = job->conv;
+    int flat = krn_is_pixelwise(&conv->problem), order = conv->driver.loop_order;
+    struct krn_walk walk;
+    struct run r;
+    begin(&r, job);
+    for (krn_walk_begin(job, &walk); walk.left > 0; krn_walk_next(conv, &walk))
+        for (int64_t i = 0; i < walk.count; i++) {
+            int64_t row = walk.row + (order == 0 ? i : 0);
+            int64_t panel = walk.panel + (order == 0 ? 0 : i);
+            if (row != r.row || walk.group != r.group)
+                (flat ? begin_pixels : begin_row)(&r, row, walk.group);
+            run_panel(&r, panel);
+        }
+}

@@ -1,0 +1,148 @@
+/* Rows of the input, padded and in the form that the MAC wants, in a ring of slots. */
+#include "kernels/conv_int.h"
+
+#include <string.h>
+
+/* Vectors of the compiler's: whatever the baseline of the target has. */
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+typedef int8_t bytes8 __attribute__((vector_size(8)));
+typedef int16_t words8 __attribute__((vector_size(16)));
+
+/* Pixels of a copied row: what a run reads, and the groups beyond it that only zero weights meet.
+ */
+static int64_t row_pixels(const struct krn_conv *conv)
+{
+    const struct krn_problem *p = &conv->problem;
+    if (conv->algorithm == KRN_ALG_DWROWS)
+        return krn_dwrows_reach(conv->kernel, p->ow);
+    if (krn_is_pixelwise(p))
+        return 2 * conv->run; /* the last run is less than two */
+    return (int64_t)(p->ow - 1) * p->sw + (int64_t)(p->kw - 1) * p->dw + 1;
+}
+
+int64_t krn_ring_row_bytes(const struct krn_conv *conv)
+{
+    int64_t pixel = (int64_t)conv->problem.ic * conv->kernel->w_bytes;
+    return krn_round_up(row_pixels(conv) * pixel + KRN_ALIGN, KRN_ALIGN);
+}
+
+static void fill(const struct krn_conv *conv, char *to, int64_t elements)
+{
+    if (conv->kernel->w_bytes == 1) {
+        memset(to, conv->quant.zp_in + conv->kernel->a_bias, (size_t)elements);
+        return;
+    }
+    int16_t word = (int16_t)conv->quant.zp_in;
+    for (int64_t i = 0; i < elements; i++)
+        memcpy(to + i * (int64_t)sizeof word, &word, sizeof word);
+}
+
+/* Adding 128 modulo 256 is flipping the top bit. */
+static void copy_flipped(char *to, const int8_t *from, int64_t count, uint8_t flip)
+{
+    bytes16 mask, a, b;
+    int64_t i = 0;
+    memset(&mask, flip, sizeof mask);
+    for (; i + 32 <= count; i += 32) {
+        memcpy(&a, from + i, sizeof a);
+        memcpy(&b, from + i + 16, sizeof b);
+        a ^= mask;
+        b ^= mask;
+        memcpy(to + i, &a, sizeof a);
+        memcpy(to + i + 16, &b, sizeof b);
+    }
+    for (; i < count; i++)
+        to[i] = (char)(from[i] ^ flip);
+}
+
+static void copy_widened(char *to, const int8_t *from, int64_t count)
+{
+    int64_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        bytes8 narrow;
+        memcpy(&narrow, from + i, sizeof narrow);
+        words8 wide = __builtin_convertvector(narrow, words8);
+        memcpy(to + 2 * i, &wide, sizeof wide);
+    }
+    for (; i < count; i++) {
+        int16_t wide = from[i];
+        memcpy(to + 2 * i, &wide, sizeof wide);
+    }
+}
+
+static void copy(const struct krn_conv *conv, char *to, const int8_t *from, int64_t count)
+{
+    if (conv->kernel->w_bytes == 2)
+        copy_widened(to, from, count);
+    else
+        copy_flipped(to, from, count, conv->kernel->a_bias);
+}
+
+/* A row of the image between its padding. */
+static void copy_row(const struct krn_conv *conv, const int8_t *line, char *to)
+{
+    const struct krn_problem *p = &conv->problem;
+    int64_t pixels = row_pixels(conv), before = p->pw < pixels ? p->pw : pixels;
+    int64_t pixel_bytes = (int64_t)p->ic * conv->kernel->w_bytes;
+    int64_t inside = pixels - before < p->iw ? pixels - before : p->iw;
+    fill(conv, to, before * p->ic);
+    copy(conv, to + before * pixel_bytes, line, inside * p->ic);
+    fill(conv, to + (before + inside) * pixel_bytes, (pixels - before - inside) * p->ic);
+}
+
+/* A run of the pixels of a 1x1 layer, all images taken as one row. */
+static void copy_run(const struct krn_conv *conv, const int8_t *in, int64_t run, char *to)
+{
+    const struct krn_problem *p = &conv->problem;
+    int64_t begin = run * conv->run, end = begin + conv->run;
+    if (run == conv->row_tiles - 1)
+        end = (int64_t)p->n * p->oh * p->ow;
+    copy(conv, to, in + begin * p->ic, (end - begin) * p->ic);
+}
+
+void krn_ring_begin(struct krn_ring *ring, const struct krn_conv *conv, char *slots, int64_t count)
+{
+    *ring = (struct krn_ring) { .conv = conv, .slots = slots, .count = count, .image = -1 };
+    ring->row_bytes = krn_ring_row_bytes(conv);
+    ring->pixel_bytes = (int64_t)conv->problem.ic * conv->kernel->w_bytes;
+    fill(conv, slots + count * ring->row_bytes, row_pixels(conv) * conv->problem.ic);
+}
+
+static void fetch(struct krn_ring *ring, const int8_t *in, int64_t y)
+{
+    const struct krn_problem *p = &ring->conv->problem;
+    char *slot = ring->slots + y % ring->count * ring->row_bytes;
+    if (krn_is_pixelwise(p) && ring->conv->algorithm == KRN_ALG_DIRECT)
+        copy_run(ring->conv, in, y, slot);
+    else
+        copy_row(ring->conv, in + (ring->image * p->ih + y) * p->iw * p->ic, slot);
+}
+
+static int64_t rows_in(const struct krn_conv *conv)
+{
+    int flat = krn_is_pixelwise(&conv->problem) && conv->algorithm == KRN_ALG_DIRECT;
+    return flat ? conv->row_tiles : conv->problem.ih;
+}
+
+void krn_ring_want(struct krn_ring *ring, const int8_t *in, int64_t image, int64_t lo, int64_t hi)
+{
+    int64_t rows = rows_in(ring->conv);
+    lo = lo < 0 ? 0 : lo;
+    hi = hi > rows ? rows : hi;
+    if (lo >= hi)
+        return;
+    if (image != ring->image || lo < ring->lo || lo > ring->hi) {
+        ring->image = image;
+        ring->lo = ring->hi = lo;
+    }
+    for (; ring->hi < hi; ring->hi++)
+        fetch(ring, in, ring->hi);
+    if (ring->hi - ring->lo > ring->count)
+        ring->lo = ring->hi - ring->count;
+}
+
+const char *krn_ring_row(const struct krn_ring *ring, int64_t y)
+{
+    int outside = y < 0 || y >= rows_in(ring->conv);
+    return ring->slots + (outside ? ring->count : y % ring->count) * ring->row_bytes;
+}

@@ -1,0 +1,372 @@
+/* x86-64 direct convolution: a run of output pixels in steps of MR, tap by tap; rows of A at a
+ * fixed stride, so that six of them are addressed from one register and three multiples of the
+ * stride. The body exists three times where the driver copies rows: for all pixels of a step, and
+ * without its first or its last one, which a tap beside the image leaves out. */
+#include "variants/x86_int.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#define ARG(field) ((int)offsetof(struct krn_direct_args, field))
+#define TAP(field) ((int)offsetof(struct krn_tap, field))
+
+enum { ROWS_OF_BASE = 7, BASES = 2 };
+
+struct direct {
+    struct ir *ir;
+    const struct var_variant *v;
+    int mr, nr, vectors, group_bytes, is_evex;
+    int args, left, offset, c, flags; /* virtual registers, as all below */
+    int table, taps, w, k, skip;
+    int base[BASES], stride, stride3, stride5;
+    int acc[GEMM_MAX_ACC], b[4];
+    int flip; /* 0x80 in every byte, or -1: A is made ready */
+};
+
+static int gpr(struct direct *d, const char *group)
+{
+    return ir_vreg(d->ir, IR_GPR, group);
+}
+
+static int vec(struct direct *d, const char *group)
+{
+    return ir_vreg(d->ir, IR_VEC, group);
+}
+
+static int load_arg(struct direct *d, const char *group, int offset)
+{
+    int reg = gpr(d, group);
+    IR(d->ir, IR_LOAD64, reg, d->args, offset);
+    return reg;
+}
+
+/* ---- One group of depth */
+
+static int load_row(struct direct *d, int row, int offset)
+{
+    int a = vec(d, "A"), base = d->base[row / ROWS_OF_BASE];
+    const struct {
+        int index, scale;
+    } at[ROWS_OF_BASE] = {
+        { -1, 0 },        { d->stride, 1 },  { d->stride, 2 },  { d->stride3, 1 },
+        { d->stride, 4 }, { d->stride5, 1 }, { d->stride3, 2 },
+    };
+    int place = row % ROWS_OF_BASE;
+    if (place == 0)
+        IR(d->ir, X86_BCASTD, a, base, offset);
+    else
+        IR(d->ir, X86_BCASTD_INDEX, a, base, at[place].index, at[place].scale, offset);
+    if (d->flip >= 0)
+        IR(d->ir, X86_XOR, a, d->flip);
+    return a;
+}
+
+static void mac(struct direct *d, int acc, int a, int b)
+{
+    if (d->v->isa != KRN_ISA_AVX2) {
+        IR(d->ir, X86_DPBUSD, acc, a, b);
+        return;
+    }
+    int product = vec(d, "products");
+    IR(d->ir, X86_MADDWD, product, a, b);
+    IR(d->ir, X86_ADDD, acc, product);
+}
+
+static void group(struct direct *d, int index, int first, int end)
+{
+    int bytes = 4 * x86_lanes(d->v), offset = index * d->group_bytes;
+    int distance = d->v->knob[VAR_KNOB_PREFETCH_B];
+    for (int line = 0; line < d->group_bytes && distance; line += 64)
+        IR(d->ir, IR_PREFETCH_L1, d->w, offset + line + distance);
+    for (int j = 0; j < d->vectors; j++) {
+        d->b[j] = vec(d, "B");
+        IR(d->ir, X86_LOAD, d->b[j], d->w, offset + bytes * j);
+    }
+    for (int i = first; i < end; i++) {
+        int a = load_row(d, i, 4 * index);
+        for (int j = 0; j < d->vectors; j++)
+            mac(d, d->acc[i * d->vectors + j], a, d->b[j]);
+    }
+}
+
+/* while (k >= groups) `groups` groups; leaves k as the rest. */
+static void depth_loop(struct direct *d, const char *name, int groups, int first, int end)
+{
+    struct ir *ir = d->ir;
+    int loop = ir_label(ir, "%s_%d_%d", name, first, end);
+    int skip = ir_label(ir, "%s_%d_%d_end", name, first, end);
+    IR(ir, IR_SUB_JUMP_NEG, d->k, groups, skip);
+    IR(ir, IR_LABEL, loop);
+    for (int i = 0; i < groups; i++)
+        group(d, i, first, end);
+    for (int i = 0; i < BASES && i * ROWS_OF_BASE < d->mr; i++)
+        IR(ir, IR_ADD_IMM, d->base[i], 4 * groups);
+    IR(ir, IR_ADD_IMM, d->w, groups * d->group_bytes);
+    IR(ir, IR_SUB_JUMP_POS, d->k, groups, loop);
+    IR(ir, IR_LABEL, skip);
+    IR(ir, IR_ADD_IMM, d->k, groups);
+}
+
+/* All groups of a tap for rows first..end. */
+static void body(struct direct *d, int first, int end)
+{
+    int unroll = d->v->knob[VAR_KNOB_UNROLL];
+    if (first == end)
+        return;
+    if (unroll > 1)
+        depth_loop(d, "main", unroll, first, end);
+    depth_loop(d, "group", 1, first, end);
+}
+
+/* ---- Taps */
+
+/* What the row that skips this tap gains instead. */
+static void gain(struct direct *d, int row)
+{
+    int sums = gpr(d, "temporaries"), bytes = 4 * x86_lanes(d->v);
+    IR(d->ir, IR_LOAD64, sums, d->table, TAP(skipped));
+    IR(d->ir, X86_ADD_LOAD, sums, d->args, ARG(w));
+    for (int j = 0; j < d->vectors; j++)
+        IR(d->ir, X86_ADDD_LOAD, d->acc[row * d->vectors + j], sums, bytes * j);
+}
+
+static void skipping_bodies(struct direct *d, int next)
+{
+    struct ir *ir = d->ir;
+    int first = ir_label(ir, "first"), full = ir_label(ir, "full");
+    IR(ir, IR_LOAD64, d->skip, d->table, TAP(skip));
+    IR(ir, X86_AND, d->skip, d->flags);
+    IR(ir, IR_JUMP_ZERO, d->skip, full);
+    IR(ir, IR_JUMP_LE, d->skip, KRN_SKIP_FIRST, first);
+    ir_comment(ir, "all pixels but the last");
+    gain(d, d->mr - 1);
+    body(d, 0, d->mr - 1);
+    IR(ir, X86_JUMP, next);
+    IR(ir, IR_LABEL, first);
+    ir_comment(ir, "all pixels but the first");
+    gain(d, 0);
+    body(d, 1, d->mr);
+    IR(ir, X86_JUMP, next);
+    IR(ir, IR_LABEL, full);
+}
+
+static void begin_tap(struct direct *d)
+{
+    struct ir *ir = d->ir;
+    IR(ir, IR_LOAD64, d->base[0], d->table, TAP(a));
+    IR(ir, IR_ADD, d->base[0], d->offset);
+    if (d->mr > ROWS_OF_BASE) {
+        IR(ir, X86_LEA, d->base[1], d->base[0], d->stride, 2);
+        IR(ir, IR_ADD, d->base[1], d->stride5);
+    }
+    IR(ir, IR_LOAD64, d->w, d->table, TAP(w));
+    IR(ir, X86_ADD_LOAD, d->w, d->args, ARG(w));
+    IR(ir, IR_ADD_IMM, d->w, 8 * d->nr);
+    IR(ir, IR_LOAD64, d->k, d->args, ARG(groups));
+}
+
+static void all_taps(struct direct *d)
+{
+    struct ir *ir = d->ir;
+    int tap = ir_label(ir, "tap"), next = ir_label(ir, "tap_next"), end = ir_label(ir, "tap_end");
+    IR(ir, IR_LOAD64, d->table, d->args, ARG(taps));
+    IR(ir, IR_LOAD64, d->taps, d->args, ARG(tap_count));
+    IR(ir, IR_JUMP_ZERO, d->taps, end);
+    IR(ir, IR_LABEL, tap);
+    begin_tap(d);
+    if (d->v->knob[VAR_KNOB_COPY])
+        skipping_bodies(d, next);
+    ir_comment(ir, "all pixels");
+    body(d, 0, d->mr);
+    IR(ir, IR_LABEL, next);
+    IR(ir, IR_ADD_IMM, d->table, (int)sizeof(struct krn_tap));
+    IR(ir, IR_ADD_IMM, d->taps, -1);
+    IR(ir, IR_JUMP_NONZERO, d->taps, tap);
+    IR(ir, IR_LABEL, end);
+}
+
+/* ---- Steps */
+
+/* Which pixels of this step are the first and the last one of the run. */
+static void set_flags(struct direct *d)
+{
+    struct ir *ir = d->ir;
+    int none = gpr(d, "temporaries"), some = gpr(d, "temporaries"), last = gpr(d, "temporaries");
+    IR(ir, IR_MOV_IMM, none, 0);
+    IR(ir, IR_MOV_IMM, some, KRN_SKIP_FIRST);
+    IR(ir, IR_SELECT_GT, d->flags, d->offset, 0, none, some);
+    IR(ir, IR_MOV_IMM, some, KRN_SKIP_LAST);
+    IR(ir, IR_SELECT_GT, last, d->left, d->mr, none, some);
+    IR(ir, IR_OR, d->flags, last);
+}
+
+static void begin_step(struct direct *d)
+{
+    struct ir *ir = d->ir;
+    int bytes = 4 * x86_lanes(d->v);
+    if (d->v->knob[VAR_KNOB_COPY])
+        set_flags(d);
+    IR(ir, IR_LOAD64, d->stride, d->args, ARG(a_step));
+    if (d->mr > 3)
+        IR(ir, X86_LEA, d->stride3, d->stride, d->stride, 2);
+    if (d->mr > 5)
+        IR(ir, X86_LEA, d->stride5, d->stride, d->stride, 4);
+    ir_comment(ir, "accumulators = bias");
+    int bias = load_arg(d, "temporaries", ARG(bias));
+    for (int j = 0; j < d->vectors; j++)
+        for (int i = 0; i < d->mr; i++) {
+            d->acc[i * d->vectors + j] = vec(d, "accumulators");
+            if (i == 0)
+                IR(ir, X86_LOAD, d->acc[j], bias, bytes * j);
+            else
+                IR(ir, X86_MOV_V, d->acc[i * d->vectors + j], d->acc[j]);
+        }
+}
+
+/* On to the next step, which begins where a whole one still fits. */
+static void next_step(struct direct *d, int step, int done)
+{
+    struct ir *ir = d->ir;
+    int whole = gpr(d, "temporaries"), pixels = gpr(d, "temporaries");
+    int stride = gpr(d, "temporaries"), left = gpr(d, "temporaries");
+    IR(ir, IR_ADD_IMM, d->left, -d->mr);
+    IR(ir, IR_JUMP_LE, d->left, 0, done);
+    IR(ir, IR_MOV_IMM, whole, d->mr);
+    IR(ir, IR_MIN, pixels, d->left, whole);
+    IR(ir, IR_SELECT_GT, left, d->left, d->mr, d->left, whole);
+    IR(ir, IR_MOV, d->left, left);
+    IR(ir, IR_LOAD64, stride, d->args, ARG(a_step));
+    IR(ir, X86_MUL, stride, pixels);
+    IR(ir, IR_ADD, d->offset, stride);
+    IR(ir, IR_LOAD64, stride, d->args, ARG(c_stride));
+    IR(ir, X86_MUL, stride, pixels);
+    IR(ir, IR_ADD, d->c, stride);
+    IR(ir, X86_JUMP, step);
+}
+
+/* ---- Epilogue */
+
+/* Parts of 128 bits of `bytes` to where the accumulators `first`.. of the step belong. */
+static void store_parts(struct direct *d, int bytes, int first, int count, int *row)
+{
+    struct ir *ir = d->ir;
+    int place = 16 * (first % d->vectors);
+    if (d->vectors == 4) {
+        IR(ir, X86_STORE, bytes, row[0], 0);
+        return;
+    }
+    if (d->vectors == 1) {
+        IR(ir, X86_STOREX, bytes, row[0], 0);
+        for (int i = 1; i < count; i++)
+            IR(ir, X86_STOREX_PART, bytes, row[i], 0, i);
+        return;
+    }
+    IR(ir, X86_STOREY, bytes, row[0], place);
+    if (d->vectors == 3)
+        IR(ir, X86_STOREX_PART, bytes, row[0], 32, 2);
+    else if (count == 4)
+        IR(ir, X86_STOREY_HIGH, bytes, row[1], 0);
+}
+
+/* Four accumulators at a time (three where a row has three): one, two or four rows. */
+static void store_evex(struct direct *d)
+{
+    struct ir *ir = d->ir;
+    struct x86_narrow n;
+    int panel = load_arg(d, "temporaries", ARG(w)), total = d->mr * d->vectors;
+    int stride = load_arg(d, "temporaries", ARG(c_stride)), some = d->vectors == 3 ? 3 : 4;
+    int next = gpr(d, "row of C");
+    x86_narrow_begin(ir, d->args, ARG(out), 1, &n);
+    IR(ir, IR_MOV, next, d->c);
+    for (int first = 0; first < total; first += some) {
+        int count = total - first < some ? total - first : some, acc[4], row[4];
+        for (int i = 0; i < 4; i++) {
+            int at = first + (i < count ? i : count - 1);
+            acc[i] = d->acc[at];
+            if (i < count)
+                x86_narrow_round(ir, &n, acc[i], panel, 4 * d->nr + 64 * (at % d->vectors));
+        }
+        for (int i = 0; i * d->vectors < count; i++) {
+            row[i] = next;
+            next = gpr(d, "row of C");
+            IR(ir, IR_SUM, next, row[i], stride);
+        }
+        store_parts(d, x86_narrow_pack(ir, &n, acc), first, count, row);
+    }
+}
+
+static void store_vex(struct direct *d)
+{
+    struct ir *ir = d->ir;
+    struct x86_epilogue e;
+    int panel = load_arg(d, "temporaries", ARG(w)), row = gpr(d, "row of C");
+    int stride = load_arg(d, "temporaries", ARG(c_stride));
+    x86_epilogue_begin(ir, d->v, d->args, ARG(out), &e);
+    IR(ir, IR_MOV, row, d->c);
+    for (int i = 0; i < d->mr; i++) {
+        x86_epilogue_row(ir, d->v, &e, d->acc + i * d->vectors, d->vectors, panel, 4 * d->nr, row);
+        IR(ir, IR_ADD, row, stride);
+    }
+}
+
+static void constants(struct direct *d)
+{
+    d->flip = -1;
+    if (d->is_evex) {
+        d->ir->frame_bytes = X86_ORDER_BYTES;
+        x86_narrow_prepare(d->ir);
+    }
+    if (d->v->knob[VAR_KNOB_COPY])
+        return;
+    int mask = gpr(d, "temporaries");
+    d->flip = vec(d, "0x80 in every byte");
+    IR(d->ir, IR_MOV_IMM, mask, (int)0x80808080u);
+    IR(d->ir, X86_BCASTD_GPR, d->flip, mask);
+}
+
+static void make_registers(struct direct *d)
+{
+    d->offset = gpr(d, "offset of the step");
+    d->flags = gpr(d, "ends of the run");
+    d->table = gpr(d, "table of taps");
+    d->taps = gpr(d, "taps left");
+    d->w = gpr(d, "panel of B");
+    d->k = gpr(d, "depth left");
+    d->skip = gpr(d, "temporaries");
+    for (int i = 0; i < BASES; i++)
+        d->base[i] = gpr(d, "rows of A");
+    d->stride = gpr(d, "multiples of the stride");
+    d->stride3 = gpr(d, "multiples of the stride");
+    d->stride5 = gpr(d, "multiples of the stride");
+}
+
+int x86_direct_build(struct ir *ir, const struct var_variant *v, char *err, size_t err_bytes)
+{
+    const struct var_domain *domain = var_domain_find(v, NULL, 0);
+    struct direct d = { .ir = ir, .v = v };
+    int step = ir_label(ir, "step"), done = ir_label(ir, "done");
+    d.mr = v->knob[VAR_KNOB_MR];
+    d.nr = v->knob[VAR_KNOB_NR];
+    d.vectors = d.nr / x86_lanes(v);
+    d.group_bytes = d.nr * v->knob[VAR_KNOB_KR] * domain->w_bytes;
+    d.is_evex = v->isa == KRN_ISA_AVX512VNNI;
+    if (x86_accumulators_fit(ir, d.mr * d.vectors, err, err_bytes))
+        return -ENOTSUP;
+    d.args = gemm_argument(ir);
+    constants(&d);
+    make_registers(&d);
+    d.left = load_arg(&d, "pixels left", ARG(width));
+    d.c = load_arg(&d, "row of C", ARG(c));
+    IR(ir, IR_MOV_IMM, d.offset, 0);
+    IR(ir, IR_LABEL, step);
+    begin_step(&d);
+    all_taps(&d);
+    ir_comment(ir, "requantise: float, scale, clamp, round half to even, zero point, narrow");
+    if (d.is_evex)
+        store_evex(&d);
+    else
+        store_vex(&d);
+    next_step(&d, step, done);
+    IR(ir, IR_LABEL, done);
+    return 0;
+}

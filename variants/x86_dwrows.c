@@ -1,0 +1,313 @@
+/* x86-64 depthwise by rows: bytes of four neighbouring pixels (words of two) are interleaved, so
+ * that one MAC sums them for a lane; the interleaved vectors serve all output pixels of a step and
+ * all output rows whose filters reach that row of the input. */
+#include "variants/x86_int.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#define ARG(field) ((int)offsetof(struct krn_dwrows_args, field))
+
+enum { ROWS_MAX = 16, VECTORS_MAX = 4 };
+
+struct dwrows {
+    struct ir *ir;
+    const struct var_variant *v;
+    struct krn_kernel kernel;
+    int mr, nr, kr, side, stride, groups, step, vectors; /* vectors: accumulators of one pixel */
+    int args, record, begin, left, c, pixel, pixel3;     /* virtual registers, as all below */
+    int row[ROWS_MAX];
+    int acc[GEMM_MAX_ACC]; /* [row][pixel][vector] */
+};
+
+static int gpr(struct dwrows *d, const char *group)
+{
+    return ir_vreg(d->ir, IR_GPR, group);
+}
+
+static int vec(struct dwrows *d, const char *group)
+{
+    return ir_vreg(d->ir, IR_VEC, group);
+}
+
+static int load_arg(struct dwrows *d, const char *group, int offset)
+{
+    int reg = gpr(d, group);
+    IR(d->ir, IR_LOAD64, reg, d->args, offset);
+    return reg;
+}
+
+static int rows_in(const struct dwrows *d)
+{
+    return (d->mr - 1) * d->stride + d->side;
+}
+
+/* Whether a pixel of the group has a weight for some output pixel of the step. */
+static int is_used(const struct dwrows *d, int pixel)
+{
+    for (int x = 0; x < d->step; x++)
+        if (pixel - x * d->stride >= 0 && pixel - x * d->stride < d->side)
+            return 1;
+    return 0;
+}
+
+/* Whether output pixel x has any weight in the group. */
+static int has_weights(const struct dwrows *d, int group, int x)
+{
+    for (int t = 0; t < d->kr; t++) {
+        int column = group * d->kr + t - x * d->stride;
+        if (column >= 0 && column < d->side)
+            return 1;
+    }
+    return 0;
+}
+
+/* ---- Interleaved input */
+
+/* The pixels of a group of one row: chunk `chunk` of its channels. An unused one is any other. */
+static void load_pixels(struct dwrows *d, int row, int group, int chunk, int *pixel)
+{
+    struct ir *ir = d->ir;
+    int base = d->row[row], offset = 32 * chunk;
+    for (int at = 0; at < group * d->kr; at += 4) {
+        int next = gpr(d, "temporaries");
+        if (group * d->kr - at >= 4)
+            IR(ir, X86_LEA, next, base, d->pixel, 4);
+        else
+            IR(ir, X86_LEA, next, base, d->pixel, 2);
+        base = next;
+    }
+    for (int t = 0; t < d->kr; t++) {
+        if (t && !is_used(d, group * d->kr + t)) {
+            pixel[t] = pixel[t - 1];
+            continue;
+        }
+        pixel[t] = vec(d, "A");
+        if (t == 0)
+            IR(ir, X86_LOAD, pixel[t], base, offset);
+        else
+            IR(ir, X86_LOAD_INDEX, pixel[t], base, t == 3 ? d->pixel3 : d->pixel, t == 2 ? 2 : 1,
+               offset);
+    }
+}
+
+static void pair(struct dwrows *d, int lo_op, int hi_op, int a, int b, int *lo, int *hi)
+{
+    *lo = vec(d, "A");
+    *hi = vec(d, "A");
+    IR(d->ir, lo_op, *lo, a, b);
+    IR(d->ir, hi_op, *hi, a, b);
+}
+
+/* Four vectors of bytes, or two of words, in the order of krn_dwrows_channel(). */
+static void interleave(struct dwrows *d, const int *pixel, int *out)
+{
+    int lo[2], hi[2];
+    if (d->kr == 2) {
+        pair(d, X86_UNPACK_LO_W, X86_UNPACK_HI_W, pixel[0], pixel[1], &out[0], &out[1]);
+        return;
+    }
+    for (int i = 0; i < 2; i++)
+        pair(d, X86_UNPACK_LO_B, X86_UNPACK_HI_B, pixel[2 * i], pixel[2 * i + 1], &lo[i], &hi[i]);
+    pair(d, X86_UNPACK_LO_W, X86_UNPACK_HI_W, lo[0], lo[1], &out[0], &out[1]);
+    pair(d, X86_UNPACK_LO_W, X86_UNPACK_HI_W, hi[0], hi[1], &out[2], &out[3]);
+}
+
+static void mac(struct dwrows *d, int acc, int a, int offset)
+{
+    if (d->v->isa != KRN_ISA_AVX2) {
+        IR(d->ir, X86_DPBUSD_LOAD, acc, a, d->record, offset);
+        return;
+    }
+    int product = vec(d, "products");
+    IR(d->ir, X86_MADDWD_LOAD, product, a, d->record, offset);
+    IR(d->ir, X86_ADDD, acc, product);
+}
+
+/* One group of one input row, for every output that it reaches. */
+static void reach(struct dwrows *d, int in, int group, int chunk)
+{
+    int pixel[4], data[VECTORS_MAX], count = d->kr == 2 ? 2 : 4, bytes = 4 * x86_lanes(d->v);
+    int place_bytes = 4 * d->nr; /* of [nr][kr] */
+    load_pixels(d, in, group, chunk, pixel);
+    interleave(d, pixel, data);
+    for (int y = 0; y < d->mr; y++) {
+        int ky = in - y * d->stride;
+        if (ky < 0 || ky >= d->side)
+            continue;
+        for (int x = 0; x < d->step; x++) {
+            if (!has_weights(d, group, x))
+                continue;
+            int offset = 8 * d->nr + ((x * d->side + ky) * d->groups + group) * place_bytes;
+            for (int j = 0; j < count; j++)
+                mac(d, d->acc[(y * d->step + x) * d->vectors + chunk * count + j], data[j],
+                    offset + bytes * (chunk * count + j));
+        }
+    }
+}
+
+/* ---- Output */
+
+static void store_words(struct dwrows *d, const struct x86_narrow *n, const int *acc, int pointer)
+{
+    struct ir *ir = d->ir;
+    int words[2], bytes = vec(d, "temporaries"), ordered = vec(d, "temporaries");
+    for (int i = 0; i < d->vectors / 2; i++) {
+        words[i] = vec(d, "temporaries");
+        IR(ir, X86_PACKSSDW, words[i], acc[2 * i], acc[2 * i + 1]);
+        IR(ir, X86_ADDSW, words[i], n->zp);
+    }
+    IR(ir, X86_PACKSSWB, bytes, words[0], words[d->vectors / 2 - 1]);
+    IR(ir, X86_MAXSB, bytes, n->lo);
+    IR(ir, X86_PERMQ, ordered, bytes, 0xd8);
+    IR(ir, d->vectors == 4 ? X86_STORE : X86_STOREX, ordered, pointer, 0);
+}
+
+static void store(struct dwrows *d)
+{
+    struct ir *ir = d->ir;
+    struct x86_narrow n;
+    int bytes = 4 * x86_lanes(d->v);
+    x86_narrow_begin(ir, d->args, ARG(out), 0, &n);
+    for (int y = 0; y < d->mr; y++) {
+        int pointer = gpr(d, "row of C");
+        IR(ir, IR_MOV, pointer, d->c);
+        for (int i = 0; i < y; i++)
+            IR(ir, X86_ADD_LOAD, pointer, d->args, ARG(c_row));
+        for (int x = 0; x < d->step; x++) {
+            const int *acc = d->acc + (y * d->step + x) * d->vectors;
+            for (int j = 0; j < d->vectors; j++)
+                x86_narrow_round(ir, &n, acc[j], d->record, 4 * d->nr + bytes * j);
+            if (d->kr == 4)
+                IR(ir, X86_STORE, x86_narrow_pack(ir, &n, acc), pointer, 0);
+            else
+                store_words(d, &n, acc, pointer);
+            if (x + 1 < d->step)
+                IR(ir, X86_ADD_LOAD, pointer, d->args, ARG(c_stride));
+        }
+    }
+}
+
+/* ---- Loops */
+
+static void one_step(struct dwrows *d)
+{
+    int bytes = 4 * x86_lanes(d->v), chunks = d->kr == 2 ? d->nr / 16 : 1;
+    for (int j = 0; j < d->vectors; j++)
+        for (int i = 0; i < d->mr * d->step; i++) {
+            d->acc[i * d->vectors + j] = vec(d, "accumulators");
+            if (i == 0)
+                IR(d->ir, X86_LOAD, d->acc[j], d->record, bytes * j);
+            else
+                IR(d->ir, X86_MOV_V, d->acc[i * d->vectors + j], d->acc[j]);
+        }
+    for (int in = 0; in < rows_in(d); in++)
+        for (int group = 0; group < d->groups; group++)
+            for (int chunk = 0; chunk < chunks; chunk++)
+                reach(d, in, group, chunk);
+    store(d);
+}
+
+/* The next step begins where a whole one still fits. */
+static void next_step(struct dwrows *d, int loop, int done)
+{
+    struct ir *ir = d->ir;
+    int whole = gpr(d, "temporaries"), pixels = gpr(d, "temporaries"), way = gpr(d, "temporaries");
+    IR(ir, IR_ADD_IMM, d->left, -d->step);
+    IR(ir, IR_JUMP_LE, d->left, 0, done);
+    IR(ir, IR_MOV_IMM, whole, d->step);
+    IR(ir, IR_MIN, pixels, d->left, whole);
+    IR(ir, IR_SELECT_GT, way, d->left, d->step, d->left, whole);
+    IR(ir, IR_MOV, d->left, way);
+    IR(ir, IR_LOAD64, way, d->args, ARG(c_stride));
+    IR(ir, X86_MUL, way, pixels);
+    IR(ir, IR_ADD, d->c, way);
+    IR(ir, X86_MUL, pixels, d->pixel);
+    for (int i = 0; i < rows_in(d); i++)
+        if (d->stride == 1)
+            IR(ir, IR_ADD, d->row[i], pixels);
+        else
+            IR(ir, X86_LEA, d->row[i], d->row[i], pixels, 2);
+    IR(ir, X86_JUMP, loop);
+}
+
+static void begin_block(struct dwrows *d)
+{
+    struct ir *ir = d->ir;
+    int last = load_arg(d, "temporaries", ARG(channels)), first = gpr(d, "temporaries");
+    int table = gpr(d, "temporaries");
+    IR(ir, IR_ADD_IMM, last, -d->nr);
+    IR(ir, IR_MIN, first, d->begin, last);
+    IR(ir, IR_LOAD64, d->left, d->args, ARG(width));
+    IR(ir, IR_LOAD64, d->c, d->args, ARG(c));
+    IR(ir, IR_ADD, d->c, first);
+    IR(ir, IR_LOAD64, table, d->args, ARG(rows));
+    for (int i = 0; i < rows_in(d); i++) {
+        IR(ir, IR_LOAD64, d->row[i], table, 8 * i);
+        IR(ir, IR_ADD, d->row[i], first);
+        if (d->kr == 2)
+            IR(ir, IR_ADD, d->row[i], first);
+    }
+}
+
+static int record_bytes(const struct dwrows *d)
+{
+    int places = d->step * d->side * d->groups;
+    return (8 * d->nr + places * d->nr * 4 + 63) / 64 * 64;
+}
+
+static void init(struct dwrows *d, struct ir *ir, const struct var_variant *v)
+{
+    char name[VAR_NAME_MAX];
+    *d = (struct dwrows) { .ir = ir, .v = v };
+    var_kernel_describe(v, &d->kernel, name);
+    d->kernel.name = NULL;
+    d->mr = v->knob[VAR_KNOB_MR];
+    d->nr = v->knob[VAR_KNOB_NR];
+    d->kr = v->knob[VAR_KNOB_KR];
+    d->side = v->knob[VAR_KNOB_FILTER];
+    d->stride = v->knob[VAR_KNOB_STRIDE];
+    d->groups = krn_dwrows_groups(&d->kernel);
+    d->step = krn_dwrows_step(&d->kernel);
+    d->vectors = d->nr / x86_lanes(v);
+}
+
+static void make_registers(struct dwrows *d)
+{
+    d->args = gemm_argument(d->ir);
+    d->record = load_arg(d, "record of weights", ARG(w));
+    d->pixel = load_arg(d, "multiples of a pixel", ARG(a_step));
+    d->begin = gpr(d, "block begin");
+    d->left = gpr(d, "pixels left");
+    d->c = gpr(d, "row of C");
+    d->pixel3 = gpr(d, "multiples of a pixel");
+    for (int i = 0; i < rows_in(d); i++)
+        d->row[i] = gpr(d, "rows of A");
+}
+
+int x86_dwrows_build(struct ir *ir, const struct var_variant *v, char *err, size_t err_bytes)
+{
+    struct dwrows d;
+    int block = ir_label(ir, "block"), loop = ir_label(ir, "pixels");
+    int done = ir_label(ir, "pixels_end");
+    init(&d, ir, v);
+    if (x86_accumulators_fit(ir, d.mr * d.step * d.vectors, err, err_bytes))
+        return -ENOTSUP;
+    make_registers(&d);
+    if (d.kr == 4)
+        IR(ir, X86_LEA, d.pixel3, d.pixel, d.pixel, 2);
+    IR(ir, IR_MOV_IMM, d.begin, 0);
+    IR(ir, IR_LABEL, block);
+    ir_comment(ir, "a block of channels: the last one overlaps");
+    begin_block(&d);
+    IR(ir, IR_LABEL, loop);
+    ir_comment(ir, "a step of pixels: interleave, multiply, requantise, store");
+    one_step(&d);
+    next_step(&d, loop, done);
+    IR(ir, IR_LABEL, done);
+    IR(ir, IR_ADD_IMM, d.record, record_bytes(&d));
+    IR(ir, IR_ADD_IMM, d.begin, d.nr);
+    int channels = load_arg(&d, "temporaries", ARG(channels));
+    IR(ir, IR_JUMP_LESS, d.begin, channels, block);
+    return 0;
+}

@@ -1,0 +1,54 @@
+/* x86-64: accumulators to bytes, four vectors at a time. */
+#include "variants/x86_int.h"
+
+#include <stddef.h>
+
+void x86_narrow_prepare(struct ir *ir)
+{
+    /* byte 4 * l + j of the order is 4 * j + l: part l of packed words holds lane l of vector j */
+    for (int l = 0; l < 4; l++) {
+        int part = ir_vreg(ir, IR_GPR, "temporaries");
+        IR(ir, IR_MOV_IMM, part, 0x0c080400 + 0x01010101 * l);
+        IR(ir, X86_STACK_STORE32, part, 4 * l);
+    }
+}
+
+void x86_narrow_begin(struct ir *ir, int args, int out_offset, int with_order, struct x86_narrow *n)
+{
+    n->hi = ir_vreg(ir, IR_VEC, "bounds, zero point");
+    n->lo = ir_vreg(ir, IR_VEC, "bounds, zero point");
+    n->zp = ir_vreg(ir, IR_VEC, "bounds, zero point");
+    IR(ir, X86_BCASTD, n->hi, args, out_offset + (int)offsetof(struct krn_out, hi_f));
+    IR(ir, X86_BCASTW, n->zp, args, out_offset + (int)offsetof(struct krn_out, zp));
+    IR(ir, X86_BCASTB, n->lo, args, out_offset + (int)offsetof(struct krn_out, lo));
+    n->order = -1;
+    if (with_order) {
+        n->order = ir_vreg(ir, IR_VEC, "order of packing");
+        IR(ir, X86_STACK_BYTES_D, n->order, 0);
+    }
+}
+
+void x86_narrow_round(struct ir *ir, const struct x86_narrow *n, int acc, int scale, int offset)
+{
+    IR(ir, X86_CVTDQ2PS, acc, acc);
+    IR(ir, X86_MULPS_LOAD, acc, scale, offset);
+    IR(ir, X86_MINPS, acc, n->hi);
+    IR(ir, X86_CVTPS2DQ, acc, acc);
+}
+
+int x86_narrow_pack(struct ir *ir, const struct x86_narrow *n, const int *acc)
+{
+    int words[2], bytes = ir_vreg(ir, IR_VEC, "temporaries");
+    for (int i = 0; i < 2; i++) {
+        words[i] = ir_vreg(ir, IR_VEC, "temporaries");
+        IR(ir, X86_PACKSSDW, words[i], acc[2 * i], acc[2 * i + 1]);
+        IR(ir, X86_ADDSW, words[i], n->zp);
+    }
+    IR(ir, X86_PACKSSWB, bytes, words[0], words[1]);
+    IR(ir, X86_MAXSB, bytes, n->lo);
+    if (n->order < 0)
+        return bytes;
+    int ordered = ir_vreg(ir, IR_VEC, "temporaries");
+    IR(ir, X86_PERMD, ordered, n->order, bytes);
+    return ordered;
+}
