@@ -26,7 +26,7 @@ enum krn_family {
     KRN_FAMILY_WINO,   /* the products of Winograd's convolution, 3x3 at stride 1 */
     KRN_FAMILY_DIRECT, /* a run of output pixels at a fixed stride, tap by tap */
     KRN_FAMILY_DWROWS, /* depthwise of one filter and stride, on rows made ready for it */
-    KRN_FAMILY_PEAK,   /* no convolution: the MAC instruction alone, to measure the machine's peak */
+    KRN_FAMILY_PEAK,   /* no convolution: the MAC instruction alone, for the peak of the machine */
     KRN_FAMILY_COUNT
 };
 

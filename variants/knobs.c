@@ -24,7 +24,7 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
     [VAR_KNOB_STRIDE] = { 'x', "stride", "pixels", "stride, both ways", 0, 0 },
     [VAR_KNOB_ROWS] = { 'y', "rows", "rows", "output rows that share their input", 0, 0 },
     [VAR_KNOB_COPY] = { 'c', "copy", "",
-                        "DIRECT: 0 = A is the input, 1 = rows copied, padded and made ready", 0, 0 },
+                        "DIRECT: 0 = A is the input, 1 = rows copied, padded, made ready", 0, 0 },
     [VAR_KNOB_ORDER] = { 'o', "order", "", "driver: 0 = panels outside, 1 = rows outside", 1, 0 },
 };
 
