@@ -91,7 +91,7 @@ const char *rpt_verdict_words(const struct rpt_digest *d, enum rpt_baseline b, c
 
 int rpt_run_timed(const struct rpt_run *run)
 {
-    return run->evidence != HRN_EMULATED;
+    return run->evidence == HRN_MEASURED;
 }
 
 int rpt_timed(const struct rpt_run *run, const struct rpt_candidate *candidate)

@@ -29,6 +29,7 @@ static void put_page(const struct rpt_page *page)
         rpt_page_overview_plots(page);
         rpt_page_layers(page);
     }
+    rpt_page_figures(page);
     rpt_page_outcomes(page);
     rpt_page_failures(page);
     rpt_page_notes(page);

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "reports/figures.h"
 #include "reports/report_int.h"
 
 static void put_row(FILE *out, const struct rpt_metric *m, const struct rpt_candidate *rival)
@@ -47,4 +48,32 @@ void rpt_page_counters(const struct rpt_page *page, const struct rpt_layer *laye
     for (size_t i = 0; i < winner->metric_count; i++)
         put_row(out, &winner->metrics[i], rival);
     fputs("</tbody></table>\n", out);
+}
+
+static void put_sheet(FILE *out, const struct rpt_sheet *sheet)
+{
+    fputs("<h2 id=\"figures\">", out);
+    rpt_html_text(out, sheet->title);
+    fputs("</h2>\n<div class=\"scroll\"><table><thead><tr>", out);
+    for (size_t c = 0; c < sheet->columns; c++)
+        rpt_html_element(out, "th", c < sheet->text_columns ? NULL : "num", sheet->headings[c]);
+    fputs("</tr></thead><tbody>\n", out);
+    for (size_t r = 0; r < sheet->rows; r++) {
+        fputs("<tr>", out);
+        for (size_t c = 0; c < sheet->columns; c++)
+            rpt_html_element(out, "td", c < sheet->text_columns ? NULL : "num",
+                             rpt_sheet_cell(sheet, r, c));
+        fputs("</tr>\n", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+    for (size_t i = 0; i < sheet->note_count; i++)
+        rpt_html_element(out, "p", "note", sheet->notes[i]);
+}
+
+void rpt_page_figures(const struct rpt_page *page)
+{
+    struct rpt_sheet sheet;
+    if (rpt_sheet_init(page->run, &sheet) > 0)
+        put_sheet(page->out, &sheet);
+    rpt_sheet_clear(&sheet);
 }

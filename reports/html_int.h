@@ -25,7 +25,9 @@ void rpt_page_failures(const struct rpt_page *page);
 void rpt_page_overview_plots(const struct rpt_page *page);
 void rpt_page_layers(const struct rpt_page *page);
 
-/* html_counters.c: why the winner of a layer wins. */
+/* html_counters.c: what was counted or predicted where there is no time; */
+void rpt_page_figures(const struct rpt_page *page);
+/* why the winner of a layer wins. */
 void rpt_page_counters(const struct rpt_page *page, const struct rpt_layer *layer);
 
 /* ---- html_cells.c: what the parts share. */

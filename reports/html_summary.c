@@ -97,7 +97,8 @@ static void put_tiles(const struct rpt_page *page)
         put_network_tile(page);
     } else {
         put_tile(page->out, "layers", rpt_count((long long)page->run->layer_count, value), "",
-                 "emulated: no times");
+                 page->run->evidence == HRN_EMULATED ? "emulated: no times"
+                                                     : "predicted: no times");
     }
     fputs("</div>\n", page->out);
 }
@@ -140,7 +141,7 @@ static void put_facts(const struct rpt_page *page)
 {
     static const char *const evidence[HRN_EVIDENCE_COUNT] = {
         [HRN_MEASURED] = "measured on silicon",
-        [HRN_EMULATED] = "emulated: proves correctness, knows no time",
+        [HRN_EMULATED] = "emulated: proves correctness, counts, knows no time",
         [HRN_PREDICTED] = "predicted by a static model, not measured",
     };
     const struct rpt_run *run = page->run;

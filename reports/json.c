@@ -233,6 +233,8 @@ static struct object benchmark_of(const struct rpt_run *run, const struct rpt_la
     add_int(&o, "checks", c->checks);
     if (rpt_timed(run, c))
         add_times(&o, layer, i);
+    else if (!rpt_run_timed(run))
+        add_metrics(&o, c);
     if (c->outcome != HRN_OK)
         add_failure(&o, c);
     return o;

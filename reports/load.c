@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/figures.h"
 #include "reports/report_int.h"
 
 #define ROUNDS_MAX (1 << 20) /* a round number beyond this is no round */
@@ -279,6 +280,8 @@ int rpt_run_load(struct pdb *db, long long run_id, struct rpt_run *out, struct r
         result = load_layers(out);
     if (result == 0)
         result = rpt_counters_load(out);
+    if (result == 0)
+        result = rpt_figures_load(out);
     if (result == 0)
         return 0;
     rpt_run_clear(out);

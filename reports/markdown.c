@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "reports/figures.h"
 #include "reports/report_int.h"
 
 /* Text as text: what Markdown would take for markup is escaped. */
@@ -120,6 +121,31 @@ static void put_winners(const struct rpt_run *run, const struct rpt_digest *d, F
           out);
 }
 
+static int put_sheet(const struct rpt_run *run, FILE *out)
+{
+    struct rpt_sheet sheet;
+    int result = rpt_sheet_init(run, &sheet);
+    if (result > 0) {
+        fprintf(out, "## %s\n\n|", sheet.title);
+        for (size_t c = 0; c < sheet.columns; c++)
+            fprintf(out, " %s |", sheet.headings[c]);
+        fputs("\n|", out);
+        for (size_t c = 0; c < sheet.columns; c++)
+            fputs(c && c < sheet.text_columns ? "---|" : "--:|", out);
+        for (size_t i = 0; i < sheet.rows * sheet.columns; i++) {
+            fputs(i % sheet.columns ? " " : "\n| ", out);
+            put(out, sheet.cells[i]);
+            fputs(" |", out);
+        }
+        fputs("\n\n", out);
+        for (size_t i = 0; i < sheet.note_count; i++)
+            fprintf(out, "- %s\n", sheet.notes[i]);
+        fputc('\n', out);
+    }
+    rpt_sheet_clear(&sheet);
+    return result < 0 ? result : 0;
+}
+
 static void put_proofs(const struct rpt_digest *d, FILE *out)
 {
     fputs("## Proved and failed\n\n| ISA | proved |", out);
@@ -171,9 +197,12 @@ int rpt_markdown(const struct rpt_run *run, FILE *out)
     put_summary(run, &digest, out);
     if (rpt_run_timed(run))
         put_winners(run, &digest, out);
-    put_proofs(&digest, out);
+    else
+        result = put_sheet(run, out);
+    if (run->evidence != HRN_PREDICTED)
+        put_proofs(&digest, out);
     if (digest.fates[RPT_FAILED])
         put_failures(run, out);
     rpt_digest_clear(&digest);
-    return rpt_stream_end(out);
+    return result != 0 ? result : rpt_stream_end(out);
 }

@@ -31,7 +31,7 @@ int rpt_stream_end(FILE *out);
 
 /* ---- digest.c */
 
-/* Whether a run may show times at all: emulation never does. */
+/* Whether a run may show times at all: emulation and prediction never do. */
 int rpt_run_timed(const struct rpt_run *run);
 /* Whether a candidate has a time to show. */
 int rpt_timed(const struct rpt_run *run, const struct rpt_candidate *candidate);

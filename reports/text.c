@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/figures.h"
 #include "reports/report_int.h"
 
 /* ---- a table whose columns fit */
@@ -101,7 +102,7 @@ static const struct ink inks[2] = {
 
 static const char *const evidence_words[HRN_EVIDENCE_COUNT] = {
     [HRN_MEASURED] = "measured on silicon",
-    [HRN_EMULATED] = "EMULATED: proves correctness, knows no time",
+    [HRN_EMULATED] = "EMULATED: proves correctness, counts, knows no time",
     [HRN_PREDICTED] = "PREDICTED by a static model, not measured",
 };
 
@@ -319,7 +320,31 @@ static void put_networks(const struct rpt_digest *d, FILE *out)
     }
 }
 
-/* Proved and failed per ISA: all that emulation can say. */
+/* What was counted or predicted, where there is no time. */
+static int put_sheet(const struct rpt_run *run, const struct ink *ink, FILE *out)
+{
+    struct column columns[RPT_SHEET_COLUMNS];
+    struct rpt_sheet sheet;
+    int result = rpt_sheet_init(run, &sheet);
+    if (result > 0) {
+        struct table t = { .columns = columns, .column_count = sheet.columns };
+        for (size_t c = 0; c < sheet.columns; c++)
+            columns[c] =
+                (struct column) { sheet.headings[c], c && c < sheet.text_columns ? LEFT : RIGHT };
+        for (size_t i = 0; i < sheet.rows * sheet.columns; i++)
+            cell(&t, "%s", sheet.cells[i]);
+        fprintf(out, "%s%s%s\n", ink->warn, sheet.title, ink->plain);
+        result = table_print(&t, ink->bold, ink->plain, out);
+        fputc('\n', out);
+        for (size_t i = 0; i < sheet.note_count; i++)
+            fprintf(out, "%s\n", sheet.notes[i]);
+        fputc('\n', out);
+    }
+    rpt_sheet_clear(&sheet);
+    return result;
+}
+
+/* Proved and failed per ISA. */
 static int put_proofs(const struct rpt_digest *d, const struct ink *ink, FILE *out)
 {
     static const struct column columns[] = { { "ISA", LEFT },
@@ -354,10 +379,13 @@ static void put_failures(const struct rpt_run *run, const struct rpt_digest *d,
         fputs("Nothing was tried in this run; quern report --list shows the others.\n", out);
         return;
     }
-    fprintf(out, "\n%s%s%s.\n", failed ? ink->warn : "", rpt_proof_words(run, d, words),
-            ink->plain);
+    if (run->evidence == HRN_PREDICTED && !failed)
+        return; /* nothing was tried, so nothing can have failed */
+    if (run->evidence != HRN_PREDICTED)
+        fprintf(out, "\n%s%s%s.\n", failed ? ink->warn : "", rpt_proof_words(run, d, words),
+                ink->plain);
     for (int o = HRN_OK + 1; o < HRN_OUTCOME_COUNT; o++)
-        if (d->outcomes[o])
+        if (d->outcomes[o] && (o != HRN_VOID || run->evidence != HRN_PREDICTED))
             fprintf(out, "  %-9s %6zu  %s\n", hrn_outcome_names[o], d->outcomes[o],
                     rpt_outcome_meanings[o]);
     for (size_t l = 0; l < run->layer_count; l++)
@@ -393,7 +421,9 @@ int rpt_text(const struct rpt_run *run, int colour, FILE *out)
         if (result == 0)
             result = put_why(run, ink, out);
     } else {
-        result = put_proofs(&digest, ink, out);
+        result = put_sheet(run, ink, out);
+        if (result == 0 && run->evidence == HRN_EMULATED)
+            result = put_proofs(&digest, ink, out);
     }
     put_failures(run, &digest, ink, out);
     rpt_digest_clear(&digest);

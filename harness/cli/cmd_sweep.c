@@ -12,11 +12,12 @@
 #include "harness/cli/search.h"
 #include "harness/cli/select.h"
 #include "harness/cli/sweep_store.h"
+#include "harness/sweep/predict.h"
 #include "reports/report.h"
 
 /* What was typed, with the defaults. */
 struct arguments {
-    const char *device, *filter, *db, *cc, *resume, *shard;
+    const char *device, *filter, *db, *cc, *resume, *shard, *prune_model;
     struct cli_list isas;
     struct cli_layers named;
     struct cli_counters counters;
@@ -32,6 +33,7 @@ struct work {
     struct hrn_layers layers;
     struct hrn_plan plan;
     struct hrn_device *device;
+    const struct var_core *model; /* of a model: device */
     struct hrn_toolchain toolchain;
     struct sweep_store store;
     struct cli_select select;
@@ -68,7 +70,8 @@ static const char description[] =
     "row "
     "in the database, not the end of the sweep. On an emulated device variants are proved and "
     "never "
-    "timed.\n\n"
+    "timed; the executed instructions of what is right are counted. On a model (model:CORE) "
+    "cycles are predicted, and nothing else.\n\n"
     "Ctrl-C finishes the sample at hand, commits, and prints the command that goes on from there.";
 
 static const char examples[] =
@@ -77,6 +80,7 @@ static const char examples[] =
     "  quern sweep -d adb:SERIAL -g work,stall --problem ic64ih56oc64kh3ph1\n"
     "  quern sweep --problem 56:56:64:64 --strategy surrogate --max-evals 60\n"
     "  quern sweep --device qemu:cortex-a76 --isa neon,dotprod --problem 56:56:64:64\n"
+    "  quern sweep --device model:cortex-a55 --problem 56:56:64:64\n"
     "  quern sweep --model quant/model/fashion.onnx\n";
 
 static const struct cli_option option_table[] = {
@@ -126,6 +130,10 @@ static const struct cli_option option_table[] = {
       "defaults of each layer and its other variants, dealt in turn. The parts of a sweep, run "
       "anywhere, come together with 'quern db merge'.",
       &typed.shard },
+    { 0, "prune-model", CLI_STRING, "CORE[,N]",
+      "Predicts every variant on this core (see 'quern predict'), for the strategies that ask, and "
+      "with N drops all but the N best of a layer before anything is built.",
+      &typed.prune_model },
     { 0, "dry-run", CLI_FLAG, NULL, "Print how many variants each layer would get, and stop.",
       &typed.dry_run },
     { 0, "json", CLI_FLAG, NULL, "Print the result as JSON, in the shape of Google Benchmark.",
@@ -174,6 +182,19 @@ static int check_numbers(const struct arguments *a)
     return CLI_OK;
 }
 
+/* Nothing is compiled; what stands for the compiler is the model. */
+static int open_model(struct work *w, const struct hrn_device_info *info)
+{
+    if (w->a.resume)
+        return cli_fail(CLI_USAGE, "a prediction takes seconds: leave --resume out");
+    w->model = var_core_find(strchr(info->key, ':') + 1, NULL);
+    w->select.isas &= info->isas; /* C has no model */
+    if (!w->select.isas)
+        return cli_fail(CLI_USAGE, "%s has none of these ISA levels", info->key);
+    snprintf(w->toolchain.version, sizeof w->toolchain.version, "none: %s", info->os);
+    return CLI_OK;
+}
+
 static int open_device(struct work *w)
 {
     const struct hrn_device_info *info;
@@ -190,6 +211,8 @@ static int open_device(struct work *w)
                             "%s is %s and cannot run %s code (%s); choose another --isa or "
                             "--device",
                             info->key, info->arch, krn_isas[isa].name, krn_isas[isa].arch);
+    if (info->evidence == HRN_PREDICTED)
+        return open_model(w, info);
     if (hrn_toolchain_find(info->arch, w->a.cc, &w->toolchain, w->err, sizeof w->err))
         return cli_fail(CLI_DEVICE, "%s", w->err);
     return CLI_OK;
@@ -228,12 +251,41 @@ static int shard(struct work *w)
     return CLI_OK;
 }
 
+static int cut_by_model(struct work *w)
+{
+    struct hrn_predict_options with = { .stop = &cli_stop };
+    const char *comma = w->a.prune_model ? strchr(w->a.prune_model, ',') : NULL;
+    char name[64], end;
+    size_t keep = 0;
+    if (!w->a.prune_model)
+        return CLI_OK;
+    snprintf(name, sizeof name, "%.*s",
+             comma ? (int)(comma - w->a.prune_model) : (int)strlen(w->a.prune_model),
+             w->a.prune_model);
+    with.core = var_core_find(strncmp(name, "model:", 6) ? name : name + 6, NULL);
+    if (!with.core)
+        return cli_fail(CLI_USAGE,
+                        "--prune-model: there is no model of '%s'; 'quern devices' "
+                        "lists them",
+                        name);
+    if (comma && (sscanf(comma, ",%7zu%c", &keep, &end) != 1 || keep == 0))
+        return cli_fail(CLI_USAGE, "--prune-model: '%s' is not of the form CORE[,N]",
+                        w->a.prune_model);
+    int rc = hrn_plan_predict(&w->plan, &with, w->err, sizeof w->err);
+    if (rc)
+        return cli_fail(rc == -ENOENT ? CLI_DEVICE : CLI_FAILED, "%s", w->err);
+    if (comma)
+        hrn_plan_keep(&w->plan, keep);
+    return CLI_OK;
+}
+
 static int make_plan(struct work *w)
 {
     if (hrn_plan_make(&w->layers, w->select.isas, is_wanted, w, (size_t)w->a.max_variants,
                       (uint64_t)w->a.seed, &w->plan, w->err, sizeof w->err))
         return cli_fail(CLI_FAILED, "%s", w->err);
-    return shard(w);
+    int rc = cut_by_model(w);
+    return rc ? rc : shard(w);
 }
 
 static int print_plan(const struct work *w)
@@ -284,7 +336,7 @@ static int begin(struct work *w, const char *command)
                        : sweep_store_begin(&w->store, &run);
 }
 
-static int run_sweep(struct work *w)
+static int run_device(struct work *w)
 {
     const struct hrn_build_paths paths = { .source_root = cli_source_root(),
                                            .cache_dir = cli_cache_dir() };
@@ -307,13 +359,24 @@ static int run_sweep(struct work *w)
     struct hrn_sweep_sink sink = sweep_store_sink(&w->store);
     counters.is_quarantined = sweep_store_quarantined;
     counters.user = &w->store;
+    return hrn_sweep_run(&w->plan, &options, &sink, w->err, sizeof w->err);
+}
+
+static int run_model(struct work *w)
+{
+    struct hrn_sweep_sink sink = sweep_store_sink(&w->store);
+    return hrn_sweep_predict(&w->plan, w->model, &cli_stop, &sink, w->err, sizeof w->err);
+}
+
+static int run_sweep(struct work *w)
+{
     cli_catch_interrupt();
-    if (w->a.quiet)
-        return hrn_sweep_run(&w->plan, &options, &sink, w->err, sizeof w->err);
-    w->store.progress = show_progress;
-    cli_progress_begin(&progress, "sweep");
-    int rc = hrn_sweep_run(&w->plan, &options, &sink, w->err, sizeof w->err);
-    cli_progress_end(&progress);
+    w->store.progress = w->a.quiet ? NULL : show_progress;
+    if (!w->a.quiet)
+        cli_progress_begin(&progress, "sweep");
+    int rc = (w->model ? run_model : run_device)(w);
+    if (!w->a.quiet)
+        cli_progress_end(&progress);
     return rc;
 }
 

@@ -58,6 +58,8 @@ void hrn_x86_identity(struct hrn_device_info *info, const char *family, const ch
 
 void hrn_adb_list(void (*found)(const char *key, const char *note, void *user), void *user);
 int hrn_adb_open(const char *argument, struct hrn_device **out, char *err, size_t err_bytes);
+void hrn_model_list(void (*found)(const char *key, const char *note, void *user), void *user);
+int hrn_model_open(const char *argument, struct hrn_device **out, char *err, size_t err_bytes);
 void hrn_local_list(void (*found)(const char *key, const char *note, void *user), void *user);
 int hrn_local_open(const char *argument, struct hrn_device **out, char *err, size_t err_bytes);
 void hrn_qemu_list(void (*found)(const char *key, const char *note, void *user), void *user);

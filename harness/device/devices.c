@@ -20,6 +20,8 @@ const struct hrn_device_kind hrn_device_kinds[] = {
       hrn_vm_list, hrn_vm_open },
     { "trap", "LEVEL", "this machine, an x86 ISA level that it lacks in software: never a time",
       hrn_trap_list, hrn_trap_open },
+    { "model", "CORE", "a static model of an ARM core: predicted cycles, nothing is run",
+      hrn_model_list, hrn_model_open },
 };
 const size_t hrn_device_kind_count = sizeof hrn_device_kinds / sizeof *hrn_device_kinds;
 

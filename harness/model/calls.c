@@ -5,29 +5,45 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The arguments of a family: the counts in them that control flow hangs on, and their size. */
+struct layout {
+    size_t from, to, bytes;
+};
+#define LAYOUT(type, first, after)                                                                 \
+    {                                                                                              \
+        offsetof(struct type, first), offsetof(struct type, after), sizeof(struct type)            \
+    }
+static const struct layout layouts[KRN_FAMILY_COUNT] = {
+    [KRN_FAMILY_GEMM] = LAYOUT(krn_gemm_args, m, out),
+    [KRN_FAMILY_IGEMM] = LAYOUT(krn_gemm_args, m, out),
+    [KRN_FAMILY_DW] = LAYOUT(krn_dw_args, channels, out),
+    [KRN_FAMILY_DWC] = LAYOUT(krn_dw_args, channels, out),
+    [KRN_FAMILY_WINO] = { offsetof(struct krn_wino_args, k), sizeof(struct krn_wino_args),
+                          sizeof(struct krn_wino_args) },
+};
+
 static struct hrn_calls *recording; /* a micro-kernel has no other way to know for whom it works */
 static int overflown;
-static size_t args_bytes;
 
-/* In both structs the counts that control flow hangs on. */
-static int is_same(const struct hrn_call *a, const void *args)
+static int is_same(const struct layout *layout, const struct hrn_call *a, const void *args)
 {
-    enum { FROM = offsetof(struct krn_gemm_args, m), TO = offsetof(struct krn_gemm_args, out) };
-    return memcmp((const char *)&a->args + FROM, (const char *)args + FROM, TO - FROM) == 0;
+    return memcmp((const char *)&a->args + layout->from, (const char *)args + layout->from,
+                  layout->to - layout->from) == 0;
 }
 
 static void record(const void *args)
 {
     struct hrn_calls *c = recording;
+    const struct layout *layout = &layouts[c->family];
     size_t i = 0;
-    while (i < c->count && !is_same(&c->call[i], args))
+    while (i < c->count && !is_same(layout, &c->call[i], args))
         i++;
     if (i == HRN_CALLS_MAX) {
         overflown = 1;
         return;
     }
     if (i == c->count) {
-        memcpy(&c->call[i].args, args, args_bytes);
+        memcpy(&c->call[i].args, args, layout->bytes);
         c->count++;
     }
     c->call[i].times++;
@@ -70,12 +86,16 @@ int hrn_calls_of(const struct krn_problem *problem, const struct krn_kernel *ker
     struct krn_conv conv;
     memset(out, 0, sizeof *out);
     stand_in.fn = record;
+    if (!layouts[kernel->family].bytes) {
+        snprintf(err, err_bytes, "the model does not know how %s kernels are called",
+                 krn_family_names[kernel->family]);
+        return -ENOTSUP;
+    }
     if (krn_conv_plan(&conv, problem, &quant, &stand_in, driver, err, err_bytes) < 0)
         return -ENOTSUP;
+    out->family = kernel->family;
     recording = out;
     overflown = 0;
-    args_bytes =
-        kernel->family == KRN_FAMILY_DW ? sizeof(struct krn_dw_args) : sizeof(struct krn_gemm_args);
     int rc = run(&conv);
     if (rc)
         snprintf(err, err_bytes, "out of memory");
@@ -84,4 +104,14 @@ int hrn_calls_of(const struct krn_problem *problem, const struct krn_kernel *ker
         rc = -ENOTSUP;
     }
     return rc;
+}
+
+int hrn_calls_equal(const struct hrn_calls *a, const struct hrn_calls *b)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < a->count; i++)
+        for (size_t k = 0; k < b->count; k++)
+            found += a->call[i].times == b->call[k].times &&
+                     is_same(&layouts[a->family], &a->call[i], &b->call[k].args);
+    return a->family == b->family && a->count == b->count && found == a->count;
 }

@@ -10,12 +10,14 @@ enum { HRN_CALLS_MAX = 64 };
 
 /* Calls that differ in addresses only are one. */
 struct hrn_calls {
+    enum krn_family family;
     size_t count;
     struct hrn_call {
         int64_t times;
         union {
             struct krn_gemm_args gemm;
             struct krn_dw_args dw;
+            struct krn_wino_args wino;
         } args;
     } call[HRN_CALLS_MAX];
 };
@@ -24,5 +26,8 @@ struct hrn_calls {
  * kinds of calls than fit; -ENOMEM; reason in err. Not for several threads at once. */
 int hrn_calls_of(const struct krn_problem *problem, const struct krn_kernel *kernel,
                  struct krn_driver driver, struct hrn_calls *out, char *err, size_t err_bytes);
+
+/* Whether the kernel is called alike, and as often, in whatever order. */
+int hrn_calls_equal(const struct hrn_calls *a, const struct hrn_calls *b);
 
 #endif

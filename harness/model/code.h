@@ -89,6 +89,22 @@ struct hrn_loop {
 };
 struct hrn_loop hrn_trace_loop(const struct hrn_code *code, const struct hrn_trace *trace);
 
+/* A stretch that repeats: one iteration of it, and how many were taken out. */
+#define HRN_CUTS_MAX 8
+struct hrn_cuts {
+    size_t count;
+    struct hrn_cut {
+        uint32_t *step; /* owned */
+        size_t length;
+        int64_t gone;
+    } cut[HRN_CUTS_MAX];
+};
+/* Shortens a trace: of iterations that execute the same instructions in a row, inner loops first,
+ * only `keep` stay. The whole is the shortened trace and `gone` times each cut: iterations that
+ * went inside others are counted with the inner one. 0 or -ENOMEM; clear in every case. */
+int hrn_trace_cut(struct hrn_trace *trace, size_t keep, struct hrn_cuts *out);
+void hrn_cuts_clear(struct hrn_cuts *cuts);
+
 /* Products of steps [begin, end). */
 uint64_t hrn_trace_macs(const struct hrn_code *code, const struct hrn_trace *trace, size_t begin,
                         size_t end);

@@ -14,13 +14,16 @@
 #include "harness/model/inorder.h"
 #include "harness/model/mca.h"
 
-#define LOOP_REPEATS 64
-#define RUN_KEPT 4 /* iterations of a long inner loop that are simulated; the others are alike */
+#define LOOP_REPEATS 96
+#define CUT_REPEATS 16
+#define RARE 50    /* kinds of calls below 1/50 of all are taken to cost what the others do */
+#define RUN_KEPT 2 /* iterations of a loop that are simulated; the others are alike */
 #define BATCH 256  /* variants between two runs of llvm-mca */
 
-/* Stretches by length: a long one settles within fewer repeats. */
+/* Stretches by length: a long one settles within fewer repeats. (Reading text is what llvm-mca
+ * takes its time for; repeats cost little.) */
 enum { LIST_LOOP, LIST_SHORT, LIST_LONG, LIST_COUNT };
-static const int repeats_of[LIST_COUNT] = { LOOP_REPEATS, 16, 4 };
+static const int repeats_of[LIST_COUNT] = { LOOP_REPEATS, 12, 4 };
 #define SHORT_STEPS 600
 
 /* Where the cycles of one stretch will be. */
@@ -29,12 +32,19 @@ struct place {
     size_t index;
 };
 
-/* One kind of call of one variant, cut to RUN_KEPT iterations of its inner loop. */
+/* One kind of call of one variant: a shortened trace, and what was cut out of it. */
 struct part {
     struct hrn_prediction *to;
-    struct place tile, loop;
+    struct place tile, loop, cut[HRN_CUTS_MAX];
+    int64_t gone[HRN_CUTS_MAX];
+    size_t cuts;
     int has_loop, is_main;
-    int64_t times, skipped; /* calls; iterations left out of each */
+    int64_t times; /* calls */
+};
+
+struct twin {
+    struct hrn_prediction *to;
+    const struct hrn_prediction *from;
 };
 
 /* Calls depend on the tile, not on the code: variants share them. */
@@ -58,6 +68,11 @@ struct predictor {
     int lanes, lane;
     struct part *parts;
     size_t part_count, part_capacity;
+    struct hrn_prediction *last; /* the variant before */
+    char last_name[VAR_NAME_MAX];
+    struct hrn_calls last_calls;
+    struct twin *twins;
+    size_t twin_count;
     char *err;
     size_t err_bytes;
 };
@@ -119,19 +134,6 @@ static size_t main_call(const struct hrn_calls *calls)
 
 /* ---- one call */
 
-/* Leaves RUN_KEPT iterations of the inner loop in the trace; returns how many went. */
-static int64_t cut(struct hrn_trace *t, const struct hrn_loop *loop)
-{
-    size_t length = loop->end - loop->begin, keep = RUN_KEPT;
-    if (loop->iterations <= 2 * RUN_KEPT)
-        return 0;
-    size_t gone = loop->iterations - keep;
-    memmove(t->step + loop->begin, t->step + loop->begin + gone * length,
-            (t->count - loop->begin - gone * length) * sizeof *t->step);
-    t->count -= gone * length;
-    return (int64_t)gone;
-}
-
 /* The MACs of the layer that one call of the most frequent kind stands for. */
 static double share_of(const struct predictor *p, const struct hrn_calls *calls)
 {
@@ -166,10 +168,13 @@ static int add_part(struct predictor *p, const struct part *part)
     return 0;
 }
 
-static void take_cycles(const struct part *part, double tile, double loop)
+/* Cycles of a call, by the cycles of its stretches. */
+static void take_cycles(const struct part *part, double tile, double loop, const double *cut)
 {
     struct hrn_prediction *to = part->to;
-    double call = tile + (double)part->skipped * loop;
+    double call = tile;
+    for (size_t i = 0; i < part->cuts; i++)
+        call += (double)part->gone[i] * cut[i];
     to->cycles += call * (double)part->times;
     if (part->is_main) {
         to->tile_cycles = call;
@@ -177,27 +182,74 @@ static void take_cycles(const struct part *part, double tile, double loop)
     }
 }
 
+static void simulate(const struct predictor *p, const struct hrn_code *code,
+                     const struct hrn_trace *body, const struct hrn_trace *t,
+                     const struct hrn_cuts *cuts, const struct part *part)
+{
+    const struct var_core *core = p->options->core;
+    double cycles[HRN_CUTS_MAX], inner = 0;
+    for (size_t i = 0; i < cuts->count; i++) {
+        const struct hrn_trace one = { cuts->cut[i].step, cuts->cut[i].length };
+        cycles[i] = hrn_inorder_cycles(code, &one, 0, one.count, core, CUT_REPEATS);
+    }
+    if (part->has_loop)
+        inner = hrn_inorder_cycles(code, body, 0, body->count, core, LOOP_REPEATS);
+    take_cycles(part, hrn_inorder_cycles(code, t, 0, t->count, core, 4), inner, cycles);
+}
+
+static int list_of(size_t steps)
+{
+    return steps > SHORT_STEPS ? LIST_LONG : LIST_SHORT;
+}
+
+/* The inner loop is a cut of its own, most often: the same stretch twice would be a waste. */
+static int is_same(const struct hrn_trace *a, const struct hrn_trace *b)
+{
+    return a->count == b->count && !memcmp(a->step, b->step, a->count * sizeof *a->step);
+}
+
+static int add_stretches(struct predictor *p, const struct hrn_code *code,
+                         const struct hrn_trace *body, const struct hrn_trace *t,
+                         const struct hrn_cuts *cuts, struct part *part)
+{
+    int rc = add_stretch(p, list_of(t->count), code, t, 0, t->count, &part->tile);
+    if (!rc && part->has_loop)
+        rc = add_stretch(p, LIST_LOOP, code, body, 0, body->count, &part->loop);
+    for (size_t i = 0; i < cuts->count && !rc; i++) {
+        const struct hrn_trace one = { cuts->cut[i].step, cuts->cut[i].length };
+        if (part->has_loop && is_same(body, &one))
+            part->cut[i] = part->loop;
+        else
+            rc = add_stretch(p, list_of(one.count), code, &one, 0, one.count, &part->cut[i]);
+    }
+    return rc ? rc : add_part(p, part);
+}
+
 static int predict_call(struct predictor *p, const struct hrn_code *code, struct hrn_trace *t,
                         struct part *part)
 {
-    const struct var_core *core = p->options->core;
     struct hrn_loop loop = hrn_trace_loop(code, t);
+    struct hrn_trace body = { .count = loop.end - loop.begin };
+    struct hrn_cuts cuts = { .count = 0 };
+    int rc = 0;
+    body.step = malloc((body.count + 1) * sizeof *body.step);
+    if (!body.step)
+        return -ENOMEM;
+    memcpy(body.step, t->step + loop.begin, body.count * sizeof *body.step);
     part->has_loop = loop.iterations > 0;
     if (part->is_main && part->has_loop)
-        part->to->loop_macs = (double)hrn_trace_macs(code, t, loop.begin, loop.end);
-    part->skipped = cut(t, &loop);
-    if (!core->llvm_cpu) {
-        take_cycles(part, hrn_inorder_cycles(code, t, 0, t->count, core, 4),
-                    part->has_loop
-                        ? hrn_inorder_cycles(code, t, loop.begin, loop.end, core, LOOP_REPEATS)
-                        : 0);
-        return 0;
-    }
-    int rc = add_stretch(p, t->count > SHORT_STEPS ? LIST_LONG : LIST_SHORT, code, t, 0, t->count,
-                         &part->tile);
-    if (!rc && part->has_loop)
-        rc = add_stretch(p, LIST_LOOP, code, t, loop.begin, loop.end, &part->loop);
-    return rc ? rc : add_part(p, part);
+        part->to->loop_macs = (double)hrn_trace_macs(code, &body, 0, body.count);
+    rc = hrn_trace_cut(t, RUN_KEPT, &cuts);
+    part->cuts = cuts.count;
+    for (size_t i = 0; i < cuts.count; i++)
+        part->gone[i] = cuts.cut[i].gone;
+    if (!rc && p->options->core->llvm_cpu)
+        rc = add_stretches(p, code, &body, t, &cuts, part);
+    else if (!rc)
+        simulate(p, code, &body, t, &cuts, part);
+    hrn_trace_clear(&body);
+    hrn_cuts_clear(&cuts);
+    return rc;
 }
 
 /* ---- one variant */
@@ -206,13 +258,22 @@ static int predict_calls(struct predictor *p, const struct hrn_code *code,
                          const struct hrn_calls *calls, struct hrn_prediction *to)
 {
     size_t most = main_call(calls);
+    int64_t all = 0, rare = 0;
     int rc = 0;
     to->outcome = HRN_OK;
     to->tile_macs = share_of(p, calls);
+    for (size_t i = 0; i < calls->count; i++)
+        all += calls->call[i].times;
+    for (size_t i = 0; i < calls->count; i++)
+        if (i != most && calls->call[i].times < all / RARE)
+            rare += calls->call[i].times;
     for (size_t i = 0; !rc && i < calls->count; i++) {
         const struct hrn_call *call = &calls->call[i];
         struct part part = { .to = to, .is_main = i == most, .times = call->times };
         struct hrn_trace trace;
+        if (i != most && call->times < all / RARE)
+            continue;
+        part.times += i == most ? rare : 0;
         rc = hrn_code_trace(code, &call->args, sizeof call->args, &trace, to->detail,
                             sizeof to->detail);
         if (!rc)
@@ -231,6 +292,28 @@ static int settle(struct hrn_prediction *to, int rc)
     return 0;
 }
 
+/* The driver's choices rarely change the calls of a micro-kernel: then the variant before is a
+ * twin, whose prediction, which may still be on its way, serves both. 1, 0, or -ENOMEM. */
+static int take_twin(struct predictor *p, const struct var_variant *v,
+                     const struct hrn_calls *calls, struct hrn_prediction *to)
+{
+    char name[VAR_NAME_MAX];
+    var_kernel_name_format(v, name);
+    int is_twin = p->last && !strcmp(name, p->last_name) && hrn_calls_equal(calls, &p->last_calls);
+    if (!is_twin) {
+        memcpy(p->last_name, name, sizeof name);
+        p->last_calls = *calls;
+        p->last = to;
+        return 0;
+    }
+    struct twin *grown = realloc(p->twins, (p->twin_count + 1) * sizeof *grown);
+    if (!grown)
+        return -ENOMEM;
+    p->twins = grown;
+    p->twins[p->twin_count++] = (struct twin) { to, p->last };
+    return 1;
+}
+
 static int predict_variant(struct predictor *p, const struct var_variant *v,
                            struct hrn_prediction *to)
 {
@@ -245,6 +328,10 @@ static int predict_variant(struct predictor *p, const struct var_variant *v,
         return 0;
     }
     rc = calls_of(p, v, &calls, to->detail, sizeof to->detail);
+    if (!rc)
+        rc = take_twin(p, v, calls, to);
+    if (rc == 1)
+        return 0;
     if (!rc)
         rc = var_generate(v, &text, to->detail, sizeof to->detail);
     if (!rc)
@@ -272,8 +359,11 @@ static int collect(struct predictor *p)
     int rc = p->part_count ? hrn_mca_run(p->lists, count, p->err, p->err_bytes) : 0;
     for (size_t i = 0; !rc && i < p->part_count; i++) {
         const struct part *part = &p->parts[i];
-        take_cycles(part, cycles_at(p, &part->tile),
-                    part->has_loop ? cycles_at(p, &part->loop) : 0);
+        double cut[HRN_CUTS_MAX];
+        for (size_t k = 0; k < part->cuts; k++)
+            cut[k] = cycles_at(p, &part->cut[k]);
+        take_cycles(part, cycles_at(p, &part->tile), part->has_loop ? cycles_at(p, &part->loop) : 0,
+                    cut);
     }
     for (size_t i = 0; i < count; i++)
         hrn_mca_clear(&p->lists[i]);
@@ -306,6 +396,7 @@ static int predict_all(struct predictor *p)
     for (p->layer = 0; !rc && p->layer < p->plan->count; p->layer++) {
         const struct hrn_plan_layer *layer = &p->plan->layers[p->layer];
         p->known_count = 0;
+        p->last = NULL;
         for (size_t i = 0; !rc && i < layer->count; i++) {
             p->lane = (int)(i % (size_t)p->lanes);
             rc = predict_variant(p, &layer->variants[i], &p->out[p->layer][i]);
@@ -317,7 +408,11 @@ static int predict_all(struct predictor *p)
                 rc = -EINTR;
         }
     }
-    return rc ? rc : collect(p);
+    if (!rc)
+        rc = collect(p);
+    for (size_t i = 0; !rc && i < p->twin_count; i++)
+        *p->twins[i].to = *p->twins[i].from;
+    return rc;
 }
 
 int hrn_predict_plan(const struct hrn_plan *plan, const struct hrn_predict_options *options,
@@ -336,6 +431,7 @@ int hrn_predict_plan(const struct hrn_plan *plan, const struct hrn_predict_optio
         hrn_mca_clear(&p.lists[i]);
     free(p.lists);
     free(p.parts);
+    free(p.twins);
     free(p.known);
     if (rc)
         hrn_predictions_free(p.out, plan->count);

@@ -1,0 +1,296 @@
+/* Runs without times: what an emulator counted and what a model predicted, from the sweep to the
+ * report; and the choice of variants by prediction. */
+#include <errno.h>
+#include <math.h>
+#include <unistd.h>
+
+#include "harness/sweep/predict.h"
+#include "perfdb/perfdb.h"
+#include "reports/report.h"
+#include "tests/t.h"
+
+static char folder[] = "/tmp/quern-figures-XXXXXX";
+
+static const char *in_folder(const char *name)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+/* ---- what is in the database by hand: 1000 MACs, three variants */
+
+static const struct {
+    const char *variant;
+    struct {
+        const char *event;
+        int64_t value;
+    } counters[HRN_PREDICTED_COUNT];
+} counted[] = {
+    { "dotprod_gemm_m4n16k4u1a0b0l128s0", { { "insn", 250 }, { "kernel.insn", 240 } } },
+    { "dotprod_gemm_m8n8k4u1a0b0l128s0", { { "insn", 125 }, { "kernel.insn", 100 } } },
+    { "dotprod_gemm_m1n16k4u1a0b0l128s0", { { NULL, 0 } } },
+}, predicted[] = {
+    { "dotprod_gemm_m4n16k4u1a0b0l128s0",
+      { { "cycles", 100000 },
+        { "peak.cycles", 62500 },
+        { "tile.cycles", 10000 },
+        { "tile.mac", 100000 },
+        { "loop.cycles", 4000 },
+        { "loop.mac", 64000 } } },
+    { "dotprod_gemm_m8n8k4u1a0b0l128s0",
+      { { "cycles", 80000 },
+        { "peak.cycles", 62500 },
+        { "tile.cycles", 10000 },
+        { "tile.mac", 112000 } } },
+    { "dotprod_gemm_m1n16k4u1a0b0l128s0", { { NULL, 0 } } },
+};
+
+static void store(struct pdb *db, int64_t run, const char *variant, int64_t calls,
+                  const struct hrn_counter *counters, size_t count)
+{
+    const struct pdb_variant row = { .name = variant,
+                                     .kernel_name = variant,
+                                     .isa = "dotprod",
+                                     .family = "gemm",
+                                     .algorithm = "pointwise" };
+    struct hrn_proof proof = { .outcome = count ? HRN_OK : HRN_REFUSED };
+    struct hrn_sample sample = { .calls = calls, .temp_mc = INT32_MIN, .outcome = HRN_OK };
+    int64_t id;
+    T_CHECK(pdb_measurement(db, run, "ic10ih10oc1oh10kh1", &row, &id) == 0);
+    snprintf(proof.detail, sizeof proof.detail, "by hand");
+    if (calls == 1 || !count)
+        T_CHECK(pdb_proof(db, id, &proof) == 0);
+    if (count)
+        T_CHECK(pdb_sample(db, id, &sample, counters, count) == 0);
+}
+
+static void write_run(const char *path, enum hrn_evidence evidence)
+{
+    const struct pdb_run run = { .device_key = "x",
+                                 .evidence = evidence,
+                                 .command = "quern sweep" };
+    struct pdb *db;
+    int64_t id;
+    T_CHECK(pdb_open(path, PDB_WRITE, &db) == 0 && pdb_run_begin(db, &run, &id) == 0);
+    T_CHECK(pdb_run_problem(db, id, "ic10ih10oc1oh10kh1", "t", "", 0, 1, 1000) == 0);
+    for (size_t i = 0; i < 3; i++) {
+        struct hrn_counter counters[HRN_PREDICTED_COUNT];
+        size_t n = 0;
+        memset(counters, 0, sizeof counters);
+        for (; n < HRN_PREDICTED_COUNT; n++) {
+            const char *event = evidence == HRN_EMULATED ? counted[i].counters[n].event
+                                                         : predicted[i].counters[n].event;
+            if (!event)
+                break;
+            snprintf(counters[n].event, sizeof counters[n].event, "%s", event);
+            counters[n].value = evidence == HRN_EMULATED ? counted[i].counters[n].value
+                                                         : predicted[i].counters[n].value;
+        }
+        store(db, id, counted[i].variant, evidence == HRN_EMULATED ? 1 : HRN_PREDICTED_CALLS,
+              counters, n);
+    }
+    T_CHECK(pdb_run_end(db, id, "complete") == 0 && pdb_commit(db) == 0);
+    pdb_close(db);
+}
+
+static char *render(const struct rpt_run *run, int (*write)(const struct rpt_run *, FILE *))
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    T_CHECK(out && write(run, out) == 0);
+    fclose(out);
+    return text;
+}
+
+static int text_of(const struct rpt_run *run, FILE *out)
+{
+    return rpt_text(run, 0, out);
+}
+
+static void check_words(const char *text, const char *const *words)
+{
+    for (; *words; words++)
+        if (!T_CHECK(strstr(text, *words) != NULL))
+            printf("  no '%s' in:\n%s\n", *words, text);
+}
+
+static void shows(enum hrn_evidence evidence, const char *const *words, const char *const *json)
+{
+    static int (*const formats[])(const struct rpt_run *, FILE *) = { text_of, rpt_markdown };
+    struct rpt_error error;
+    struct rpt_run run;
+    struct pdb *db;
+    const char *path = in_folder(evidence == HRN_EMULATED ? "counted.db" : "predicted.db");
+    write_run(path, evidence);
+    T_CHECK(pdb_open(path, PDB_READ, &db) == 0 && rpt_run_load(db, 0, &run, &error) == 0);
+    /* The least first, what has no figure last. */
+    T_CHECK(run.layer_count == 1 && run.layers[0].count == 3);
+    T_CHECK(strcmp(run.layers[0].candidates[0].variant, counted[1].variant) == 0);
+    T_CHECK(strcmp(run.layers[0].candidates[2].variant, counted[2].variant) == 0);
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        char *text = render(&run, formats[i]);
+        check_words(text, words);
+        T_CHECK(strstr(text, "GMAC") == NULL && strstr(text, " us") == NULL);
+        free(text);
+    }
+    char *text = render(&run, rpt_json);
+    check_words(text, json);
+    T_CHECK(strstr(text, "real_time") == NULL);
+    free(text);
+    T_CHECK(rpt_html(&run, in_folder("page.html"), folder, &error) == 0);
+    rpt_run_clear(&run);
+    pdb_close(db);
+    unlink(path);
+}
+
+static void shows_both(void)
+{
+    static const char *const counts[] = { "EMULATED COUNTS", "0.1250",         "0.1000",
+                                          "2 of 3",          "Geometric mean", NULL };
+    static const char *const counts_json[] = { "\"insn\"", "\"kernel.insn\"", "emulated", NULL };
+    /* Peak: 1000 MACs in 62.5 cycles, 16 a cycle. Best layer 12.5, tile 11.2 (of both), loop 16. */
+    static const char *const cycles[] = { "PREDICTED", "12.50",  "78.1", "70.0",
+                                          "100.0",     "2 of 3", NULL };
+    static const char *const cycles_json[] = { "\"peak.cycles\"", "predicted", NULL };
+    shows(HRN_EMULATED, counts, counts_json);
+    shows(HRN_PREDICTED, cycles, cycles_json);
+    unlink(in_folder("page.html"));
+}
+
+/* ---- a model in a sweep */
+
+struct seen {
+    size_t samples, proofs, layers;
+    double cycles, least;
+};
+
+static int on_layer(size_t layer, void *user)
+{
+    ((struct seen *)user)->layers++;
+    return layer < 2 ? 0 : -EINVAL;
+}
+
+static int on_proof(size_t layer, const struct var_variant *v, const struct hrn_proof *proof,
+                    void *user)
+{
+    (void)layer, (void)v;
+    T_CHECK(proof->outcome == HRN_NO_ISA && proof->detail[0]);
+    ((struct seen *)user)->proofs++;
+    return 0;
+}
+
+static int on_sample(size_t layer, const struct var_variant *v, const struct hrn_sample *sample,
+                     const struct hrn_counter *counters, size_t count, void *user)
+{
+    struct seen *seen = user;
+    (void)layer;
+    T_CHECK(sample->time_ns == 0 && sample->calls == HRN_PREDICTED_CALLS && count >= 4);
+    T_CHECK(strcmp(counters[0].event, "cycles") == 0 && v->isa != KRN_ISA_I8MM);
+    /* Nothing is faster than the peak, but Winograd's, which makes fewer products. */
+    T_CHECK(counters[1].value > 0 &&
+            (counters[0].value >= counters[1].value || v->family == KRN_FAMILY_WINO));
+    seen->samples++;
+    return 0;
+}
+
+static void on_progress(size_t done, size_t total, const char *note, void *user)
+{
+    (void)note, (void)user;
+    T_CHECK(done <= total);
+}
+
+static int takes_some(const struct var_variant *v, void *user)
+{
+    (void)user;
+    return (v->knob[VAR_KNOB_MR] * 7 + v->knob[VAR_KNOB_NR]) % 4 == 0;
+}
+
+static int make_plan(struct hrn_layers *layers, struct hrn_plan *plan)
+{
+    const uint32_t isas = 1u << KRN_ISA_NEON | 1u << KRN_ISA_DOTPROD | 1u << KRN_ISA_I8MM;
+    char err[600];
+    T_CHECK(!hrn_layers_add_text(layers, "ic64ih12oc48kh1", "", err, sizeof err));
+    T_CHECK(!hrn_layers_add_text(layers, "ic32ih8oc32kh3ph1", "", err, sizeof err));
+    return T_CHECK(!hrn_plan_make(layers, isas, takes_some, NULL, 60, 1, plan, err, sizeof err));
+}
+
+static void predicts_a_sweep(void)
+{
+    const struct var_core *core = var_core_find("cortex-a55", NULL);
+    struct seen seen = { 0 };
+    const struct hrn_sweep_sink sink = { .user = &seen,
+                                         .layer = on_layer,
+                                         .proof = on_proof,
+                                         .sample = on_sample,
+                                         .progress = on_progress };
+    struct hrn_layers layers = { 0 };
+    struct hrn_plan plan = { 0 };
+    char err[600];
+    if (!make_plan(&layers, &plan))
+        return;
+    T_CHECK(hrn_sweep_predict(&plan, core, NULL, &sink, err, sizeof err) == 0);
+    T_CHECK(seen.layers == 2 && seen.samples > 0 && seen.proofs > 0);
+    T_CHECK(seen.samples + seen.proofs == plan.variants);
+    hrn_plan_clear(&plan);
+    hrn_layers_clear(&layers);
+}
+
+/* The defaults stay, then the best; what is dropped is not better than what is kept. */
+static void keeps_the_best(void)
+{
+    const struct hrn_predict_options options = { .core = var_core_find("cortex-a510", NULL) };
+    struct hrn_layers layers = { 0 };
+    struct hrn_plan plan = { 0 };
+    char err[600];
+    enum { KEEP = 12 };
+    if (!make_plan(&layers, &plan))
+        return;
+    T_CHECK(hrn_plan_predict(&plan, &options, err, sizeof err) == 0);
+    for (size_t l = 0; l < plan.count; l++)
+        T_CHECK(plan.layers[l].count > KEEP && plan.layers[l].predicted[0] > 0);
+    double best = INFINITY;
+    for (size_t i = 0; i < plan.layers[0].count; i++)
+        best = fmin(best, plan.layers[0].predicted[i]);
+    size_t defaults = plan.layers[0].defaults;
+    struct var_variant first = plan.layers[0].variants[0];
+    hrn_plan_keep(&plan, KEEP);
+    T_CHECK(plan.layers[0].count == KEEP && plan.layers[0].defaults == defaults);
+    T_CHECK(plan.variants == plan.layers[0].count + plan.layers[1].count);
+    T_CHECK(memcmp(&plan.layers[0].variants[0], &first, sizeof first) == 0);
+    double kept = INFINITY;
+    for (size_t i = 0; i < KEEP; i++)
+        kept = fmin(kept, plan.layers[0].predicted[i]);
+    T_CHECK(kept <= best);
+    hrn_plan_clear(&plan);
+    hrn_layers_clear(&layers);
+}
+
+/* A model runs nothing, and says so. */
+static void runs_nothing(void)
+{
+    struct hrn_device *device;
+    char err[300], path[64];
+    T_CHECK(hrn_device_open("model:cortex-x1", &device, err, sizeof err) == 0);
+    const struct hrn_device_info *info = hrn_device_info(device);
+    T_CHECK(info->evidence == HRN_PREDICTED && !(info->isas >> KRN_ISA_I8MM & 1));
+    T_CHECK(hrn_device_push(device, "/bin/true", path, sizeof path) == -ENOTSUP);
+    T_CHECK(strstr(hrn_device_error(device), "runs no programs") != NULL);
+    hrn_device_close(device);
+    T_CHECK(hrn_device_open("model:cortex-a999", &device, err, sizeof err) == -EINVAL);
+    T_CHECK(device == NULL && strstr(err, "quern devices"));
+}
+
+int main(int argc, char **argv)
+{
+    t_begin(argc, argv);
+    if (!mkdtemp(folder))
+        return 1;
+    shows_both();
+    predicts_a_sweep();
+    keeps_the_best();
+    runs_nothing();
+    rmdir(folder);
+    return t_end();
+}
