@@ -215,7 +215,7 @@ static inline void t_calibrate(const struct t_graph *g, int images, enum qnt_met
                     &out->histograms[n], qnt_float_tensor(exec, n), t_elements(&g->graph.nodes[n]));
         }
     for (int n = 0; n < g->graph.count; n++)
-        qnt_threshold(&out->histograms[n], method, &out->tensors[n]);
+        qnt_threshold(&out->histograms[n], NULL, method, &out->tensors[n]);
     qnt_float_close(exec);
     free(image);
 }

@@ -35,7 +35,7 @@ static void prepare(const struct qnt_graph *graph, const struct qnt_calibration 
     struct qnt_calibration c;
     struct qnt_error error = { "" };
 
-    require(qnt_calibration_with(all, method, &c, &error), &error);
+    require(qnt_calibration_with(graph, all, method, &c, &error), &error);
     for (int32_t n = 0; n < c.count; n++) {
         out->suspicious += c.tensors[n].suspicious;
         if (c.tensors[n].suspicious)
@@ -118,9 +118,9 @@ int main(int argc, char **argv)
     if (qnt_dataset_open("fashion-mnist:train", &input, &train, &error) != 0 ||
         qnt_dataset_open("fashion-mnist:test", &input, &test, &error) != 0)
         t_skip(error.text);
-    require(qnt_calibrate(&graph, train, CALIBRATION_IMAGES, STRIDE, QNT_METHOD_AUTO, NULL, NULL,
-                          &all, &error),
-            &error);
+    const struct qnt_calibrate_options options = { CALIBRATION_IMAGES, STRIDE, QNT_METHOD_AUTO, 0,
+                                                   1 };
+    require(qnt_calibrate(&graph, train, &options, NULL, NULL, &all, &error), &error);
     for (size_t m = 0; m < METHODS; m++) {
         prepare(&graph, &all, methods[m], &outcomes[m]);
         execs[m] = outcomes[m].exec;

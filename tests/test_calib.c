@@ -181,7 +181,7 @@ static void check_figures(const struct distribution *d, const struct qnt_histogr
     int ok = 1;
 
     for (int m = 0; m < QNT_METHOD_COUNT; m++) {
-        qnt_threshold(h, (enum qnt_method)m, &t[m]);
+        qnt_threshold(h, NULL, (enum qnt_method)m, &t[m]);
         double mse = measured_mse(t[m].threshold), clipped = measured_clipped(t[m].threshold);
         printf("  %-11s %-17s -> %-17s %7.4f of absmax, clips %8.5f %%, mse %.3e (measured %.3e), "
                "kl %.5f%s\n",
@@ -229,7 +229,7 @@ static void check_kl(void)
     struct qnt_threshold t;
 
     fill(&distributions[2], &h);
-    qnt_threshold(&h, QNT_METHOD_KL, &t);
+    qnt_threshold(&h, NULL, QNT_METHOD_KL, &t);
     int bins = (int)lround((double)t.threshold / h.absmax * QNT_BINS);
     T_CHECK(fabs(plain_kl(&h, bins) - t.divergence) < 1e-9);
     for (int b = 128; b <= QNT_BINS; b += 13)
@@ -244,12 +244,12 @@ static void check_spike(void)
     struct qnt_threshold t;
 
     fill(&distributions[5], &h);
-    qnt_threshold(&h, QNT_METHOD_KL_NCNN, &t);
+    qnt_threshold(&h, NULL, QNT_METHOD_KL_NCNN, &t);
     T_CHECK(t.threshold < 0.5f * h.absmax && t.clipped > 0.1 && t.suspicious);
-    qnt_threshold(&h, QNT_METHOD_KL, &t);
+    qnt_threshold(&h, NULL, QNT_METHOD_KL, &t);
     T_CHECK(t.threshold > 0.95f * h.absmax);
     T_CHECK(t.suspicious); /* it was overruled, and says so */
-    qnt_threshold(&h, QNT_METHOD_AUTO, &t);
+    qnt_threshold(&h, NULL, QNT_METHOD_AUTO, &t);
     T_CHECK(t.threshold > 0.98f * h.absmax && !t.suspicious);
 }
 
@@ -266,8 +266,8 @@ static void check_zeros(void)
         qnt_histogram_count(&with, zeros, 100);
     T_CHECK(with.zeros == without.zeros + 100000);
     for (int m = 0; m < QNT_METHOD_COUNT; m++) {
-        qnt_threshold(&with, (enum qnt_method)m, &a);
-        qnt_threshold(&without, (enum qnt_method)m, &b);
+        qnt_threshold(&with, NULL, (enum qnt_method)m, &a);
+        qnt_threshold(&without, NULL, (enum qnt_method)m, &b);
         T_CHECK(memcmp(&a, &b, sizeof(a)) == 0);
     }
 }
@@ -277,7 +277,7 @@ static void check_all_methods(const struct qnt_histogram *h, float least, float 
     struct qnt_threshold t;
 
     for (int m = 0; m < QNT_METHOD_COUNT; m++) {
-        qnt_threshold(h, (enum qnt_method)m, &t);
+        qnt_threshold(h, NULL, (enum qnt_method)m, &t);
         int fits = t.threshold >= least && t.threshold <= most;
         if (m == QNT_METHOD_KL_NCNN) /* ncnn's arithmetic may fail here; then it is flagged */
             T_CHECK(fits || t.suspicious);
@@ -327,11 +327,11 @@ static void check_huge(void)
 
     fill(&distributions[1], &h);
     for (int m = 0; m < QNT_METHOD_COUNT; m++) {
-        qnt_threshold(&h, (enum qnt_method)m, &a);
+        qnt_threshold(&h, NULL, (enum qnt_method)m, &a);
         struct qnt_histogram huge = h;
         for (int i = 0; i < QNT_BINS; i++)
             huge.bin[i] <<= 44; /* 2e5 values become 3.5e18 */
-        qnt_threshold(&huge, (enum qnt_method)m, &b);
+        qnt_threshold(&huge, NULL, (enum qnt_method)m, &b);
         T_CHECK(a.threshold == b.threshold && a.used == b.used);
         T_CHECK(fabs(a.mse - b.mse) <= 1e-9 * a.mse);
     }

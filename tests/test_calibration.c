@@ -95,8 +95,10 @@ static void check_calibrate(const struct t_graph *g, const struct qnt_dataset *s
     struct qnt_histogram *h = t_alloc(1, sizeof(*h));
     float image[SIDE * SIDE];
 
-    if (!T_CHECK(qnt_calibrate(&g->graph, set, 10, 3, QNT_METHOD_MSE, count_step, &count, &c,
-                               &error) == 0)) {
+    if (!T_CHECK(qnt_calibrate(&g->graph, set,
+                               &(struct qnt_calibrate_options) {
+                                   .count = 10, .stride = 3, .method = QNT_METHOD_MSE },
+                               count_step, &count, &c, &error) == 0)) {
         printf("  %s\n", error.text);
         exit(1);
     }
@@ -104,6 +106,9 @@ static void check_calibrate(const struct t_graph *g, const struct qnt_dataset *s
     T_CHECK(qnt_float_open(&g->graph, &exec, &error) == 0);
     for (int n = 0; n < g->graph.count; n++) {
         qnt_histogram_init(h);
+        if (!c.histograms[n].seen) /* that of its reader is used */
+            continue;
+        h->levels = c.histograms[n].levels;
         for (int pass = 0; pass < 2; pass++)
             for (size_t i = 0; i < 30; i += 3) {
                 T_CHECK(qnt_dataset_image(set, i, image, &error) == 0);
@@ -113,12 +118,12 @@ static void check_calibrate(const struct t_graph *g, const struct qnt_dataset *s
             }
         T_CHECK(memcmp(h, &c.histograms[n], sizeof(*h)) == 0);
         struct qnt_threshold t;
-        qnt_threshold(h, QNT_METHOD_MSE, &t);
+        qnt_threshold(h, NULL, QNT_METHOD_MSE, &t);
         T_CHECK(memcmp(&t, &c.tensors[n], sizeof(t)) == 0);
     }
-    T_CHECK(qnt_calibration_with(&c, QNT_METHOD_MAX, &one, &error) == 0);
+    T_CHECK(qnt_calibration_with(&g->graph, &c, QNT_METHOD_MAX, &one, &error) == 0);
     for (int n = 0; n < g->graph.count; n++)
-        T_CHECK(one.tensors[n].threshold == c.histograms[n].absmax);
+        T_CHECK(!c.histograms[n].seen || one.tensors[n].threshold == c.histograms[n].absmax);
     qnt_calibration_clear(&one);
     qnt_calibration_clear(&c);
     qnt_float_close(exec);
@@ -131,11 +136,33 @@ static void check_refused(const struct t_graph *g, const struct qnt_dataset *set
     struct qnt_calibration c;
     struct qnt_error error = { "" };
 
-    T_CHECK(qnt_calibrate(&g->graph, set, count, stride, QNT_METHOD_MAX, NULL, NULL, &c, &error) <
-            0);
+    T_CHECK(qnt_calibrate(&g->graph, set,
+                          &(struct qnt_calibrate_options) { count, stride, QNT_METHOD_MAX, 0, 1 },
+                          NULL, NULL, &c, &error) < 0);
     T_CHECK(c.tensors == NULL && c.histograms == NULL);
     if (!T_CHECK(strstr(error.text, word) != NULL))
         printf("  got: %s\n", error.text);
+}
+
+/* The same counts, however many threads; every fifth image is held out. */
+static void check_threads(const struct t_graph *g, const struct qnt_dataset *set)
+{
+    struct qnt_calibrate_options options = { 20, 1, QNT_METHOD_AUTO, 0, 1 };
+    const size_t bytes = (size_t)g->graph.count * sizeof(struct qnt_histogram);
+    struct qnt_calibration one, many;
+    struct qnt_error error = { "" };
+
+    T_CHECK(qnt_calibrate(&g->graph, set, &options, NULL, NULL, &one, &error) == 0);
+    T_CHECK(one.histograms[0].calls == 20 && one.held[0].calls == 4);
+    for (options.threads = 2; options.threads <= 7; options.threads++) {
+        T_CHECK(qnt_calibrate(&g->graph, set, &options, NULL, NULL, &many, &error) == 0);
+        T_CHECK(memcmp(one.histograms, many.histograms, bytes) == 0);
+        T_CHECK(memcmp(one.held, many.held, bytes) == 0);
+        T_CHECK(memcmp(one.tensors, many.tensors, (size_t)g->graph.count * sizeof(*one.tensors)) ==
+                0);
+        qnt_calibration_clear(&many);
+    }
+    qnt_calibration_clear(&one);
 }
 
 static void check_refusals(struct t_graph *g, const struct qnt_dataset *set)
@@ -143,14 +170,14 @@ static void check_refusals(struct t_graph *g, const struct qnt_dataset *set)
     struct qnt_calibration c;
     struct qnt_error error = { "" };
     struct count count = { .stop_at = 7 };
+    const struct qnt_calibrate_options five = { 5, 1, QNT_METHOD_MAX, 0, 1 };
 
     check_refused(g, set, 0, 1, "at least one image");
     check_refused(g, set, IMAGES + 1, 1, "only 30");
     check_refused(g, set, 11, 3, "only 30");
     check_refused(g, set, 2, SIZE_MAX, "only 30");
     check_refused(g, set, 1, 0, "only 30");
-    T_CHECK(qnt_calibrate(&g->graph, set, 5, 1, QNT_METHOD_MAX, count_step, &count, &c, &error) ==
-            -EINTR);
+    T_CHECK(qnt_calibrate(&g->graph, set, &five, count_step, &count, &c, &error) == -EINTR);
     float weight = g->graph.nodes[1].weight[0];
     g->graph.nodes[1].weight[0] = NAN;
     check_refused(g, set, 1, 1, "not finite");
@@ -184,7 +211,7 @@ static void check_round_trip(const struct t_graph *g)
         T_CHECK(fabs(again.tensors[n].mse - c.tensors[n].mse) <= 1e-8 * c.tensors[n].mse);
     }
     struct qnt_calibration none;
-    T_CHECK(qnt_calibration_with(&again, QNT_METHOD_MAX, &none, &error) == -EINVAL);
+    T_CHECK(qnt_calibration_with(&g->graph, &again, QNT_METHOD_MAX, &none, &error) == -EINVAL);
     qnt_calibration_clear(&again);
     qnt_calibration_clear(&c);
 }
@@ -298,6 +325,7 @@ int main(int argc, char **argv)
     struct qnt_dataset *set = open_images(127.5f, 1 / 64.f);
     make(&g);
     check_calibrate(&g, set);
+    check_threads(&g, set);
     check_refusals(&g, set);
     qnt_dataset_close(set);
     check_round_trip(&g);

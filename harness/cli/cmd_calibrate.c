@@ -9,8 +9,8 @@
 struct calibrate_options {
     struct cli_model_options model;
     const char *images, *method, *format, *output;
-    long long count;
-    int json;
+    long long count, threads;
+    int json, symmetric;
 };
 
 static void print_row(struct cli_table *table, const struct qnt_node *node,
@@ -98,15 +98,20 @@ static int run(const struct calibrate_options *o, const char *model)
 
     if (method < 0)
         return CLI_USAGE;
+    const struct qnt_calibrate_options options = { .count = (size_t)o->count,
+                                                   .method = (enum qnt_method)method,
+                                                   .symmetric = o->symmetric,
+                                                   .threads = (int)o->threads };
     int code = check_format(o->format);
     if (code == CLI_OK && o->count < 0)
         code = cli_fail(CLI_USAGE, "--count=%lld: 20 to 200 images are usual", o->count);
+    if (code == CLI_OK && (o->threads < 1 || o->threads > 64))
+        code = cli_fail(CLI_USAGE, "--threads=%lld: 1 to 64", o->threads);
     if (code == CLI_OK)
         code = cli_model_open(model, &o->model, &graph);
     if (code == CLI_OK) {
         cli_catch_interrupt();
-        code =
-            cli_model_calibrate(&graph, o->images, o->count, (enum qnt_method)method, &calibration);
+        code = cli_model_calibrate(&graph, o->images, options, &calibration);
     }
     if (code == CLI_OK)
         code = finish(o, &graph, &calibration);
@@ -119,21 +124,22 @@ static const char description[] =
     "Runs images through the float model twice, collects a histogram of the magnitudes of every "
     "tensor (zeros left out: they quantise without error), and chooses the magnitude that the "
     "largest byte will stand for. Memory does not depend on the number of images.\n\n"
-    "Methods: auto, the default, takes whichever of the others has the least squared error; max "
+    "Methods: auto, the default, takes for each tensor whichever of the others loses least on "
+    "every "
+    "fifth image, which it has not seen; max "
     "clips nothing; percentile and percentile-99.999 clip 0.01 and 0.001 % of the values; mse has "
     "the least squared error over the histogram; kl is the method that NVIDIA describes; kl-ncnn "
-    "is that of ncnn2table, threshold for threshold.\n\n"
+    "is that of ncnn2table, threshold for threshold, and aciq its method of that name.\n\n"
     "KL looks at the shape of a distribution alone. On one with a spike, such as images with a "
     "uniform background, it puts the threshold on the spike and clips everything brighter. So kl "
     "only chooses among sound thresholds, which clip at most 1 % of the values and make at most "
-    "4 times the least squared error; where that overrules it, the table says so. kl-ncnn is kept "
-    "as it "
-    "is, and marked SUSPICIOUS where it is unsound.\n\n"
+    "4 times the least squared error; where that overrules it, the table says so. kl-ncnn and aciq "
+    "are kept as they are, and marked SUSPICIOUS where they are unsound.\n\n"
     "Without MODEL, the model that comes with Quern.";
 
 int cmd_calibrate(int argc, char **argv)
 {
-    struct calibrate_options o = { .method = "auto", .format = "quern" };
+    struct calibrate_options o = { .method = "auto", .format = "quern", .threads = 1 };
     const struct cli_option options[] = {
         { 'i', "images", CLI_STRING, "SPEC",
           "Images: a folder of JPEG, PNG, PPM or PGM files, or a list of such files (a path in "
@@ -151,6 +157,11 @@ int cmd_calibrate(int argc, char **argv)
           "Of that file: quern (the default), which 'quern quantize' reads; ncnn, a .table for "
           "ncnn2int8; or json.",
           &o.format },
+        { 0, "symmetric", CLI_FLAG, NULL,
+          "For networks without zero points, as 'quern quantize --symmetric' makes them.",
+          &o.symmetric },
+        { 't', "threads", CLI_INT, "N", "Images that run at a time. The default is 1.",
+          &o.threads },
         CLI_MODEL_OPTIONS(o.model),
         { 0, "json", CLI_FLAG, NULL, "Prints JSON instead of a table.", &o.json },
     };

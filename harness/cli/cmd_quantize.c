@@ -6,6 +6,7 @@
 struct quantize_options {
     struct cli_model_options model;
     const char *calibration, *output;
+    int symmetric;
 };
 
 static size_t float_bytes(const struct qnt_graph *graph)
@@ -20,6 +21,7 @@ static size_t float_bytes(const struct qnt_graph *graph)
 static int quantise(const struct quantize_options *o, struct qnt_graph *graph)
 {
     struct qnt_calibration calibration = { 0 };
+    const struct qnt_quantise_options options = { .symmetric = o->symmetric };
     struct qnt_network *network = NULL;
     struct qnt_error error = { "" };
 
@@ -28,7 +30,7 @@ static int quantise(const struct quantize_options *o, struct qnt_graph *graph)
         if (!cli_model_says_pixels(&o->model))
             graph->pixels = calibration.pixels;
         cli_warn_thresholds(graph, &calibration, o->calibration);
-        result = qnt_quantise(graph, &calibration, NULL, &network, &error);
+        result = qnt_quantise(graph, &calibration, &options, &network, &error);
     }
     if (result == 0)
         result = qnt_network_save(network, o->output, &error);
@@ -72,6 +74,10 @@ int cmd_quantize(int argc, char **argv)
           "Thresholds, as 'quern calibrate -o FILE' writes them.", &o.calibration },
         { 'o', "output", CLI_STRING, "FILE", "The int8 network, by convention NAME.qrn.",
           &o.output },
+        { 0, "symmetric", CLI_FLAG, NULL,
+          "No zero points: tensors that cannot be negative use half of the bytes, as other engines "
+          "do it.",
+          &o.symmetric },
         CLI_MODEL_OPTIONS(o.model),
     };
     const struct cli_command command = {

@@ -51,7 +51,8 @@ static int add_method(struct work *w, const struct qnt_calibration *all, const c
 
     if (method < 0)
         return CLI_USAGE;
-    int result = qnt_calibration_with(all, (enum qnt_method)method, &calibration, &error);
+    int result =
+        qnt_calibration_with(&w->graph, all, (enum qnt_method)method, &calibration, &error);
     if (result == 0)
         result = qnt_quantise(&w->graph, &calibration, NULL, &network, &error);
     if (result != 0) {
@@ -83,14 +84,16 @@ static int split_methods(struct work *w, const char **names, size_t *count)
 
 static int quantise_methods(struct work *w)
 {
+    const struct qnt_calibrate_options options = { .count = (size_t)w->o->calibration_count,
+                                                   .method = QNT_METHOD_MAX,
+                                                   .threads = (int)w->o->threads };
     struct qnt_calibration all = { 0 };
     const char *names[RUN_NETWORKS_MAX];
     size_t count = 0;
 
     int code = split_methods(w, names, &count);
     if (code == CLI_OK)
-        code = cli_model_calibrate(&w->graph, w->o->calibration, w->o->calibration_count,
-                                   QNT_METHOD_MAX, &all);
+        code = cli_model_calibrate(&w->graph, w->o->calibration, options, &all);
     for (size_t i = 0; i < count && code == CLI_OK; i++)
         code = add_method(w, &all, names[i]);
     qnt_calibration_clear(&all);

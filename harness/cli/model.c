@@ -125,34 +125,33 @@ int cli_images_open(const char *spec, const char *dataset, const char *part,
     return result == 0 ? CLI_OK : cli_quant_fail(result, &error);
 }
 
-int cli_model_calibrate(const struct qnt_graph *graph, const char *spec, long long count,
-                        enum qnt_method method, struct qnt_calibration *out)
+int cli_model_calibrate(const struct qnt_graph *graph, const char *spec,
+                        struct qnt_calibrate_options options, struct qnt_calibration *out)
 {
+    const struct qnt_input input = qnt_graph_input(graph);
     struct cli_progress progress;
     struct qnt_error error = { "" };
     struct qnt_dataset *set;
 
     *out = (struct qnt_calibration) { 0 };
-    const struct qnt_input input = qnt_graph_input(graph);
     int code = cli_images_open(spec, graph->dataset, "train", &input, &set);
     if (code)
         return code;
-    size_t images = qnt_dataset_count(set), wanted = (size_t)count;
-    if (count <= 0)
-        wanted = images < CLI_CALIBRATION_IMAGES ? images : CLI_CALIBRATION_IMAGES;
-    size_t stride = wanted > 0 && images > wanted ? images / wanted : 1;
+    const size_t images = qnt_dataset_count(set);
+    if (options.count == 0)
+        options.count = images < CLI_CALIBRATION_IMAGES ? images : CLI_CALIBRATION_IMAGES;
+    options.stride = images > options.count ? images / options.count : 1;
     cli_progress_begin(&progress, "calibrate");
-    int result = qnt_calibrate(graph, set, wanted, stride, method, cli_quant_progress, &progress,
-                               out, &error);
+    int result = qnt_calibrate(graph, set, &options, cli_quant_progress, &progress, out, &error);
     cli_progress_end(&progress);
     qnt_dataset_close(set);
     if (result != 0)
         return cli_quant_fail(result, &error);
-    if (wanted < 5)
+    if (options.count < 5)
         fprintf(stderr,
                 "quern: warning: %zu calibration images are too few to see the range of a tensor; "
                 "20 to 200 are usual\n",
-                wanted);
+                options.count);
     return CLI_OK;
 }
 

@@ -38,10 +38,11 @@ int cli_model_says_pixels(const struct cli_model_options *options);
 int cli_images_open(const char *spec, const char *dataset, const char *part,
                     const struct qnt_input *input, struct qnt_dataset **out);
 
-/* `count` images spread evenly over those of `spec`; 0 = all, at most CLI_CALIBRATION_IMAGES. */
+/* options.count images spread evenly over those of `spec`; 0 = all, at most
+ * CLI_CALIBRATION_IMAGES. options.stride is not read. */
 #define CLI_CALIBRATION_IMAGES 200
-int cli_model_calibrate(const struct qnt_graph *graph, const char *spec, long long count,
-                        enum qnt_method method, struct qnt_calibration *out);
+int cli_model_calibrate(const struct qnt_graph *graph, const char *spec,
+                        struct qnt_calibrate_options options, struct qnt_calibration *out);
 
 /* One line on stderr for each threshold that is used and not sound. Returns how many of them are
  * taken all the same: a method that was overruled in time is only noted. */

@@ -13,13 +13,16 @@
 #include <stdint.h>
 
 #define QNT_BINS 2048
-#define QNT_LEVELS 127 /* largest magnitude of a quantised activation */
+#define QNT_LEVELS 127          /* largest magnitude of a quantised activation */
+#define QNT_LEVELS_POSITIVE 255 /* steps of one that is never negative, with a zero point */
 
 struct qnt_histogram {
     float absmax;          /* of all values seen by qnt_histogram_range() */
     float min, max;        /* of the same; 0 and 0 before the first value */
     int seen;              /* min and max are of values */
-    uint64_t zeros, total; /* of the values seen by qnt_histogram_count() */
+    int levels;            /* bytes on one side of 0: 0 = QNT_LEVELS, or QNT_LEVELS_POSITIVE */
+    uint64_t calls;        /* of qnt_histogram_count(): one per image */
+    uint64_t zeros, total; /* of the values seen by it */
     uint64_t nonfinite; /* infinities and NaNs seen by qnt_histogram_range(); in no other figure */
     uint64_t bin[QNT_BINS]; /* bin i holds |x| in [i, i + 1) * absmax / QNT_BINS, the last one
                                absmax too */
@@ -39,6 +42,7 @@ enum qnt_method {
     QNT_METHOD_MSE,
     QNT_METHOD_KL,      /* as NVIDIA describes it, zeros left out, guarded by qnt_is_sound() */
     QNT_METHOD_KL_NCNN, /* ncnn2table, threshold for threshold: never overruled, only flagged */
+    QNT_METHOD_ACIQ,    /* Banner et al. 2019 as ncnn2table computes it; likewise only flagged */
     QNT_METHOD_COUNT
 };
 
@@ -46,10 +50,10 @@ struct qnt_threshold {
     float threshold;      /* |x| above it becomes it; > 0 */
     enum qnt_method used; /* what AUTO chose, else the method */
     double divergence;    /* KL in nats for the KL methods, else 0 */
-    double mse; /* expected squared error of 8 bits at this threshold, of the non-zero values */
-    double best_mse; /* the least that any threshold reaches on this histogram */
-    double clipped;  /* share of the non-zero values above it by more than rounding, half a step */
-    int suspicious;  /* unsound, or KL's own choice was and got overruled: the caller warns */
+    double mse;           /* expected squared error at this threshold, of the non-zero values */
+    double best_mse;      /* the least that any threshold reaches on this histogram */
+    double clipped; /* share of the non-zero values above it by more than rounding, half a step */
+    int suspicious; /* unsound, or KL's own choice was and got overruled: the caller warns */
 };
 
 /* A threshold is sound if it clips at most QNT_CLIPPED_MAX of the non-zero values and its squared
@@ -71,8 +75,11 @@ struct qnt_method_info {
 extern const struct qnt_method_info qnt_methods[QNT_METHOD_COUNT];
 int qnt_method_find(const char *name); /* enum qnt_method, or -1 */
 
-/* A histogram without non-zero values gives threshold 1, errors 0. Deterministic. */
-void qnt_threshold(const struct qnt_histogram *h, enum qnt_method method,
-                   struct qnt_threshold *out);
+/* A histogram without non-zero values gives threshold 1, errors 0. Deterministic.
+ * held: of some of the images of h, with the same absmax, or NULL. AUTO finds the threshold of each
+ * method on the others, takes the method with the least squared error on these, and then its
+ * threshold on all. Without them it compares squared errors on h itself. */
+void qnt_threshold(const struct qnt_histogram *h, const struct qnt_histogram *held,
+                   enum qnt_method method, struct qnt_threshold *out);
 
 #endif

@@ -10,15 +10,22 @@
 #define QNT_FIRST_KL 128
 
 struct qnt_search {
-    const struct qnt_histogram *h;
-    double width;               /* of a bin */
-    double count;               /* non-zero values */
-    double best_mse;            /* least of mse[] */
-    int best;                   /* the threshold, in bins, that has it */
-    double mse[QNT_BINS + 1];   /* [t]: expected squared error at t >= QNT_FIRST_MSE bins;
-                                   infinite where it is unsound for sure */
-    double above[QNT_BINS + 1]; /* [t]: share of the non-zero values in bins >= t */
+    const struct qnt_histogram *h, *held; /* held: NULL, or what AUTO judges by */
+    int levels;                           /* bytes on one side of 0 */
+    double width;                         /* of a bin */
+    double count;                         /* non-zero values */
+    double best_mse;                      /* least of mse[] */
+    int best;                             /* the threshold, in bins, that has it */
+    double mse[QNT_BINS + 1];             /* [t]: expected squared error at t >= QNT_FIRST_MSE bins;
+                                             infinite where it is unsound for sure */
+    double above[QNT_BINS + 1];           /* [t]: share of the non-zero values in bins >= t */
 };
+
+/* Fills the rest from h. -1 where h has no values to choose by. */
+int qnt_search_prepare(struct qnt_search *search);
+
+/* Sets mse, best_mse and clipped of a threshold. */
+void qnt_search_judge(const struct qnt_search *search, struct qnt_threshold *out);
 
 /* Expected squared error at a threshold of `bins` bins, in squared bins, values being spread evenly
  * inside each bin. */
@@ -35,6 +42,7 @@ void qnt_find_percentile(const struct qnt_search *search, struct qnt_threshold *
 void qnt_find_percentile_99999(const struct qnt_search *search, struct qnt_threshold *out);
 void qnt_find_mse(const struct qnt_search *search, struct qnt_threshold *out);
 void qnt_find_kl(const struct qnt_search *search, struct qnt_threshold *out);
+void qnt_find_aciq(const struct qnt_search *search, struct qnt_threshold *out);
 void qnt_find_kl_ncnn(const struct qnt_search *search, struct qnt_threshold *out);
 
 #endif

@@ -6,13 +6,14 @@
  * bin [a, a + 1) is F(a + 1) - F(a). */
 double qnt_mse_in_bins(const struct qnt_histogram *h, double bins)
 {
-    const double step = bins / QNT_LEVELS, inverse = QNT_LEVELS / bins;
+    const int levels = h->levels ? h->levels : QNT_LEVELS;
+    const double step = bins / levels, inverse = levels / bins;
     const double cell = step * step * step / 12;
     double sum = 0, count = 0, before = 0;
 
     for (int i = 0; i < QNT_BINS; i++) {
         double edge = i + 1, level = edge * inverse + 0.5;
-        int k = level < QNT_LEVELS ? (int)level : QNT_LEVELS;
+        int k = level < levels ? (int)level : levels;
         double d = edge - k * step;
         double integral = k * cell + d * d * d / 3;
         double n = (double)h->bin[i];

@@ -4,7 +4,7 @@
 #include <string.h>
 
 const struct qnt_method_info qnt_methods[QNT_METHOD_COUNT] = {
-    [QNT_METHOD_AUTO] = { "auto", "whichever of the others has the least squared error",
+    [QNT_METHOD_AUTO] = { "auto", "whichever of the others loses least on images held out",
                           qnt_find_auto },
     [QNT_METHOD_MAX] = { "max", "the largest magnitude: nothing is clipped", qnt_find_max },
     [QNT_METHOD_PERCENTILE] = { "percentile", "clips 0.01 % of the non-zero values",
@@ -17,6 +17,8 @@ const struct qnt_method_info qnt_methods[QNT_METHOD_COUNT] = {
     [QNT_METHOD_KL_NCNN] = { "kl-ncnn",
                              "the threshold of ncnn2table's method=kl, whatever it clips",
                              qnt_find_kl_ncnn },
+    [QNT_METHOD_ACIQ] = { "aciq", "clips as if values were Gaussian, as ncnn2table's method=aciq",
+                          qnt_find_aciq },
 };
 
 int qnt_method_find(const char *name)
@@ -32,13 +34,19 @@ int qnt_is_sound(const struct qnt_threshold *t)
     return t->clipped <= QNT_CLIPPED_MAX && t->mse <= QNT_MSE_RATIO_MAX * t->best_mse;
 }
 
-static void prepare(struct qnt_search *search)
+int qnt_search_prepare(struct qnt_search *search)
 {
     const struct qnt_histogram *h = search->h;
     uint64_t above = 0;
     double moment = 0, clipping = 0; /* sums of n (x - t) and n (x - t)^2 over the bins >= t */
     double best = -1;
 
+    search->count = 0;
+    for (int i = 0; i < QNT_BINS; i++)
+        search->count += (double)h->bin[i];
+    if (search->count == 0 || h->absmax < 1e-30f) /* QNT_LEVELS / threshold must stay finite */
+        return -1;
+    search->levels = h->levels ? h->levels : QNT_LEVELS;
     search->width = (double)h->absmax / QNT_BINS;
     search->above[QNT_BINS] = 0;
     search->best = QNT_BINS;
@@ -63,11 +71,12 @@ static void prepare(struct qnt_search *search)
         search->best = t;
     }
     search->best_mse = best * search->width * search->width;
+    return 0;
 }
 
 double qnt_clipped_share(const struct qnt_search *search, double bins)
 {
-    double limit = bins * (1 + 0.5 / QNT_LEVELS);
+    double limit = bins * (1 + 0.5 / search->levels);
 
     if (limit >= QNT_BINS)
         return 0;
@@ -76,20 +85,24 @@ double qnt_clipped_share(const struct qnt_search *search, double bins)
     return search->above[t + 1] + inside * (t + 1 - limit);
 }
 
-void qnt_threshold(const struct qnt_histogram *h, enum qnt_method method, struct qnt_threshold *out)
+void qnt_search_judge(const struct qnt_search *search, struct qnt_threshold *out)
 {
-    struct qnt_search search = { .h = h };
+    double bins = (double)out->threshold / search->width;
+
+    out->mse = qnt_mse_in_bins(search->h, bins) * search->width * search->width;
+    out->best_mse = search->best_mse < out->mse ? search->best_mse : out->mse;
+    out->clipped = qnt_clipped_share(search, bins);
+}
+
+void qnt_threshold(const struct qnt_histogram *h, const struct qnt_histogram *held,
+                   enum qnt_method method, struct qnt_threshold *out)
+{
+    struct qnt_search search = { .h = h, .held = held };
 
     *out = (struct qnt_threshold) { .threshold = 1, .used = method };
-    for (int i = 0; i < QNT_BINS; i++)
-        search.count += (double)h->bin[i];
-    if (search.count == 0 || h->absmax < 1e-30f) /* 127 / threshold must stay finite */
+    if (qnt_search_prepare(&search) != 0)
         return;
-    prepare(&search);
     qnt_methods[method].find(&search, out);
-    double bins = out->threshold / search.width;
-    out->mse = qnt_mse_in_bins(h, bins) * search.width * search.width;
-    out->best_mse = search.best_mse < out->mse ? search.best_mse : out->mse;
-    out->clipped = qnt_clipped_share(&search, bins);
+    qnt_search_judge(&search, out);
     out->suspicious |= !qnt_is_sound(out);
 }

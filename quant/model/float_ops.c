@@ -158,8 +158,10 @@ static void pool_pixel(const struct qnt_node *in, const struct qnt_node *node, c
     for (int32_t iy = top; iy < bottom; iy++)
         for (int32_t ix = left; ix < right; ix++) {
             const float *pixel = x + ((size_t)iy * (size_t)in->w + (size_t)ix) * c;
-            for (size_t i = 0; i < c; i++)
-                out[i] = max ? fmaxf(out[i], pixel[i]) : out[i] + pixel[i];
+            for (size_t i = 0; i < c && max; i++)
+                out[i] = pixel[i] > out[i] ? pixel[i] : out[i];
+            for (size_t i = 0; i < c && !max; i++)
+                out[i] += pixel[i];
         }
     if (!max)
         for (size_t i = 0; i < c; i++)

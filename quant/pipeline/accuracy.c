@@ -57,19 +57,30 @@ static void count_hits(const float *scores, size_t classes, int label, size_t *t
     *top5 += (size_t)is_among(scores, classes, label, 5);
 }
 
+double qnt_sqnr_db(const float *want, const float *got, size_t count)
+{
+    double signal = 0, noise = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        double w = (double)want[i], d = w - (double)got[i];
+        signal += w * w;
+        noise += d * d;
+    }
+    double db = noise > 0 ? 10 * log10(signal / noise) : SQNR_MAX_DB;
+    return fmin(SQNR_MAX_DB, fmax(-SQNR_MAX_DB, db));
+}
+
 static void compare(const float *want, const float *got, size_t classes, struct qnt_accuracy *out)
 {
-    double signal = 0, noise = 0, dot = 0, power = 0;
+    double signal = 0, dot = 0, power = 0;
 
     for (size_t i = 0; i < classes; i++) {
         double w = (double)want[i], g = (double)got[i];
         signal += w * w;
         power += g * g;
         dot += w * g;
-        noise += (w - g) * (w - g);
     }
-    double db = noise > 0 ? 10 * log10(signal / noise) : SQNR_MAX_DB;
-    out->sqnr_db += fmin(SQNR_MAX_DB, fmax(-SQNR_MAX_DB, db));
+    out->sqnr_db += qnt_sqnr_db(want, got, classes);
     out->cosine += signal > 0 && power > 0 ? dot / sqrt(signal * power) : signal == power;
     out->agree += best(want, classes) == best(got, classes);
 }

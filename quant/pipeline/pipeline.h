@@ -35,23 +35,38 @@
 /* Thresholds of every tensor of a graph, by node index. Owned arrays of graph->count. */
 struct qnt_calibration {
     struct qnt_threshold *tensors;
-    struct qnt_histogram *histograms; /* NULL in one that was loaded from a file */
+    struct qnt_histogram *histograms; /* NULL in one that was loaded from a file; empty where no
+                                         threshold is needed: the tensor has that of its reader */
+    struct qnt_histogram *held;       /* of the images that AUTO judges by; or NULL */
     int32_t count;
     size_t images;
     struct qnt_pixels pixels; /* of those images */
+    int symmetric;            /* as the options said */
+    /* Some of the images held out with their float scores, for AUTO: owned, or none. */
+    size_t kept, image_values, classes;
+    float *images_kept, *scores_kept; /* [kept][image_values], [kept][classes] */
 };
 /* Called after each step; returning non-zero stops with -EINTR. May be NULL. */
 typedef int qnt_progress(size_t done, size_t total, void *user);
-/* Runs images 0, stride, 2 * stride ... (count of them) of the set twice through the float graph:
- * 2 * count steps of progress. -EINVAL if a tensor is not finite, or the set has not so many images
- * or not of this shape. */
-int qnt_calibrate(const struct qnt_graph *graph, const struct qnt_dataset *set, size_t count,
-                  size_t stride, enum qnt_method method, qnt_progress *progress, void *user,
+struct qnt_calibrate_options {
+    size_t count, stride; /* images 0, stride, 2 * stride ..., count of them; both at least 1 */
+    enum qnt_method method;
+    int symmetric; /* as in struct qnt_quantise_options: where steps are half as fine, less clipping
+                      is worth it */
+    int threads;   /* 0 = 1; each has the tensors of one image, and histograms */
+};
+/* Runs the images twice through the float graph: 2 * count steps of progress, from whatever thread
+ * but never two at once. Every fifth image, where there are ten or more, is one that AUTO judges
+ * by. The result does not depend on the number of threads. -EINVAL if a tensor is not finite, or
+ * the set has not so many images or not of this shape. */
+int qnt_calibrate(const struct qnt_graph *graph, const struct qnt_dataset *set,
+                  const struct qnt_calibrate_options *options, qnt_progress *progress, void *user,
                   struct qnt_calibration *out, struct qnt_error *error);
 /* The thresholds of another method from the histograms of `from`. 0, or -ENOMEM, or -EINVAL if it
  * has none. */
-int qnt_calibration_with(const struct qnt_calibration *from, enum qnt_method method,
-                         struct qnt_calibration *out, struct qnt_error *error);
+int qnt_calibration_with(const struct qnt_graph *graph, const struct qnt_calibration *from,
+                         enum qnt_method method, struct qnt_calibration *out,
+                         struct qnt_error *error);
 void qnt_calibration_clear(struct qnt_calibration *calibration);
 /* used[graph->count]: 1 for a node whose own threshold makes the scale of some tensor of the int8
  * network, its own or one that follows it. 0 or -ENOMEM. */

@@ -117,6 +117,16 @@ int qnt_keeps_scale(enum qnt_op op);
 void qnt_nonnegative(const struct qnt_graph *graph, uint8_t *nonnegative);
 /* Of the weights of one output channel; 0 for a dead one. */
 float qnt_absmax(const float *weights, size_t count);
+/* Signal to noise of one image's scores, limited to +-150 dB (accuracy.c). */
+double qnt_sqnr_db(const float *want, const float *got, size_t count);
+/* ---- Thresholds (auto.c, calibrate.c): of all tensors by one method, each for itself; */
+void qnt_thresholds_of(const struct qnt_calibration *c, enum qnt_method method,
+                       struct qnt_threshold *out);
+/* of tensors without a histogram: that of the tensor whose scale is used. 0 or -ENOMEM; */
+int qnt_thresholds_fill(const struct qnt_graph *graph, const struct qnt_calibration *c,
+                        struct qnt_threshold *tensors);
+/* of AUTO, to c->tensors. 0 or -ENOMEM. */
+int qnt_auto(const struct qnt_graph *graph, struct qnt_calibration *c);
 /* factor[i] = ratio[i] * 2^shift, rounded, with the shift that the largest ratio allows. */
 void qnt_fixed_point(const double *ratio, int32_t count, int32_t *factor, int32_t *shift);
 
