@@ -264,8 +264,9 @@ static void check_trace(const struct t_graph *g, const struct qnt_network *netwo
         sum += t.count[l];
         free(t.copy[l]);
     }
-    T_CHECK(qnt_exec_arena_bytes(t.exec) > 0);
-    T_CHECK(qnt_exec_arena_bytes(t.exec) <= sum + 64 * (size_t)t.layers + CLASSES_MAX);
+    const struct qnt_exec_memory memory = qnt_exec_memory(t.exec);
+    T_CHECK(memory.arena > 0);
+    T_CHECK(memory.arena <= sum + 64 * (size_t)t.layers + CLASSES_MAX);
     qnt_exec_close(t.exec);
     free(image);
 }

@@ -140,6 +140,18 @@ static int open_models(struct work *w, const char *model)
     return is_network ? load_network(w, model) : quantise_methods(w);
 }
 
+/* What the float model takes, its activations planned into one arena as those of the int8 network.
+ */
+static void weigh_float(struct work *w)
+{
+    size_t count = 0;
+
+    for (int32_t i = 0; w->result.has_float && i < w->graph.count; i++)
+        count += w->graph.nodes[i].weight_count + w->graph.nodes[i].bias_count;
+    w->result.float_bytes[0] = count * sizeof(float);
+    w->result.float_bytes[1] = qnt_exec_memory(w->result.entries[0].exec).arena * sizeof(float);
+}
+
 /* ---- Running */
 
 static int measure(struct work *w, const struct qnt_dataset *set)
@@ -152,6 +164,7 @@ static int measure(struct work *w, const struct qnt_dataset *set)
 
     for (size_t i = 0; i < w->result.count; i++)
         execs[i] = w->result.entries[i].exec;
+    weigh_float(w);
     cli_progress_begin(&progress, "run");
     int result = qnt_accuracy(w->result.has_float ? &w->graph : NULL, execs, w->result.count, set,
                               images, cli_quant_progress, &progress, accuracy, &error);

@@ -20,8 +20,9 @@ struct run_entry {
 
 /* Every network has the same layers, and so the same kernels. */
 struct run_result {
-    int has_float; /* there was a float model to compare with */
-    int threads;   /* of the int8 networks */
+    int has_float;         /* there was a float model to compare with */
+    int threads;           /* of the int8 networks */
+    size_t float_bytes[2]; /* of the float model: weights, activations alive at once at most */
     const struct cli_winners *winners;
     struct run_entry entries[RUN_NETWORKS_MAX];
     size_t count; /* at least 1 */

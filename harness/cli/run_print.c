@@ -99,12 +99,19 @@ static void print_layers(const struct run_result *r, FILE *out)
 void run_print_text(const struct run_result *r, FILE *out)
 {
     const struct run_entry *e = &r->entries[0];
+    const struct qnt_exec_memory m = qnt_exec_memory(e->exec);
 
     print_accuracy(r, out);
+    fprintf(out, "\n%zu images, int8 on %d thread%s\n", e->accuracy.images, r->threads,
+            r->threads == 1 ? "" : "s");
     fprintf(out,
-            "\n%zu images, int8 on %d thread%s; int8 network %zu bytes, activations %zu bytes\n\n",
-            r->entries[0].accuracy.images, r->threads, r->threads == 1 ? "" : "s",
-            qnt_network_bytes(e->network), qnt_exec_arena_bytes(e->exec));
+            "int8 bytes: network %zu, activations %zu, packed weights %zu, pointer tables %zu, "
+            "scratch %zu\n",
+            qnt_network_bytes(e->network), m.arena, m.packed, m.tables, m.scratch);
+    if (r->has_float)
+        fprintf(out, "fp32 bytes: weights %zu, activations %zu\n", r->float_bytes[0],
+                r->float_bytes[1]);
+    fputc('\n', out);
     print_layers(r, out);
 }
 
@@ -149,14 +156,15 @@ static void print_json_layer(const struct run_result *r, const struct qnt_exec_l
 void run_print_json(const struct run_result *r, FILE *out)
 {
     const struct run_entry *e = &r->entries[0];
+    const struct qnt_exec_memory m = qnt_exec_memory(e->exec);
     struct qnt_exec_layer l;
 
     fprintf(out,
-            "{\n  \"images\": %zu,\n  \"threads\": %d,\n  \"network_bytes\": %zu,\n  "
-            "\"activation_bytes\": %zu,\n"
-            "  \"run\": %lld,\n  \"accuracy\": [",
-            r->entries[0].accuracy.images, r->threads, qnt_network_bytes(e->network),
-            qnt_exec_arena_bytes(e->exec), r->winners->run);
+            "{\n  \"images\": %zu,\n  \"threads\": %d,\n  \"network_bytes\": %zu,\n"
+            "  \"activation_bytes\": %zu,\n  \"packed_bytes\": %zu,\n  \"table_bytes\": %zu,\n"
+            "  \"scratch_bytes\": %zu,\n  \"run\": %lld,\n  \"accuracy\": [",
+            e->accuracy.images, r->threads, qnt_network_bytes(e->network), m.arena, m.packed,
+            m.tables, m.scratch, r->winners->run);
     print_json_rows(r, out);
     fputs("\n  ],\n  \"layers\": [", out);
     for (size_t i = 1; qnt_exec_layer(e->exec, i, &l) == 0; i++) {

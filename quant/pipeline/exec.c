@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "quant/pipeline/arena.h"
 #include "quant/pipeline/exec_int.h"
@@ -144,6 +145,8 @@ int qnt_exec_open(const struct qnt_network *network, qnt_choose *choose, void *u
     for (int32_t i = 0; i < network->count; i++)
         if (exec->steps[i].on_kernel)
             pack(exec, i);
+    if (network->mapped_bytes) /* packed: the file's own weights need not stay in memory */
+        madvise(network->block, network->mapped_bytes, MADV_DONTNEED);
     *out = exec;
     return 0;
 fail:
@@ -195,9 +198,18 @@ const struct qnt_network *qnt_exec_network(const struct qnt_exec *exec)
     return exec->network;
 }
 
-size_t qnt_exec_arena_bytes(const struct qnt_exec *exec)
+struct qnt_exec_memory qnt_exec_memory(const struct qnt_exec *exec)
 {
-    return exec->arena_bytes;
+    struct qnt_exec_memory m = { .arena = exec->arena_bytes,
+                                 .scratch =
+                                     exec->scratch_bytes * (size_t)qnt_team_size(exec->team) };
+
+    for (int32_t i = 0; i < exec->network->count; i++)
+        if (exec->steps[i].on_kernel) {
+            m.packed += exec->steps[i].conv.packed_bytes;
+            m.tables += exec->steps[i].conv.workspace_bytes;
+        }
+    return m;
 }
 
 int qnt_exec_layer(const struct qnt_exec *exec, size_t index, struct qnt_exec_layer *out)

@@ -30,7 +30,7 @@ static const struct qnt_layer *input_of(const struct qnt_op_args *args, int32_t 
 }
 
 /* `count` bytes of one input at another scale and zero point. */
-static void rescale(const struct qnt_layer *l, const struct qnt_layer *from, int32_t factor,
+QNT_WIDE static void rescale(const struct qnt_layer *l, const struct qnt_layer *from, int32_t factor,
                     const int8_t *in, size_t count, int8_t *out)
 {
     const int32_t half = 1 << (l->shift - 1), shift = l->shift, lo = l->lo, hi = l->hi;
@@ -52,7 +52,7 @@ static void run_clip(const struct qnt_op_args *args)
             args->out + args->begin);
 }
 
-static void run_add(const struct qnt_op_args *args)
+QNT_WIDE static void run_add(const struct qnt_op_args *args)
 {
     const struct qnt_layer *l = args->layer;
     const int8_t *a = args->in[0], *b = args->in[1];
@@ -133,7 +133,7 @@ static struct range window_range(int32_t at, int32_t stride, int32_t pad, int32_
     return (struct range) { begin > 0 ? begin : 0, end < limit ? end : limit };
 }
 
-static void max_window(const struct qnt_layer *in, const int8_t *data, struct range y,
+QNT_WIDE static void max_window(const struct qnt_layer *in, const int8_t *data, struct range y,
                        struct range x, int8_t *out)
 {
     const size_t channels = (size_t)in->c;
@@ -164,7 +164,7 @@ static void run_maxpool(const struct qnt_op_args *args)
 #define CHUNK 64
 
 /* QNT_WINDOW_MAX keeps 32 bits from overflowing. */
-static void window_sums(const struct qnt_layer *in, const int8_t *data, struct range y,
+QNT_WIDE static void window_sums(const struct qnt_layer *in, const int8_t *data, struct range y,
                         struct range x, int32_t first, int32_t count, int32_t *sums)
 {
     const size_t channels = (size_t)in->c;

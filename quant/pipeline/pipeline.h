@@ -133,7 +133,14 @@ int qnt_exec_threads(struct qnt_exec *exec, int threads, struct qnt_error *error
 void qnt_exec_profile(struct qnt_exec *exec, int on);
 /* image: float [h][w][c], normalised; scores: float [classes], dequantised. */
 void qnt_exec_run(struct qnt_exec *exec, const float *image, float *scores);
-size_t qnt_exec_arena_bytes(const struct qnt_exec *exec);
+/* Memory of an execution beside the network: bytes. */
+struct qnt_exec_memory {
+    size_t arena;   /* activations */
+    size_t packed;  /* weights as the kernels want them */
+    size_t tables;  /* pointer tables */
+    size_t scratch; /* of all threads */
+};
+struct qnt_exec_memory qnt_exec_memory(const struct qnt_exec *exec);
 
 /* What runs a layer. Borrowed until qnt_exec_close(). */
 struct qnt_exec_layer {

@@ -19,7 +19,7 @@ float qnt_clamp_score(const struct qnt_layer *l, float x)
     return x > l->hi_real ? l->hi_real : x;
 }
 
-static int32_t accumulate(const struct krn_problem *p, int32_t zero, const int8_t *in,
+QNT_WIDE static int32_t accumulate(const struct krn_problem *p, int32_t zero, const int8_t *in,
                           const int8_t *weights, int32_t oc, int32_t oy, int32_t ox)
 {
     const int32_t depth = p->ic / p->groups, first = oc / (p->oc / p->groups) * depth;
@@ -33,8 +33,10 @@ static int32_t accumulate(const struct krn_problem *p, int32_t zero, const int8_
             if (y < 0 || y >= p->ih || x < 0 || x >= p->iw)
                 continue;
             const int8_t *a = in + (y * p->iw + x) * p->ic + first;
-            for (int32_t c = 0; c < depth; c++)
-                sum += (a[c] - zero) * w[c];
+            for (int32_t c = 0; c < depth; c++) { /* words, so that vectors multiply and add pairs */
+                int16_t value = (int16_t)(a[c] - zero), weight = w[c];
+                sum += value * weight;
+            }
         }
     return sum;
 }
