@@ -30,8 +30,8 @@ static const struct qnt_layer *input_of(const struct qnt_op_args *args, int32_t 
 }
 
 /* `count` bytes of one input at another scale and zero point. */
-QNT_WIDE static void rescale(const struct qnt_layer *l, const struct qnt_layer *from, int32_t factor,
-                    const int8_t *in, size_t count, int8_t *out)
+QNT_WIDE static void rescale(const struct qnt_layer *l, const struct qnt_layer *from,
+                             int32_t factor, const int8_t *in, size_t count, int8_t *out)
 {
     const int32_t half = 1 << (l->shift - 1), shift = l->shift, lo = l->lo, hi = l->hi;
     const int32_t zero_in = from->zero, zero = l->zero;
@@ -134,7 +134,7 @@ static struct range window_range(int32_t at, int32_t stride, int32_t pad, int32_
 }
 
 QNT_WIDE static void max_window(const struct qnt_layer *in, const int8_t *data, struct range y,
-                       struct range x, int8_t *out)
+                                struct range x, int8_t *out)
 {
     const size_t channels = (size_t)in->c;
 
@@ -165,7 +165,7 @@ static void run_maxpool(const struct qnt_op_args *args)
 
 /* QNT_WINDOW_MAX keeps 32 bits from overflowing. */
 QNT_WIDE static void window_sums(const struct qnt_layer *in, const int8_t *data, struct range y,
-                        struct range x, int32_t first, int32_t count, int32_t *sums)
+                                 struct range x, int32_t first, int32_t count, int32_t *sums)
 {
     const size_t channels = (size_t)in->c;
 

@@ -20,7 +20,7 @@ float qnt_clamp_score(const struct qnt_layer *l, float x)
 }
 
 QNT_WIDE static int32_t accumulate(const struct krn_problem *p, int32_t zero, const int8_t *in,
-                          const int8_t *weights, int32_t oc, int32_t oy, int32_t ox)
+                                   const int8_t *weights, int32_t oc, int32_t oy, int32_t ox)
 {
     const int32_t depth = p->ic / p->groups, first = oc / (p->oc / p->groups) * depth;
     const int8_t *w = weights + (size_t)oc * (size_t)p->kh * (size_t)p->kw * (size_t)depth;
@@ -33,7 +33,8 @@ QNT_WIDE static int32_t accumulate(const struct krn_problem *p, int32_t zero, co
             if (y < 0 || y >= p->ih || x < 0 || x >= p->iw)
                 continue;
             const int8_t *a = in + (y * p->iw + x) * p->ic + first;
-            for (int32_t c = 0; c < depth; c++) { /* words, so that vectors multiply and add pairs */
+            for (int32_t c = 0; c < depth;
+                 c++) { /* words, so that vectors multiply and add pairs */
                 int16_t value = (int16_t)(a[c] - zero), weight = w[c];
                 sum += value * weight;
             }
