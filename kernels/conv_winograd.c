@@ -118,18 +118,16 @@ static void find_pixels(const struct krn_job *job, const struct shape *s, int64_
 }
 
 /* All channels of a group, of the tile with these pixels, as tile `i` of the slot:
- * [chunk][element][channels / 8][mr][8]. Moves the pixels on. */
-static void transform_tile(const struct krn_conv *conv, const struct shape *s, const int8_t **pixel,
-                           int64_t i, int16_t *slot)
+ * [chunk][element][channels / 8][mr][8]. */
+static void transform_tile(const struct krn_conv *conv, const struct shape *s,
+                           const int8_t *const *pixel, int64_t i, int16_t *slot)
 {
     int64_t mr = conv->kernel->mr;
     for (int64_t c = 0; c < conv->depth; c += KRN_WINO_LANES) {
         int64_t chunk = c / s->chunk, depth = chunk_depth(s, chunk), rest = conv->depth - c;
         int16_t *to = slot + (chunk * s->chunk * s->elements + c % s->chunk) * mr;
-        krn_wino_input(s->form, pixel, rest < KRN_WINO_LANES ? (int)rest : KRN_WINO_LANES,
+        krn_wino_input(s->form, pixel, c, rest < KRN_WINO_LANES ? (int)rest : KRN_WINO_LANES,
                        to + i * KRN_WINO_LANES, depth * mr);
-        for (int64_t e = 0; e < s->elements; e++)
-            pixel[e] += KRN_WINO_LANES;
     }
 }
 
@@ -150,94 +148,83 @@ static void transform_row(const struct krn_job *job, const struct shape *s, int6
 
 /* ---- Output */
 
-/* What the products of one panel and one row tile become. */
-struct finish {
+/* Where the tiles of a job go. */
+struct target {
     const struct krn_job *job;
     const struct shape *shape;
     struct krn_out out;
-    const int32_t *bias;
-    const float *scale;
-    const int32_t *product; /* M of this chunk: [element][mr][nr] */
-    uint32_t *sums;         /* of all chunks so far: [mr][nr / 4][out * out][4] */
-    int64_t first, columns; /* output channels of the panel */
-    int is_first, is_last;  /* the chunk is */
+    int32_t *product; /* M: [element][mr][nr] */
+    uint32_t *sums;   /* [mr][nr * out * out] */
 };
 
-/* Requantises four channels of output tile `tile`, without what lies beyond the output. */
-static void store_tile(const struct finish *f, int64_t tile, int64_t j, const uint32_t *sums)
+static void place_tile(const struct target *g, int64_t tile, int64_t first,
+                       struct krn_wino_tile *to)
 {
-    const struct krn_problem *p = &f->job->conv->problem;
-    const struct shape *s = f->shape;
-    int64_t image = tile / (s->across * s->down);
-    int64_t y = tile / s->across % s->down * s->form->out, x = tile % s->across * s->form->out;
-    struct krn_wino_place place = {
-        .to = f->job->out + ((image * p->oh + y) * p->ow + x) * p->oc + f->first + j,
-        .row_bytes = (int64_t)p->ow * p->oc,
-        .pixel_bytes = p->oc,
-        .height = (int)(p->oh - y < s->form->out ? p->oh - y : s->form->out),
-        .width = (int)(p->ow - x < s->form->out ? p->ow - x : s->form->out),
-        .channels = (int)(f->columns - j < 4 ? f->columns - j : 4),
-    };
-    krn_wino_store(s->form, sums, f->scale + j, &f->out, &place);
+    const struct krn_problem *p = &g->job->conv->problem;
+    const struct shape *s = g->shape;
+    int64_t size = s->form->out, image = tile / (s->across * s->down);
+    int64_t y = tile / s->across % s->down * size, x = tile % s->across * size;
+    to->to = g->job->out + ((image * p->oh + y) * p->ow + x) * p->oc + first;
+    to->height = (int)(p->oh - y < size ? p->oh - y : size);
+    to->width = (int)(p->ow - x < size ? p->ow - x : size);
 }
 
-static void finish_row(const struct finish *f, int64_t row)
+static void finish_row(const struct target *g, struct krn_wino_tile *tile, int64_t row,
+                       int64_t first)
 {
-    int64_t mr = f->job->conv->kernel->mr, nr = f->job->conv->kernel->nr;
-    int outputs = f->shape->form->out * f->shape->form->out;
-    for (int64_t i = 0; i < mr && row * mr + i < f->shape->all; i++)
-        for (int64_t j = 0; j < nr && j < f->columns; j += 4) {
-            uint32_t one_chunk[KRN_WINO_OUT_MAX * KRN_WINO_OUT_MAX * 4], *sums = one_chunk;
-            if (f->shape->chunks > 1)
-                sums = f->sums + (i * (nr / 4) + j / 4) * outputs * 4;
-            for (int o = 0; o < outputs && f->is_first; o++)
-                memcpy(sums + o * 4, f->bias + j, 4 * sizeof *sums);
-            krn_wino_output(f->shape->form, f->product + i * nr + j, mr * nr, sums);
-            if (f->is_last)
-                store_tile(f, row * mr + i, j, sums);
-        }
-}
-
-/* One row tile times one panel. */
-static void run_unit(struct finish *f, const char *panel, const int16_t *slot, int32_t *product,
-                     int64_t row)
-{
-    const struct krn_kernel *kernel = f->job->conv->kernel;
-    const struct shape *s = f->shape;
-    const int16_t *body = (const int16_t *)(const void *)(panel + kernel->nr * (int64_t)8);
-    f->bias = (const int32_t *)(const void *)panel;
-    f->scale = (const float *)(const void *)(f->bias + kernel->nr);
-    f->product = product;
-    for (int64_t chunk = 0; chunk < s->chunks; chunk++) {
-        int64_t before = chunk * s->chunk * s->elements;
-        struct krn_wino_args args = {
-            .a = slot + before * kernel->mr,
-            .w = body + before * kernel->nr,
-            .c = product,
-            .k = chunk_depth(s, chunk),
-            .elements = s->elements,
-        };
-        kernel->fn(&args);
-        f->is_first = chunk == 0;
-        f->is_last = chunk == s->chunks - 1;
-        finish_row(f, row);
+    int64_t mr = g->job->conv->kernel->mr, nr = g->job->conv->kernel->nr;
+    int64_t outputs = g->shape->form->out * g->shape->form->out;
+    for (int64_t i = 0; i < mr && row * mr + i < g->shape->all; i++) {
+        tile->product = g->product + i * nr;
+        tile->sums = g->sums + i * nr * outputs;
+        place_tile(g, row * mr + i, first, tile);
+        krn_wino_output(g->shape->form, tile);
     }
 }
 
-static void run_line(struct finish *f, const struct krn_walk *walk, char *slots)
+/* One row tile times one panel, whose output channels begin at `first`. */
+static void run_unit(const struct target *g, const char *panel, const int16_t *slot, int64_t row,
+                     int64_t first, int64_t columns)
 {
-    const struct krn_conv *conv = f->job->conv;
+    const struct krn_conv *conv = g->job->conv;
+    const struct shape *s = g->shape;
+    int64_t mr = conv->kernel->mr, nr = conv->kernel->nr;
+    const int32_t *bias = (const int32_t *)(const void *)panel;
+    struct krn_wino_tile tile = {
+        .step = mr * nr,
+        .bias = bias,
+        .scale = (const float *)(const void *)(bias + nr),
+        .out = &g->out,
+        .row_bytes = (int64_t)conv->problem.ow * conv->problem.oc,
+        .pixel_bytes = conv->problem.oc,
+        .channels = (int)(columns < nr ? columns : nr),
+    };
+    for (int64_t chunk = 0; chunk < s->chunks; chunk++) {
+        int64_t before = chunk * s->chunk * s->elements;
+        struct krn_wino_args args = {
+            .a = slot + before * mr,
+            .w = (const int16_t *)(const void *)(bias + 2 * nr) + before * nr,
+            .c = g->product,
+            .k = chunk_depth(s, chunk),
+            .elements = s->elements,
+        };
+        conv->kernel->fn(&args);
+        tile.is_first = chunk == 0;
+        tile.is_last = chunk == s->chunks - 1;
+        finish_row(g, &tile, row, first);
+    }
+}
+
+static void run_line(const struct target *g, const struct krn_walk *walk)
+{
+    const struct krn_conv *conv = g->job->conv;
     int64_t group_oc = conv->problem.oc / conv->problem.groups, row = walk->row;
     int64_t index = walk->panel;
-    char *rest = slots + conv->block_tiles * f->shape->slot_bytes;
-    f->sums = (uint32_t *)(void *)(rest + f->shape->product_bytes);
     for (int64_t i = 0; i < walk->count; i++) {
-        int64_t first = index * conv->kernel->nr;
-        f->first = walk->group * group_oc + first;
-        f->columns = group_oc - first;
-        run_unit(f, f->job->packed + (walk->group * conv->panels + index) * conv->panel_bytes,
-                 (int16_t *)(void *)(slots + (row - walk->block) * f->shape->slot_bytes),
-                 (int32_t *)(void *)rest, row);
+        const char *slot = g->job->scratch + (row - walk->block) * g->shape->slot_bytes;
+        int64_t panel = walk->group * conv->panels + index, column = index * conv->kernel->nr;
+        run_unit(g, g->job->packed + panel * conv->panel_bytes, (const int16_t *)(const void *)slot,
+                 row, walk->group * group_oc + column, group_oc - column);
         if (conv->driver.loop_order == 0)
             row++;
         else
@@ -249,7 +236,14 @@ void krn_winograd_run(const struct krn_job *job)
 {
     const struct krn_conv *conv = job->conv;
     struct shape s = shape_of(conv);
-    struct finish f = { .job = job, .shape = &s, .out = krn_out_of(&conv->quant) };
+    char *rest = job->scratch + conv->block_tiles * s.slot_bytes;
+    struct target g = {
+        .job = job,
+        .shape = &s,
+        .out = krn_out_of(&conv->quant),
+        .product = (int32_t *)(void *)rest,
+        .sums = (uint32_t *)(void *)(rest + s.product_bytes),
+    };
     struct krn_walk walk;
     int64_t seen = 0;
     krn_walk_begin(job, &walk);
@@ -259,7 +253,7 @@ void krn_winograd_run(const struct krn_job *job)
             char *slot = job->scratch + (walk.row - walk.block + i) * s.slot_bytes;
             transform_row(job, &s, walk.group, walk.row + i, (int16_t *)(void *)slot);
         }
-        run_line(&f, &walk, job->scratch);
+        run_line(&g, &walk);
         int64_t block = walk.block, group = walk.group;
         seen += walk.count;
         krn_walk_next(conv, &walk);

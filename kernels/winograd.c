@@ -3,12 +3,15 @@
 #include "kernels/winograd_int.h"
 
 #include <string.h>
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
-typedef int8_t bytes8 __attribute__((vector_size(8)));
+typedef int8_t bytes16 __attribute__((vector_size(16)));
 typedef int16_t words8 __attribute__((vector_size(16)));
 typedef uint32_t sums4 __attribute__((vector_size(16)));
-typedef float floats4 __attribute__((vector_size(16)));
-typedef int8_t bytes4 __attribute__((vector_size(4)));
 typedef int32_t signed4 __attribute__((vector_size(16)));
 
 static const struct krn_wino_form forms[] = {
@@ -34,118 +37,167 @@ const struct krn_wino_form *krn_wino_form(int out)
     return NULL;
 }
 
-/* ---- Input: B d, where `step` leads from one element of a column, or row, to the next */
+/* ---- Input: B d of a column, or B' of a row; results `step` vectors apart */
 
-static inline void input_2(const words8 *d, words8 *v, int step)
+static inline void input_2(words8 d0, words8 d1, words8 d2, words8 d3, words8 *v, int step)
 {
-    v[0] = d[0] - d[2 * step];
-    v[step] = d[step] + d[2 * step];
-    v[2 * step] = d[2 * step] - d[step];
-    v[3 * step] = d[step] - d[3 * step];
+    v[0] = d0 - d2;
+    v[step] = d1 + d2;
+    v[2 * step] = d2 - d1;
+    v[3 * step] = d1 - d3;
 }
 
-static inline void input_4(const words8 *d, words8 *v, int step)
+static inline void input_4(words8 d0, words8 d1, words8 d2, words8 d3, words8 d4, words8 d5,
+                           words8 *v, int64_t step)
 {
-    words8 even = d[4 * step] - (d[2 * step] << 2), odd = d[3 * step] - (d[step] << 2);
-    words8 even_2 = d[4 * step] - d[2 * step], odd_2 = (d[3 * step] - d[step]) << 1;
-    v[0] = even + (d[0] << 2) - d[2 * step];
-    v[5 * step] = d[5 * step] - (d[3 * step] << 2) - odd;
+    words8 even = d4 - (d2 << 2), odd = d3 - (d1 << 2);
+    words8 even_2 = d4 - d2, odd_2 = (d3 - d1) << 1;
+    v[0] = even + (d0 << 2) - d2;
     v[step] = even + odd;
     v[2 * step] = even - odd;
     v[3 * step] = even_2 + odd_2;
     v[4 * step] = even_2 - odd_2;
+    v[5 * step] = d5 - (d3 << 2) - odd;
 }
 
-/* Eight channels of a pixel, or fewer and zeros: never a byte beyond them. */
-static inline words8 load_pixel(const int8_t *pixel, int channels)
+/* Eight bytes as words. */
+static inline words8 load_pixel(const int8_t *pixel, int64_t first)
 {
-    bytes8 bytes = { 0 };
-    if (channels == KRN_WINO_LANES)
-        memcpy(&bytes, pixel, sizeof bytes);
-    else
-        for (int i = 0; i < channels; i++)
-            bytes[i] = pixel[i];
-    return __builtin_convertvector(bytes, words8);
+#if defined(__aarch64__)
+    return (words8)vmovl_s8(vld1_s8(pixel + first));
+#elif defined(__SSE2__)
+    __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)(pixel + first));
+    return (words8)_mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8);
+#else
+    const int8_t *at = pixel + first;
+    return (words8) { at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7] };
+#endif
 }
 
-static inline __attribute__((always_inline)) void
-transform_input(const int8_t *const *pixel, int channels, int16_t *to, int64_t step, int in,
-                void (*line)(const words8 *d, words8 *v, int step))
+static void transform_2(const int8_t *const *pixel, int64_t first, words8 *to, int64_t step)
 {
-    words8 d[KRN_WINO_IN_MAX * KRN_WINO_IN_MAX], t[KRN_WINO_IN_MAX * KRN_WINO_IN_MAX];
-    for (int i = 0; i < in * in; i++)
-        d[i] = load_pixel(pixel[i], channels);
-    for (int x = 0; x < in; x++)
-        line(d + x, t + x, in);
-    for (int y = 0; y < in; y++)
-        line(t + y * in, d + y * in, 1);
-    for (int i = 0; i < in * in; i++)
-        memcpy(to + i * step, &d[i], sizeof d[i]);
-}
-
-void krn_wino_input(const struct krn_wino_form *form, const int8_t *const *pixel, int channels,
-                    int16_t *to, int64_t step)
-{
-    if (form->out == 2)
-        transform_input(pixel, channels, to, step, 4, input_2);
-    else
-        transform_input(pixel, channels, to, step, 6, input_4);
-}
-
-/* ---- Output: A M, of `from` elements from_step apart, to elements to_step apart */
-
-static inline void output_2(const sums4 *m, int from_step, sums4 *y, int to_step)
-{
-    y[0] = (m[0] << 1) + m[from_step] + m[2 * from_step];
-    y[to_step] = m[from_step] - m[2 * from_step] - (m[3 * from_step] << 1);
-}
-
-static inline void output_4(const sums4 *m, int from_step, sums4 *y, int to_step)
-{
-    sums4 plus = (m[from_step] + m[2 * from_step]) << 2;
-    sums4 minus = (m[from_step] - m[2 * from_step]) << 2;
-    sums4 plus_2 = m[3 * from_step] + m[4 * from_step];
-    sums4 minus_2 = (m[3 * from_step] - m[4 * from_step]) << 1;
-    y[0] = m[0] * 6 - plus + plus_2;
-    y[to_step] = minus_2 - minus;
-    y[2 * to_step] = (plus_2 << 2) - plus;
-    y[3 * to_step] = (minus_2 << 2) - minus + m[5 * from_step] * 24;
-}
-
-static inline __attribute__((always_inline)) void
-transform_output(const int32_t *m, int64_t step, uint32_t *sums, const struct krn_wino_form *form,
-                 int in, int out, void (*line)(const sums4 *, int, sums4 *, int))
-{
-    sums4 t[KRN_WINO_OUT_MAX * KRN_WINO_IN_MAX];
-    for (int x = 0; x < in; x++) {
-        sums4 column[KRN_WINO_IN_MAX];
-        for (int y = 0; y < in; y++)
-            memcpy(&column[y], m + (y * in + x) * step, sizeof column[y]);
-        line(column, 1, t + x, in);
+    words8 t[16], v[4];
+    for (int x = 0; x < 4; x++, pixel++)
+        input_2(load_pixel(pixel[0], first), load_pixel(pixel[4], first),
+                load_pixel(pixel[8], first), load_pixel(pixel[12], first), t + x, 4);
+    for (const words8 *row = t; row < t + 16; row += 4) {
+        input_2(row[0], row[1], row[2], row[3], v, 1);
+        for (int x = 0; x < 4; x++, to += step)
+            *to = v[x];
     }
-    for (int y = 0; y < out; y++) {
-        sums4 row[KRN_WINO_OUT_MAX];
-        line(t + y * in, 1, row, 1);
-        for (int x = 0; x < out; x++) {
-            sums4 sum;
-            signed4 exact = (signed4)(row[x] * form->inverse) >> form->shift;
-            memcpy(&sum, sums + (y * out + x) * 4, sizeof sum);
-            sum += (sums4)exact;
-            memcpy(sums + (y * out + x) * 4, &sum, sizeof sum);
+}
+
+static void transform_4(const int8_t *const *pixel, int64_t first, words8 *to, int64_t step)
+{
+    words8 t[36];
+    for (int x = 0; x < 6; x++, pixel++)
+        input_4(load_pixel(pixel[0], first), load_pixel(pixel[6], first),
+                load_pixel(pixel[12], first), load_pixel(pixel[18], first),
+                load_pixel(pixel[24], first), load_pixel(pixel[30], first), t + x, 6);
+    for (const words8 *row = t; row < t + 36; row += 6, to += 6 * step)
+        input_4(row[0], row[1], row[2], row[3], row[4], row[5], to, step);
+}
+
+void krn_wino_input(const struct krn_wino_form *form, const int8_t *const *pixel, int64_t first,
+                    int channels, int16_t *to, int64_t step)
+{
+    int8_t copy[KRN_WINO_IN_MAX * KRN_WINO_IN_MAX][KRN_WINO_LANES];
+    const int8_t *copies[KRN_WINO_IN_MAX * KRN_WINO_IN_MAX];
+    if (channels < KRN_WINO_LANES) { /* never a byte beyond them */
+        memset(copy, 0, sizeof copy);
+        for (int i = 0; i < form->in * form->in; i++) {
+            memcpy(copy[i], pixel[i] + first, (size_t)channels);
+            copies[i] = copy[i];
         }
+        pixel = copies;
+        first = 0;
     }
-}
-
-void krn_wino_output(const struct krn_wino_form *form, const int32_t *m, int64_t step,
-                     uint32_t *sums)
-{
     if (form->out == 2)
-        transform_output(m, step, sums, &forms[0], 4, 2, output_2);
+        transform_2(pixel, first, (words8 *)(void *)to, step / KRN_WINO_LANES);
     else
-        transform_output(m, step, sums, &forms[1], 6, 4, output_4);
+        transform_4(pixel, first, (words8 *)(void *)to, step / KRN_WINO_LANES);
 }
 
-/* ---- Requantisation, as kernel.h defines it */
+/* ---- Output: A M of a column, or A' of a row */
+
+static inline void output_2(sums4 m0, sums4 m1, sums4 m2, sums4 m3, sums4 *y, int step)
+{
+    y[0] = (m0 << 1) + m1 + m2;
+    y[step] = m1 - m2 - (m3 << 1);
+}
+
+static inline void output_4(sums4 m0, sums4 m1, sums4 m2, sums4 m3, sums4 m4, sums4 m5, sums4 *y,
+                            int step)
+{
+    sums4 plus = (m1 + m2) << 2, minus = (m1 - m2) << 2;
+    sums4 plus_2 = m3 + m4, minus_2 = (m3 - m4) << 1;
+    y[0] = m0 * 6 - plus + plus_2;
+    y[step] = minus_2 - minus;
+    y[2 * step] = (plus_2 << 2) - plus;
+    y[3 * step] = (minus_2 << 2) - minus + m5 * 24;
+}
+
+static inline sums4 load_sums(const int32_t *m)
+{
+    sums4 v;
+    memcpy(&v, m, sizeof v);
+    return v;
+}
+
+/* The exact quotient, with its sign. */
+static inline sums4 divide(sums4 y, uint32_t inverse, int shift)
+{
+    return (sums4)((signed4)(y * inverse) >> shift);
+}
+
+/* ---- Requantisation of four channels of four pixels, as kernel.h defines it */
+
+typedef float floats4 __attribute__((vector_size(16)));
+
+#if defined(__aarch64__)
+
+struct limits {
+    int16x8_t zp;
+    int8x16_t lo, hi;
+};
+
+static inline struct limits limits_of(const struct krn_out *out)
+{
+    return (struct limits) { vdupq_n_s16((int16_t)out->zp), vdupq_n_s8((int8_t)out->lo),
+                             vdupq_n_s8((int8_t)out->hi) };
+}
+
+static inline int32x4_t round_even(sums4 y, sums4 bias, floats4 factor)
+{
+    return vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32((int32x4_t)(y + bias)), (float32x4_t)factor));
+}
+
+/* Saturation on the way to bytes stands for the clamp to what bytes hold. */
+static inline bytes16 requantise(const sums4 *y, sums4 bias, floats4 factor,
+                                 const struct limits *limits)
+{
+    int16x8_t low =
+        vqmovn_high_s32(vqmovn_s32(round_even(y[0], bias, factor)), round_even(y[1], bias, factor));
+    int16x8_t high =
+        vqmovn_high_s32(vqmovn_s32(round_even(y[2], bias, factor)), round_even(y[3], bias, factor));
+    int8x16_t bytes =
+        vqmovn_high_s16(vqmovn_s16(vqaddq_s16(low, limits->zp)), vqaddq_s16(high, limits->zp));
+    return (bytes16)vminq_s8(vmaxq_s8(bytes, limits->lo), limits->hi);
+}
+
+#else
+
+struct limits {
+    floats4 lo, hi;
+    int32_t zp;
+};
+
+static inline struct limits limits_of(const struct krn_out *out)
+{
+    return (struct limits) { { out->lo_f, out->lo_f, out->lo_f, out->lo_f },
+                             { out->hi_f, out->hi_f, out->hi_f, out->hi_f },
+                             out->zp };
+}
 
 static inline floats4 choose(signed4 mask, floats4 yes, floats4 no)
 {
@@ -154,31 +206,154 @@ static inline floats4 choose(signed4 mask, floats4 yes, floats4 no)
 
 /* Half to even by adding 1.5 * 2^23, whose lowest digit is 1: the clamp has made x small. The low
  * byte of the sum's bits is then that of the rounded integer. */
-static inline bytes4 requantise(const uint32_t *sums, floats4 scale, const struct krn_out *out)
+static inline bytes16 requantise(const sums4 *y, sums4 bias, floats4 factor,
+                                 const struct limits *limits)
 {
-    signed4 acc;
-    memcpy(&acc, sums, sizeof acc);
-    floats4 x = __builtin_convertvector(acc, floats4) * scale;
-    floats4 lo = { out->lo_f, out->lo_f, out->lo_f, out->lo_f };
-    floats4 hi = { out->hi_f, out->hi_f, out->hi_f, out->hi_f };
-    x = choose(x < lo, lo, x);
-    x = choose(x > hi, hi, x);
-    x += 12582912.0f;
-    return __builtin_convertvector((signed4)x + out->zp, bytes4);
+    bytes16 bytes;
+    for (int i = 0; i < 4; i++) {
+        floats4 x = __builtin_convertvector((signed4)(y[i] + bias), floats4) * factor;
+        x = choose(x < limits->lo, limits->lo, x);
+        x = choose(x > limits->hi, limits->hi, x);
+        x += 12582912.0f;
+        signed4 bits = (signed4)x + limits->zp;
+        for (int j = 0; j < 4; j++)
+            bytes[4 * i + j] = (int8_t)bits[j];
+    }
+    return bytes;
 }
 
-void krn_wino_store(const struct krn_wino_form *form, const uint32_t *sums, const float *scale,
-                    const struct krn_out *out, const struct krn_wino_place *place)
+#endif
+
+/* Four pixels, `across` of them in a row of the output, of which the tile has less. Out of line, so
+ * that the usual case keeps its registers. */
+static __attribute__((noinline)) void store_part(bytes16 bytes, const struct krn_wino_tile *t,
+                                                 int8_t *to, int across, int height, int channels)
 {
+    int8_t copy[16];
+    memcpy(copy, &bytes, sizeof copy);
+    for (int i = 0; i < 4; i++) {
+        int y = i / across, x = i % across;
+        if (y < height && x < t->width)
+            memcpy(to + y * t->row_bytes + x * t->pixel_bytes, copy + 4 * i,
+                   channels < 4 ? (size_t)channels : 4);
+    }
+}
+
+static inline void store_whole(bytes16 bytes, int8_t *to0, int8_t *to1, int64_t pixel_bytes)
+{
+    typedef int32_t pixels4 __attribute__((vector_size(16)));
+    pixels4 pixels = (pixels4)bytes;
+    int32_t p0 = pixels[0], p1 = pixels[1], p2 = pixels[2], p3 = pixels[3];
+    memcpy(to0, &p0, 4);
+    memcpy(to0 + pixel_bytes, &p1, 4);
+    memcpy(to1, &p2, 4);
+    memcpy(to1 + pixel_bytes, &p3, 4);
+}
+
+/* Four pixels: adds the sums of the chunks before, or keeps them for the next. */
+static inline void add_chunks(const struct krn_wino_tile *t, uint32_t *sums, sums4 *y)
+{
+    for (int i = 0; i < 4; i++, sums += 4) {
+        if (!t->is_first)
+            y[i] += load_sums((const int32_t *)sums);
+        memcpy(sums, &y[i], sizeof y[i]);
+    }
+}
+
+/* What stays the same for all channels of a tile. */
+struct last {
+    struct limits limits;
+    int has_chunks, is_whole; /* sums of chunks to be added; no pixel of the tile is missing */
+};
+
+static inline struct last last_of(const struct krn_wino_tile *t, int out)
+{
+    return (struct last) { limits_of(t->out), !t->is_first || !t->is_last,
+                           t->width == out && t->height == out };
+}
+
+/* ---- Tiles: four channels at a time, four pixels at a time */
+
+static void finish_2(const struct krn_wino_tile *t)
+{
+    struct last last = last_of(t, 2);
+    int64_t step = t->step;
+    for (int j = 0; j < t->channels; j += 4) {
+        const int32_t *m = t->product + j;
+        sums4 half[8], y[4], bias = load_sums(t->bias + j);
+        floats4 factor;
+        memcpy(&factor, t->scale + j, sizeof factor);
+        for (int x = 0; x < 4; x++, m += step)
+            output_2(load_sums(m), load_sums(m + 4 * step), load_sums(m + 8 * step),
+                     load_sums(m + 12 * step), half + x, 4);
+        output_2(half[0], half[1], half[2], half[3], y, 1);
+        output_2(half[4], half[5], half[6], half[7], y + 2, 1);
+        for (int i = 0; i < 4; i++)
+            y[i] = divide(y[i], 1, 2);
+        if (last.has_chunks)
+            add_chunks(t, t->sums + 4 * j, y);
+        if (!t->is_last)
+            continue;
+        bytes16 bytes = requantise(y, bias, factor, &last.limits);
+        if (last.is_whole && t->channels - j >= 4)
+            store_whole(bytes, t->to + j, t->to + j + t->row_bytes, t->pixel_bytes);
+        else
+            store_part(bytes, t, t->to + j, 2, t->height, t->channels - j);
+    }
+}
+
+/* The rows of a tile, of channels j .. j + 4: four pixels each. */
+static inline __attribute__((always_inline)) void finish_rows_4(const struct krn_wino_tile *t,
+                                                                const sums4 *half, int j,
+                                                                const struct last *last,
+                                                                int has_chunks)
+{
+    sums4 y[4], bias = load_sums(t->bias + j);
     floats4 factor;
-    memcpy(&factor, scale, sizeof factor);
-    for (int y = 0; y < place->height; y++)
-        for (int x = 0; x < place->width; x++) {
-            bytes4 bytes = requantise(sums + (y * form->out + x) * 4, factor, out);
-            int8_t *to = place->to + y * place->row_bytes + x * place->pixel_bytes;
-            if (place->channels == 4)
-                memcpy(to, &bytes, sizeof bytes);
-            else
-                memcpy(to, &bytes, (size_t)place->channels);
-        }
+    int64_t row_bytes = t->row_bytes, pixel_bytes = t->pixel_bytes;
+    int is_whole = last->is_whole && t->channels - j >= 4, height = t->height;
+    int8_t *to = t->to + j;
+    memcpy(&factor, t->scale + j, sizeof factor);
+    for (int i = 0; i < 4; i++, half += 6, to += row_bytes) {
+        output_4(half[0], half[1], half[2], half[3], half[4], half[5], y, 1);
+        y[0] = divide(y[0], 954437177, 6);
+        y[1] = divide(y[1], 954437177, 6);
+        y[2] = divide(y[2], 954437177, 6);
+        y[3] = divide(y[3], 954437177, 6);
+        if (has_chunks)
+            add_chunks(t, t->sums + 16 * (j + i), y);
+        if (has_chunks && !t->is_last)
+            continue;
+        bytes16 bytes = requantise(y, bias, factor, &last->limits);
+        if (is_whole)
+            store_whole(bytes, to, to + 2 * pixel_bytes, pixel_bytes);
+        else if (i < height)
+            store_part(bytes, t, to, 4, 1, t->channels - j);
+    }
+}
+
+static void finish_4(const struct krn_wino_tile *t)
+{
+    struct last last = last_of(t, 4);
+    int64_t step = t->step;
+    for (int j = 0; j < t->channels; j += 4) {
+        const int32_t *m = t->product + j;
+        sums4 half[24];
+        for (int x = 0; x < 6; x++, m += step)
+            output_4(load_sums(m), load_sums(m + 6 * step), load_sums(m + 12 * step),
+                     load_sums(m + 18 * step), load_sums(m + 24 * step), load_sums(m + 30 * step),
+                     half + x, 6);
+        if (last.has_chunks)
+            finish_rows_4(t, half, j, &last, 1);
+        else
+            finish_rows_4(t, half, j, &last, 0);
+    }
+}
+
+void krn_wino_output(const struct krn_wino_form *form, const struct krn_wino_tile *tile)
+{
+    if (form->out == 2)
+        finish_2(tile);
+    else
+        finish_4(tile);
 }

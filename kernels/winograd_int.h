@@ -38,25 +38,29 @@ struct krn_wino_form {
 /* The form with `out` output pixels to a tile, or NULL. */
 const struct krn_wino_form *krn_wino_form(int out);
 
-/* V of one tile and eight channels. `pixel` are the in * in input pixels, row by row, `channels` of
- * which, 1..8, are read there; the rest counts as 0. Element e goes to to[e * step .. + 8). */
-void krn_wino_input(const struct krn_wino_form *form, const int8_t *const *pixel, int channels,
-                    int16_t *to, int64_t step);
+/* V of one tile and eight channels. `pixel` are the in * in input pixels, row by row, of which
+ * `channels`, 1..8, are read from `first` on; the rest counts as 0. Element e goes to
+ * to[e * step .. + 8); to 16-byte aligned, step a multiple of 8. */
+void krn_wino_input(const struct krn_wino_form *form, const int8_t *const *pixel, int64_t first,
+                    int channels, int16_t *to, int64_t step);
 
-/* Y of one tile and four output channels. Element e of M is at m[e * step .. + 4); the out * out
- * results, row by row, are added to sums[pixel * 4 ..]. */
-void krn_wino_output(const struct krn_wino_form *form, const int32_t *m, int64_t step,
-                     uint32_t *sums);
-
-/* Where a tile of the output goes: its first byte, and what of it lies within the output. */
-struct krn_wino_place {
-    int8_t *to;
-    int64_t row_bytes, pixel_bytes;
-    int height, width, channels; /* rows and columns, 1..out; channels 1..4 */
+/* One tile of the output, and the channels of one panel. */
+struct krn_wino_tile {
+    const int32_t *product; /* M of a chunk: element e of channel j at e * step + j */
+    int64_t step;
+    uint32_t *sums;        /* Y of the chunks before and, then, of this one, too:
+                              [channels / 4][out * out][4]; unused with one chunk */
+    int is_first, is_last; /* the chunk is; the last one is stored */
+    const int32_t *bias;   /* of the panel, as scale */
+    const float *scale;
+    const struct krn_out *out;
+    int8_t *to;                     /* first byte of the tile */
+    int64_t row_bytes, pixel_bytes; /* in the output */
+    int height, width, channels;    /* what is stored of the tile */
 };
 
-/* Requantises sums as krn_wino_output() leaves them. */
-void krn_wino_store(const struct krn_wino_form *form, const uint32_t *sums, const float *scale,
-                    const struct krn_out *out, const struct krn_wino_place *place);
+/* Y of the tile: A M A' / denominator, added up over the chunks, and after the last one with the
+ * bias, requantised and stored. */
+void krn_wino_output(const struct krn_wino_form *form, const struct krn_wino_tile *tile);
 
 #endif

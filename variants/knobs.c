@@ -139,6 +139,8 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
     { isa, KRN_FAMILY_DIRECT, columns, 0, { m, n, k, u, 0, b, l, 0, 0, 0, 0, c, o } }
 #define DWROWS_ROW(isa, m, n, k, l, f, x) \
     { isa, KRN_FAMILY_DWROWS, n, 0, { m, n, k, 0, 0, 0, l, 0, f, x } }
+#define WINO_ROW(isa, columns, m, n, k, s, f) \
+    { isa, KRN_FAMILY_WINO, columns, 0, { m, n, k, 0, 0, 0, 0, s, f } }
 #define PEAK_ROW(isa, u, l) { isa, KRN_FAMILY_PEAK, 0, 0, { 0, 0, 0, u, 0, 0, l, 0, 0 } }
 /* clang-format on */
 
@@ -149,6 +151,7 @@ const struct var_default_row var_defaults[] = {
     DW_ROW(KRN_ISA_C, 16, 1, 16, 1, 1, 8, 0),
     DW_ROW(KRN_ISA_C, 0, 1, 1, 1, 1, 8, 0),
 
+    WINO_ROW(KRN_ISA_NEON, 16, 4, 16, 1, 0, 4),
     GEMM_ROW(KRN_ISA_NEON, 0, 1, 1, 8, 16, 1, 0, 0, 128, 0, 0),
     GEMM_ROW(KRN_ISA_NEON, 0, 0, 4, 4, 16, 1, 0, 0, 128, 0, 0),
     DWC_ROW(KRN_ISA_NEON, 16, 16, 1, 0, 3, 1, 1),
