@@ -16,6 +16,7 @@ const struct cli_verb cli_verbs[] = {
     { "predict", "what variants would take on a core, by a static model", cmd_predict },
     { "probe", "what the counters of a core are worth, its peaks and bandwidths", cmd_probe },
     { "sweep", "prove and time variants on layers", cmd_sweep },
+    { "compare", "whether one variant, or one run, is slower than another", cmd_compare },
     { "replay", "search strategies tried on a stored sweep", cmd_replay },
     { "report", "who won each layer, by how much, and what failed", cmd_report },
     { "export", "the winners as a folder for other projects", cmd_export },
