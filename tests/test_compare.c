@@ -113,7 +113,7 @@ static const struct {
     const char *says[3];
 } rows[] = {
     { "run:1", "run:1", NULL, 0, { "equal on 3", "the same", "paired by round" } },
-    { "run:1", "run:2", NULL, 1, { "faster on 1, slower on 1, equal on 1", "geometric mean", "worst 1.0" } },
+    { "run:1", "run:2", NULL, 1, { "faster on 1, slower on 1, equal on 1", "mean", "worst 1.0" } },
     { "run:2", "run:1", NULL, 1, { "faster on 1, slower on 1, equal on 1", "0.95", "share no" } },
     /* the machine was 10 % slower; the kernels were not */
     { "run:1", "run:3", NULL, 1, { "slower on 3", "The machine itself", "--relative takes" } },
