@@ -4,6 +4,7 @@
  *     test_pmu PHONE    a phone's sysfs, as text */
 #include <math.h>
 
+#include "harness/pmu/env.h"
 #include "harness/pmu/formula.h"
 #include "harness/pmu/plan.h"
 #include "harness/pmu/pmu.h"
@@ -496,6 +497,30 @@ static void cpu_lists(void)
         T_CHECK(hrn_cpu_list_has(rows[i].list, rows[i].cpu) == rows[i].has);
 }
 
+static void environment(const char *root)
+{
+    static const struct {
+        int cpu;
+        int32_t khz;
+    } rows[] = { { 0, 300000 }, { 5, 710400 }, { 7, 2131200 }, { 99, 0 }, { -1, 0 } };
+    struct hrn_env env;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        hrn_env_open(&env, root, rows[i].cpu);
+        T_CHECK(hrn_env_freq_khz(&env) == rows[i].khz);
+        T_CHECK(hrn_env_temp_mc(&env) == 43500); /* the first zone of a CPU, not the battery's */
+        T_CHECK(hrn_env_current_ua(&env) == 412350);
+        hrn_env_close(&env);
+    }
+    t_tree_file(root, "/sys/class/power_supply/battery/status", "Charging");
+    hrn_env_open(&env, root, 0);
+    T_CHECK(hrn_env_current_ua(&env) == 0); /* what a cable feeds says nothing of the kernel */
+    hrn_env_close(&env);
+    hrn_env_open(&env, "/nowhere/at/all", 0);
+    T_CHECK(hrn_env_freq_khz(&env) == 0 && hrn_env_temp_mc(&env) == INT32_MIN &&
+            hrn_env_current_ua(&env) == 0);
+    hrn_env_close(&env);
+}
+
 static void recorded_phone(const char *text)
 {
     char root[300];
@@ -524,6 +549,7 @@ static void recorded_phone(const char *text)
     }
     T_CHECK(hrn_pmu_find(root, 99, &pmu) == -ENOENT && pmu.type == PERF_TYPE_RAW);
     T_CHECK(hrn_pmu_paranoid(root) == 3);
+    environment(root);
     t_remove(root);
 }
 

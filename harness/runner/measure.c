@@ -295,6 +295,7 @@ static void sample(struct bench *b, const struct subject *subject, struct hrn_me
     s->time_ns = wall_ns - s->overhead_ns;
     s->freq_khz = after.freq_khz;
     s->temp_mc = hrn_env_temp_mc(&b->env);
+    s->current_ua = hrn_env_current_ua(&b->env);
     b->drift = hrn_canary_look(&b->canary);
     judge(b, s, &before, &after, wall_ns);
     judge_counters(b, m);
@@ -415,7 +416,7 @@ void hrn_measure(struct hrn_block *block, int message_fd)
     b.subject = calloc(job->count + 1, sizeof *b.subject);
     b.resident_left = resident_bytes();
     claim_cpu(&b);
-    hrn_env_open(&b.env, block->cpu);
+    hrn_env_open(&b.env, "", block->cpu);
     if (order && b.subject && hrn_case_make_inputs(&job->problem, job->seed, &b.data) == 0 &&
         set_up(&b) == 0) {
         measure_overhead(&b);

@@ -13,13 +13,14 @@
  *     cases.c    problems and data with their reference results
  *     guard.c    buffers between guard pages
  *     abi.c      the checked call of a micro-kernel, with abi_*.S
- *     env.c      core, frequency, temperature, clock */
+ *     env.c      core, clock; frequency, temperature and battery are in pmu/env.c */
 #ifndef QUERN_HARNESS_RUNNER_INT_H
 #define QUERN_HARNESS_RUNNER_INT_H
 
 #include <sys/types.h>
 
 #include "harness/count/count.h"
+#include "harness/pmu/env.h"
 #include "harness/pmu/group.h"
 #include "harness/pmu/pmu.h"
 #include "harness/record.h"
@@ -205,12 +206,6 @@ void hrn_env_pin(int cpu);  /* -1: any CPU of the process */
 uint32_t hrn_env_isas(void);
 int64_t hrn_now_ns(void);   /* CLOCK_MONOTONIC_RAW */
 int64_t hrn_cpu_time_ns(void); /* of this thread */
-struct hrn_env {
-    int freq_fd, temp_fd; /* -1 = unknown */
-};
-void hrn_env_open(struct hrn_env *env, int cpu);
-int32_t hrn_env_freq_khz(const struct hrn_env *env);
-int32_t hrn_env_temp_mc(const struct hrn_env *env);
 
 /* ---- The canary. Ratios are to the best that this process has seen. */
 #define HRN_CANARY_MARK 1.03 /* from here on a sample says so */
