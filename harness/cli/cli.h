@@ -93,6 +93,9 @@ int cli_colour(FILE *out); /* 1 if `out` is a terminal and NO_COLOR is unset */
  *   cache        $QUERN_CACHE, $XDG_CACHE_HOME/quern, ~/.cache/quern
  *   database     $QUERN_DB, quern-out/quern.db */
 const char *cli_source_root(void);
+/* The compiler for a device whose system is `os`: `typed`, else that of $ANDROID_NDK_HOME for an
+ * Android, else NULL = the toolchain's choice. 0, or an exit code, explained. */
+int cli_compiler(const char *typed, const char *os, const char *arch, const char **out);
 const char *cli_cache_dir(void);
 const char *cli_vm_dir(void); /* virtual machines: vm/ in the cache */
 const char *cli_default_db(void);

@@ -95,6 +95,9 @@ static int open_session(struct work *w)
     struct var_variant peaks[KRN_ISA_COUNT];
     char path[512];
     size_t count = 0;
+    int failed = cli_compiler(w->cc, info->os, info->arch, &w->cc);
+    if (failed)
+        return failed;
     if (hrn_toolchain_find(info->arch, w->cc, &w->toolchain, w->err, sizeof w->err))
         return cli_fail(CLI_DEVICE, "%s", w->err);
     for (int isa = 0; isa < KRN_ISA_COUNT; isa++)

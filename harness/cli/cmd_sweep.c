@@ -213,6 +213,9 @@ static int open_device(struct work *w)
                             info->key, info->arch, krn_isas[isa].name, krn_isas[isa].arch);
     if (info->evidence == HRN_PREDICTED)
         return open_model(w, info);
+    int failed = cli_compiler(w->a.cc, info->os, info->arch, &w->a.cc);
+    if (failed)
+        return failed;
     if (hrn_toolchain_find(info->arch, w->a.cc, &w->toolchain, w->err, sizeof w->err))
         return cli_fail(CLI_DEVICE, "%s", w->err);
     return CLI_OK;

@@ -1,7 +1,10 @@
 #include "harness/cli/cli.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "harness/build/ndk.h"
 
 enum { PATH_BYTES = 4096 };
 
@@ -10,6 +13,20 @@ static const char *variable(const char *name)
 {
     const char *value = getenv(name);
     return value && *value ? value : NULL;
+}
+
+int cli_compiler(const char *typed, const char *os, const char *arch, const char **out)
+{
+    static char path[256]; /* as long as struct hrn_toolchain has room for */
+    const char *ndk = variable("ANDROID_NDK_HOME");
+    char err[600];
+    *out = typed;
+    if (typed || !ndk || strncmp(os, "Android", 7) != 0)
+        return CLI_OK;
+    if (hrn_ndk_compiler(ndk, arch, path, sizeof(path), err, sizeof(err)))
+        return cli_fail(CLI_DEVICE, "%s", err);
+    *out = path;
+    return CLI_OK;
 }
 
 const char *cli_source_root(void)
