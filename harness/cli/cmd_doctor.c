@@ -12,28 +12,29 @@ static const struct probe {
     const char *group, *id, *title;
     doctor_probe *run;
     int essential;
+    doctor_probe *remote; /* instead, of a device that is another machine; NULL: the same */
 } probes[] = {
-    { "The device", "device", "device", doctor_device, 1 },
-    { "The device", "isas", "ISA levels", doctor_isas, 0 },
-    { "This machine", "kernel", "kernel", doctor_kernel, 0 },
-    { "This machine", "caches", "caches", doctor_caches, 0 },
-    { "This machine", "virtual", "virtual", doctor_virtual, 0 },
-    { "This machine", "load", "load", doctor_load, 0 },
-    { "This machine", "smt", "SMT", doctor_smt, 0 },
-    { "Times and counters here", "pmu", "PMU", doctor_pmu, 0 },
-    { "Times and counters here", "paranoid", "paranoid", doctor_paranoid, 0 },
-    { "Times and counters here", "governor", "frequency", doctor_governor, 0 },
-    { "Times and counters here", "turbo", "turbo", doctor_turbo, 0 },
-    { "Times and counters here", "clock", "clock", doctor_clock, 0 },
-    { "Needed to build variants", "compiler", "compiler", doctor_compiler, 1 },
-    { "Needed to build variants", "sources", "sources", doctor_sources, 1 },
-    { "Needed to build variants", "cache", "cache", doctor_cache, 1 },
-    { "Needed to build variants", "cross", "AArch64 compiler", doctor_cross, 0 },
-    { "Other devices", "qemu", "emulator", doctor_qemu, 0 },
-    { "Other devices", "adb", "phones", doctor_adb, 0 },
-    { "Reports and networks", "gnuplot", "gnuplot", doctor_gnuplot, 0 },
-    { "Reports and networks", "mca", "llvm-mca", doctor_mca, 0 },
-    { "Reports and networks", "dataset", "images", doctor_dataset, 0 },
+    { "The device", "device", "device", doctor_device, 1, NULL },
+    { "The device", "isas", "ISA levels", doctor_isas, 0, NULL },
+    { "This machine", "kernel", "kernel", doctor_kernel, 0, NULL },
+    { "This machine", "caches", "caches", doctor_caches, 0, NULL },
+    { "This machine", "virtual", "virtual", doctor_virtual, 0, NULL },
+    { "This machine", "load", "load", doctor_load, 0, NULL },
+    { "This machine", "smt", "SMT", doctor_smt, 0, NULL },
+    { "Times and counters", "pmu", "PMU", doctor_pmu, 0, doctor_remote_pmu },
+    { "Times and counters", "paranoid", "paranoid", doctor_paranoid, 0, doctor_remote_paranoid },
+    { "Times and counters", "governor", "frequency", doctor_governor, 0, doctor_remote_governor },
+    { "Times and counters", "turbo", "turbo", doctor_turbo, 0, doctor_remote_nothing },
+    { "Times and counters", "clock", "clock", doctor_clock, 0, doctor_remote_nothing },
+    { "Needed to build variants", "compiler", "compiler", doctor_compiler, 1, NULL },
+    { "Needed to build variants", "sources", "sources", doctor_sources, 1, NULL },
+    { "Needed to build variants", "cache", "cache", doctor_cache, 1, NULL },
+    { "Needed to build variants", "cross", "AArch64 compiler", doctor_cross, 0, NULL },
+    { "Other devices", "qemu", "emulator", doctor_qemu, 0, NULL },
+    { "Other devices", "adb", "phones", doctor_adb, 0, NULL },
+    { "Reports and networks", "gnuplot", "gnuplot", doctor_gnuplot, 0, NULL },
+    { "Reports and networks", "mca", "llvm-mca", doctor_mca, 0, NULL },
+    { "Reports and networks", "dataset", "images", doctor_dataset, 0, NULL },
 };
 enum { PROBES = sizeof(probes) / sizeof(probes[0]) };
 
@@ -64,7 +65,9 @@ static void diagnose(struct doctor *doctor, struct diagnosis *d)
 {
     *d = (struct diagnosis) { .can_measure = 1 };
     for (size_t i = 0; i < PROBES; i++) {
-        probes[i].run(doctor, &d->findings[i]);
+        doctor_probe *probe =
+            probes[i].remote && doctor_is_remote(doctor) ? probes[i].remote : probes[i].run;
+        probe(doctor, &d->findings[i]);
         d->counts[d->findings[i].status]++;
         if (probes[i].essential && d->findings[i].status == DOCTOR_MISSING)
             d->can_measure = 0;
@@ -141,6 +144,7 @@ static int run(const char *key, int use_adb, int json)
     struct diagnosis diagnosis;
     if (hrn_device_open(key, &device, err, sizeof(err)) == 0)
         doctor.device = hrn_device_info(device);
+    doctor.handle = device;
     diagnose(&doctor, &diagnosis);
     (json ? print_json : print_text)(&doctor, &diagnosis);
     hrn_device_close(device);

@@ -20,7 +20,11 @@ struct doctor {
     const char *device_key, *device_error;
     int use_adb;
     int has_counters; /* set by the PMU probe */
+    struct hrn_device *handle; /* NULL as `device` */
+    int remoteness;            /* 1: it has a shell of its own; -1: it is this machine; 0: unasked */
 };
+/* Whether the device is another machine, whose own state counts. */
+int doctor_is_remote(struct doctor *doctor);
 
 /* Fills *out, which is zeroed and DOCTOR_OK. */
 typedef void doctor_probe(struct doctor *doctor, struct doctor_finding *out);
@@ -35,6 +39,15 @@ doctor_probe doctor_device, doctor_isas, doctor_kernel, doctor_caches, doctor_vi
     doctor_smt;
 /* doctor_counters.c */
 doctor_probe doctor_pmu, doctor_paranoid, doctor_governor, doctor_turbo, doctor_clock;
+/* doctor_remote.c: the same, of a device that is far away */
+doctor_probe doctor_remote_pmu, doctor_remote_paranoid, doctor_remote_governor,
+    doctor_remote_nothing;
+struct doctor_permission {
+    int paranoid, uid; /* kernel.perf_event_paranoid; of the shell, -1 unknown */
+    int harden;        /* Android's security.perf_harden, -1 = there is none */
+};
+void doctor_judge_permission(const char *device_key, const struct doctor_permission *permission,
+                             struct doctor_finding *out);
 /* doctor_tools.c */
 doctor_probe doctor_compiler, doctor_cross, doctor_sources, doctor_cache, doctor_qemu, doctor_adb,
     doctor_gnuplot, doctor_mca, doctor_dataset;
