@@ -1,5 +1,5 @@
-/* Android's NDK as a compiler: found, not needed. A runner linked against Debian's C library runs on
- * a phone, too, since it is static; the NDK is for those who must ship what they measured. */
+/* Android's NDK as a compiler: found, not needed. A runner linked against Debian's C library runs
+ * on a phone, too, since it is static; the NDK is for those who must ship what they measured. */
 #ifndef QUERN_HARNESS_NDK_H
 #define QUERN_HARNESS_NDK_H
 

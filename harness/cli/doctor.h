@@ -21,7 +21,7 @@ struct doctor {
     int use_adb;
     int has_counters; /* set by the PMU probe */
     struct hrn_device *handle; /* NULL as `device` */
-    int remoteness;            /* 1: it has a shell of its own; -1: it is this machine; 0: unasked */
+    int remoteness; /* 1: it has a shell of its own; -1: it is this machine; 0: unasked */
 };
 /* Whether the device is another machine, whose own state counts. */
 int doctor_is_remote(struct doctor *doctor);
