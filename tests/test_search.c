@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "harness/sweep/forest.h"
+#include "harness/sweep/transfer.h"
 #include "tests/t_noise.h"
 
 enum { ROUNDS = 15, POINTS_MAX = 500 };
@@ -46,11 +47,11 @@ static void make_stored(uint64_t seed)
     uint64_t state = seed;
     size_t n = 0;
     T_CHECK(!krn_problem_parse("ic64ih14oc64kh3ph1", &problem, err, sizeof err));
-    T_CHECK(!var_default(KRN_ISA_AVX2, &problem, &plain));
+    T_CHECK(!var_name_parse("avx2_igemm_m4n16k4u2a0b0l32s0", &plain, err, sizeof err));
     points[n++] = (struct hrn_point) { .variant = plain, .predicted = NAN, .is_default = 1 };
     var_space_init(&space, 1u << KRN_ISA_AVX2, &problem);
     for (struct var_variant v; n < POINTS_MAX && var_space_next(&space, &v);)
-        if (memcmp(&v, &plain, sizeof v))
+        if (v.family == KRN_FAMILY_IGEMM && memcmp(&v, &plain, sizeof v))
             points[n++] = (struct hrn_point) { .variant = v, .predicted = NAN };
     stored.count = n;
     t_drift(drift, ROUNDS, &state);
@@ -186,6 +187,56 @@ static void test_priors(void)
     hrn_replay_clear(&r);
 }
 
+/* Similar is near; the same is 0; other kinds are out of reach. */
+static void test_distance(void)
+{
+    static const struct {
+        const char *a, *b;
+        double distance;
+    } pairs[] = {
+        { "ic64ih14oc64kh3ph1", "ic64ih14oc64kh3ph1", 0 },
+        { "ic64ih14oc64kh3ph1", "ic128ih14oc64kh3ph1", 1 },
+        { "ic64ih14oc64kh3ph1", "ic32ih28oc64kh3ph1", 3 },
+        { "ic64ih28oc64kh3ph1", "ic64ih56oc64kh3ph1sh2", 0.5 },
+        { "ic64ih14oc64kh1", "ic64ih14oc64kh3ph1", INFINITY },
+        { "g64ic64ih14oc64kh3ph1", "ic64ih14oc64kh3ph1", INFINITY },
+        { "g64ic64ih14oc64kh3ph1", "g128ic128ih14oc128kh3ph1", 0 },
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct krn_problem a, b;
+        char err[200];
+        T_CHECK(!krn_problem_parse(pairs[i].a, &a, err, sizeof err) &&
+                !krn_problem_parse(pairs[i].b, &b, err, sizeof err));
+        double there = hrn_problem_distance(&a, &b), back = hrn_problem_distance(&b, &a);
+        if (!T_CHECK(there == back &&
+                     (there == pairs[i].distance || fabs(there - pairs[i].distance) < 1e-9)))
+            printf("  %s to %s: %g\n", pairs[i].a, pairs[i].b, there);
+    }
+}
+
+/* The nearest first, each once, no more than there is room for; what is not in the list is passed
+ * over. */
+static void test_marks(void)
+{
+    static struct hrn_elsewhere list[40];
+    static struct var_variant variants[POINTS_MAX];
+    static int prior[POINTS_MAX];
+    for (size_t i = 0; i < stored.count; i++)
+        variants[i] = points[i].variant;
+    list[0] = (struct hrn_elsewhere) { variants[9], 2, 1 };
+    list[1] = (struct hrn_elsewhere) { variants[5], 1, 2 };
+    list[2] = (struct hrn_elsewhere) { variants[7], 1, 1 };
+    list[3] = (struct hrn_elsewhere) { variants[7], 3, 1 };
+    list[4] = (struct hrn_elsewhere) { variants[7], 0, 1 };
+    list[4].variant.knob[VAR_KNOB_MR] = 99;
+    T_CHECK(hrn_transfer_mark(list, 5, variants, stored.count, prior) == 3);
+    T_CHECK(prior[7] == 1 && prior[5] == 2 && prior[9] == 3 && prior[0] == 0);
+    for (size_t i = 0; i < 40; i++)
+        list[i] = (struct hrn_elsewhere) { variants[i], 0, (int)i };
+    T_CHECK(hrn_transfer_mark(list, 40, variants, stored.count, prior) == HRN_PRIORS_MAX);
+    T_CHECK(hrn_transfer_mark(list, 0, variants, stored.count, prior) == 0 && prior[1] == 0);
+}
+
 /* What has no sample is dead; what is dead wins nothing, and does not end a search. */
 static void test_dead(void)
 {
@@ -266,6 +317,8 @@ int main(int argc, char **argv)
     test_strategies();
     test_budgets();
     test_priors();
+    test_distance();
+    test_marks();
     test_dead();
     test_stable();
     test_forest();

@@ -12,6 +12,7 @@
 #include "harness/cli/search.h"
 #include "harness/cli/select.h"
 #include "harness/cli/sweep_store.h"
+#include "harness/cli/transfer.h"
 #include "harness/sweep/predict.h"
 #include "reports/report.h"
 
@@ -24,7 +25,7 @@ struct arguments {
     struct cli_search search;
     long long max_variants, timeout_s, wait_s, seed, cpu;
     double screen_ms, sample_ms, warmup_ms;
-    int no_tails, dry_run, json, quiet;
+    int no_tails, no_transfer, dry_run, json, quiet;
 };
 
 /* What the verb works with. */
@@ -134,6 +135,11 @@ static const struct cli_option option_table[] = {
       "Predicts every variant on this core (see 'quern predict'), for the strategies that ask, and "
       "with N drops all but the N best of a layer before anything is built.",
       &typed.prune_model },
+    { 0, "no-transfer", CLI_FLAG, NULL,
+      "Do not begin with what was fastest on similar layers and cores, as earlier runs in the "
+      "database have it. (It matters to the strategies that begin somewhere, and where a limit "
+      "leaves variants out.)",
+      &typed.no_transfer },
     { 0, "dry-run", CLI_FLAG, NULL, "Print how many variants each layer would get, and stop.",
       &typed.dry_run },
     { 0, "json", CLI_FLAG, NULL, "Print the result as JSON, in the shape of Google Benchmark.",
@@ -287,6 +293,10 @@ static int make_plan(struct work *w)
     if (hrn_plan_make(&w->layers, w->select.isas, is_wanted, w, (size_t)w->a.max_variants,
                       (uint64_t)w->a.seed, &w->plan, w->err, sizeof w->err))
         return cli_fail(CLI_FAILED, "%s", w->err);
+    if (w->search.strategy->needs_model && !w->a.prune_model)
+        return cli_fail(CLI_USAGE,
+                        "--strategy %s needs the word of a static model: add --prune-model CORE",
+                        w->search.strategy->name);
     int rc = cut_by_model(w);
     return rc ? rc : shard(w);
 }
@@ -396,11 +406,42 @@ static int print_result(struct work *w)
     return rc ? cli_fail(CLI_FAILED, "cannot write the result: %s", strerror(-rc)) : CLI_OK;
 }
 
+/* Winners of similar layers of earlier runs go first. */
+static int transfer(struct work *w)
+{
+    const struct hrn_device_info *d = hrn_device_info(w->device);
+    const struct hrn_search_options *s = &w->search;
+    int has_limit = s->max_evals || s->time_limit_s > 0 || s->device_limit_s > 0;
+    if (w->a.no_transfer || w->model || s->strategy->all_finalists ||
+        !(s->strategy->has_starts || has_limit))
+        return CLI_OK;
+    struct cli_transfer t;
+    size_t marked, all = 0;
+    int rc = cli_transfer_open(w->store.db, d->arch, d->midr, w->store.run_id, 0, &t);
+    for (size_t i = 0; i < w->plan.count && !rc; i++) {
+        struct hrn_plan_layer *layer = &w->plan.layers[i];
+        layer->prior = calloc(layer->count + 1, sizeof *layer->prior);
+        rc = layer->prior ? cli_transfer_mark(&t, &layer->layer->problem, layer->variants,
+                                              layer->count, layer->prior, &marked)
+                          : -ENOMEM;
+        all += rc ? 0 : marked;
+    }
+    if (!rc && all && !w->a.quiet)
+        fprintf(stderr,
+                "sweep: begins with %zu winners of similar layers (--no-transfer: without)\n", all);
+    cli_transfer_close(&t);
+    return rc ? cli_fail(CLI_FAILED, "%s",
+                         rc == -ENOMEM ? "out of memory" : pdb_errmsg(w->store.db))
+              : CLI_OK;
+}
+
 static int sweep(struct work *w, const char *command)
 {
     int rc = sweep_store_open(&w->store, w->a.db, &w->plan);
     if (!rc)
         rc = begin(w, command);
+    if (!rc)
+        rc = transfer(w);
     if (!rc)
         rc = sweep_store_end(&w->store, run_sweep(w), w->err, command);
     return rc ? rc : print_result(w);

@@ -102,6 +102,13 @@ int hrn_plan_make(const struct hrn_layers *layers, uint32_t isas, hrn_wanted *wa
     return rc;
 }
 
+static void clear_layer(struct hrn_plan_layer *layer)
+{
+    free(layer->variants);
+    free(layer->prior);
+    free(layer->predicted);
+}
+
 static void deal_layers(struct hrn_plan *plan, size_t index, size_t count)
 {
     size_t kept = 0;
@@ -109,7 +116,7 @@ static void deal_layers(struct hrn_plan *plan, size_t index, size_t count)
         if (i % count == index)
             plan->layers[kept++] = plan->layers[i];
         else
-            free(plan->layers[i].variants);
+            clear_layer(&plan->layers[i]);
     }
     plan->count = kept;
 }
@@ -118,8 +125,12 @@ static void deal_variants(struct hrn_plan_layer *layer, size_t index, size_t cou
 {
     size_t kept = layer->defaults;
     for (size_t i = layer->defaults; i < layer->count; i++)
-        if ((i - layer->defaults) % count == index)
-            layer->variants[kept++] = layer->variants[i];
+        if ((i - layer->defaults) % count == index) {
+            layer->variants[kept] = layer->variants[i];
+            if (layer->predicted)
+                layer->predicted[kept] = layer->predicted[i];
+            kept++;
+        }
     layer->count = kept;
 }
 
@@ -137,11 +148,8 @@ void hrn_plan_shard(struct hrn_plan *plan, size_t index, size_t count)
 
 void hrn_plan_clear(struct hrn_plan *plan)
 {
-    for (size_t i = 0; i < plan->count; i++) {
-        free(plan->layers[i].variants);
-        free(plan->layers[i].prior);
-        free(plan->layers[i].predicted);
-    }
+    for (size_t i = 0; i < plan->count; i++)
+        clear_layer(&plan->layers[i]);
     free(plan->layers);
     *plan = (struct hrn_plan) { 0 };
 }

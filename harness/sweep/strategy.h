@@ -42,6 +42,7 @@ struct hrn_strategy {
     const char *name, *meaning;
     int all_finalists; /* everybody gets the final rounds, not the best alone */
     int needs_model;   /* useless without `predicted` */
+    int has_starts;    /* begins at the most promising points: `prior` matters without a budget */
     /* 0 and *state, which end() frees; -ENOMEM. `input` stays the caller's, valid until end(). */
     int (*begin)(const struct hrn_strategy_input *input, void **state);
     /* The next question; ask->count 0 = there is none. 0 or -ENOMEM. */

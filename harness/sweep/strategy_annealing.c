@@ -134,6 +134,7 @@ static int next(void *state, struct hrn_ask *ask)
 const struct hrn_strategy hrn_strategy_annealing = {
     .name = "annealing",
     .meaning = "four walks from knob to knob, less and less willing to lose",
+    .has_starts = 1,
     .begin = begin,
     .next = next,
     .end = end,

@@ -128,6 +128,7 @@ static int next(void *state, struct hrn_ask *ask)
 const struct hrn_strategy hrn_strategy_descent = {
     .name = "descent",
     .meaning = "from the most promising starts, one knob at a time",
+    .has_starts = 1,
     .begin = begin,
     .next = next,
     .end = end,

@@ -164,6 +164,7 @@ const struct hrn_strategy hrn_strategy_surrogate = {
     .name = "surrogate",
     .meaning = "a random forest learns the cost from the knobs, and what may gain most is timed "
                "next",
+    .has_starts = 1,
     .begin = begin,
     .next = next,
     .end = end,
