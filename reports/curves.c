@@ -73,11 +73,10 @@ static void put_script(FILE *gp, const struct rpt_curves *c, size_t format, cons
             terminal);
     fprintf(gp, "set output '%s%s'\nset multiplot layout %zu,1\n", stem, formats[format].suffix,
             c->count);
-    fprintf(
-        gp,
-        "set logscale x\nset yrange [0.995:*]\nset key outside right top samplen 2 textcolor rgb "
-        "'#%06x'\nset border 3\nset tics nomirror\n",
-        rpt_inks[RPT_INK_MUTED].rgb);
+    fprintf(gp,
+            "%sset key outside right top samplen 2 textcolor rgb "
+            "'#%06x'\nset border 3\nset tics nomirror\n",
+            c->plain ? "" : "set logscale x\nset yrange [0.995:*]\n", rpt_inks[RPT_INK_MUTED].rgb);
     rpt_plot_grid(gp, "xtics ytics");
     rpt_plot_axis_label(gp, 'x', rpt_plot_text(c->x_label, text, sizeof text));
     rpt_plot_axis_label(gp, 'y', rpt_plot_text(c->y_label, text, sizeof text));

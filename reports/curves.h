@@ -21,6 +21,7 @@ struct rpt_curves {
     const struct rpt_panel *panels; /* one below the other */
     size_t count;
     double mark; /* a dashed line at this y; 0 = none */
+    int plain;   /* x is no time, y no ratio: both linear, y from its least value on */
 };
 
 /* Draws to `path`, which ends in .svg or .png; STEM.gp and STEM.dat go beside it. 0; -EINVAL

@@ -31,7 +31,10 @@ int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_db(int argc, char **argv);
+int cmd_accuracy(int argc, char **argv);
 int cmd_calibrate(int argc, char **argv);
+int cmd_graph(int argc, char **argv);
+int cmd_kl(int argc, char **argv);
 int cmd_quantize(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 

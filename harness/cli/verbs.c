@@ -21,9 +21,12 @@ const struct cli_verb cli_verbs[] = {
     { "report", "who won each layer, by how much, and what failed", cmd_report },
     { "export", "the winners as a folder for other projects", cmd_export },
     { "db", "look after a database: merge, export, import, check, query", cmd_db },
+    { "graph", "the nodes of a model, and what was fused into them", cmd_graph },
     { "calibrate", "thresholds of a float model, from images", cmd_calibrate },
     { "quantize", "a float model and its thresholds to an int8 network", cmd_quantize },
     { "run", "int8 inference through the winners, beside the float model", cmd_run },
+    { "accuracy", "which layers lose most in int8, and what would help", cmd_accuracy },
+    { "kl", "what KL divergence is, and what thresholds it chooses", cmd_kl },
     { "help", "explain a verb", cmd_help },
 };
 const size_t cli_verb_count = sizeof(cli_verbs) / sizeof(cli_verbs[0]);

@@ -82,4 +82,17 @@ int qnt_method_find(const char *name); /* enum qnt_method, or -1 */
 void qnt_threshold(const struct qnt_histogram *h, const struct qnt_histogram *held,
                    enum qnt_method method, struct qnt_threshold *out);
 
+/* What every threshold of t bins would cost, by t: divergences in nats as NVIDIA describes them and
+ * as ncnn computes them, squared error, share of values clipped. Infinite where it is not tried, or
+ * has no value. For looking at; a histogram without values gives infinities. */
+struct qnt_candidates {
+    double kl[QNT_BINS + 1], kl_ncnn[QNT_BINS + 1], mse[QNT_BINS + 1], clipped[QNT_BINS + 1];
+};
+void qnt_candidates(const struct qnt_histogram *h, struct qnt_candidates *out);
+
+/* Of two distributions over `count` outcomes, each of sum 1, in nats; 0 ln 0 = 0. */
+double qnt_entropy(const double *p, size_t count);
+double qnt_cross_entropy(const double *p, const double *q, size_t count); /* infinite: q = 0 < p */
+double qnt_divergence(const double *p, const double *q, size_t count);    /* KL(P || Q) */
+
 #endif

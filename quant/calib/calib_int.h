@@ -36,6 +36,10 @@ double qnt_mse_in_bins(const struct qnt_histogram *h, double bins);
  * ReLU6 makes, is not clipped by a threshold a little below it. */
 double qnt_clipped_share(const struct qnt_search *search, double bins);
 
+/* The divergences of all thresholds, [QNT_BINS + 1]; infinite where none is computed. */
+void qnt_kl_curve(const struct qnt_search *search, double *out);
+void qnt_kl_ncnn_curve(const struct qnt_search *search, double *out);
+
 void qnt_find_auto(const struct qnt_search *search, struct qnt_threshold *out);
 void qnt_find_max(const struct qnt_search *search, struct qnt_threshold *out);
 void qnt_find_percentile(const struct qnt_search *search, struct qnt_threshold *out);

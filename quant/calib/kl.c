@@ -67,6 +67,15 @@ static int is_sound(const struct qnt_search *search, int t)
     return qnt_is_sound(&candidate);
 }
 
+void qnt_kl_curve(const struct qnt_search *search, double *out)
+{
+    struct sums sums;
+
+    prefix_sums(search->h, &sums);
+    for (int t = 0; t <= QNT_BINS; t++)
+        out[t] = t < QNT_FIRST_KL ? INFINITY : divergence(&sums, search->h, t);
+}
+
 void qnt_find_kl(const struct qnt_search *search, struct qnt_threshold *out)
 {
     struct sums sums;

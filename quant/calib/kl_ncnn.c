@@ -4,7 +4,6 @@
  * no renormalisation; float; first minimum; threshold in the middle of bin t. */
 #include "quant/calib/calib_int.h"
 
-#include <float.h>
 #include <math.h>
 
 #define LEVELS 128
@@ -68,20 +67,24 @@ static float divergence(const float *p, int t, float *q)
     return sum;
 }
 
-void qnt_find_kl_ncnn(const struct qnt_search *search, struct qnt_threshold *out)
+void qnt_kl_ncnn_curve(const struct qnt_search *search, double *out)
 {
-    float p[QNT_BINS], q[QNT_BINS], least = FLT_MAX;
-    int best = QNT_FIRST_KL;
+    float p[QNT_BINS], q[QNT_BINS];
 
     for (int i = 0; i < QNT_BINS; i++)
         p[i] = (float)((double)search->h->bin[i] / search->count);
-    for (int t = QNT_FIRST_KL; t < QNT_BINS; t++) {
-        float d = divergence(p, t, q);
-        if (d < least) {
-            least = d;
-            best = t;
-        }
-    }
-    out->divergence = least;
+    for (int t = 0; t <= QNT_BINS; t++)
+        out[t] = t < QNT_FIRST_KL || t == QNT_BINS ? INFINITY : (double)divergence(p, t, q);
+}
+
+void qnt_find_kl_ncnn(const struct qnt_search *search, struct qnt_threshold *out)
+{
+    double curve[QNT_BINS + 1];
+    int best = QNT_FIRST_KL;
+
+    qnt_kl_ncnn_curve(search, curve);
+    for (int t = QNT_FIRST_KL; t < QNT_BINS; t++)
+        best = curve[t] < curve[best] ? t : best;
+    out->divergence = curve[best];
     out->threshold = ((float)best + 0.5f) * search->h->absmax / QNT_BINS;
 }

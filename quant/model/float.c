@@ -21,10 +21,20 @@ void qnt_float_run(struct qnt_float *exec, const float *image)
     const struct qnt_graph *graph = exec->graph;
 
     memcpy(exec->tensors[0], image, qnt_node_elements(&graph->nodes[0]) * sizeof(*image));
-    for (int32_t i = 0; i < graph->count; i++) {
-        qnt_run_ops[graph->nodes[i].op](exec, i, exec->tensors[i]);
-        clamp(&graph->nodes[i], exec->tensors[i]);
-    }
+    for (int32_t i = 0; i < graph->count; i++)
+        qnt_float_run_node(exec, i);
+}
+
+void qnt_float_run_node(struct qnt_float *exec, int32_t node)
+{
+    qnt_run_ops[exec->graph->nodes[node].op](exec, node, exec->tensors[node]);
+    clamp(&exec->graph->nodes[node], exec->tensors[node]);
+}
+
+void qnt_float_put(struct qnt_float *exec, int32_t node, const float *values)
+{
+    memcpy(exec->tensors[node], values,
+           qnt_node_elements(&exec->graph->nodes[node]) * sizeof(*values));
 }
 
 const float *qnt_float_tensor(const struct qnt_float *exec, int32_t node)

@@ -66,6 +66,47 @@ static void tighten(struct qnt_node *node, float lo, float hi)
     node->hi = fmaxf(fminf(node->hi, hi), lo);
 }
 
+/* Zeros around the image become the convolution's own padding. */
+static void fold_pad(struct fold *f, int32_t i)
+{
+    struct qnt_node *conv = &f->graph->nodes[i];
+    struct krn_problem p = conv->problem;
+    char why[200];
+
+    if (conv->op != QNT_OP_CONV)
+        return;
+    const int32_t from = conv->inputs[0];
+    const struct qnt_node *pad = &f->graph->nodes[from];
+    if (pad->op != QNT_OP_PAD || f->readers[from] != 1 || pad->fill != 0 || has_clamp(pad))
+        return;
+    const struct qnt_node *in = &f->graph->nodes[pad->inputs[0]];
+    if (pad->c != in->c)
+        return;
+    p.ph += pad->place.begin[0];
+    p.pw += pad->place.begin[1];
+    p.ih = in->h;
+    p.iw = in->w;
+    if (krn_problem_check(&p, why, sizeof(why)) != 0)
+        return;
+    conv->problem = p;
+    conv->inputs[0] = pad->inputs[0];
+    conv->fused |= 1u << QNT_FUSION_PAD;
+}
+
+/* Adds that may run in the output of a convolution. */
+static void mark_residuals(struct fold *f)
+{
+    const struct qnt_graph *g = f->graph;
+
+    for (int32_t i = 0; i < g->count; i++)
+        for (int32_t k = 0; g->nodes[i].op == QNT_OP_ADD && k < 2; k++) {
+            const int32_t from = g->nodes[i].inputs[k];
+            if (is_layer(&g->nodes[from]) && f->readers[from] == 1 &&
+                g->nodes[i].inputs[0] != g->nodes[i].inputs[1])
+                g->nodes[i].fused |= 1u << QNT_FUSION_RESIDUAL;
+        }
+}
+
 /* Merges node i into the producer of its input where that is possible. */
 static void fold_node(struct fold *f, int32_t i)
 {
@@ -84,6 +125,8 @@ static void fold_node(struct fold *f, int32_t i)
         scale_rows(producer, node);
     else if (!alone || (!is_layer(producer) && producer->op != QNT_OP_ADD))
         return;
+    producer->fused |=
+        1u << (node->op == QNT_OP_BATCHNORM ? QNT_FUSION_BATCHNORM : QNT_FUSION_ACTIVATION);
     tighten(producer, node->lo, node->hi);
     f->same[i] = from;
     f->readers[from] = f->readers[i]; /* its readers are the producer's now */
@@ -135,6 +178,8 @@ int qnt_fold(struct qnt_graph *graph, struct qnt_error *error)
                            graph->name ? graph->name : "graph", graph->count);
         goto fail;
     }
+    if (!graph->imported)
+        graph->imported = graph->count;
     if (graph->nodes[graph->output].op == QNT_OP_SOFTMAX)
         graph->output = graph->nodes[graph->output].inputs[0];
     for (int32_t i = 0; i < graph->count; i++)
@@ -144,10 +189,13 @@ int qnt_fold(struct qnt_graph *graph, struct qnt_error *error)
     for (int32_t i = 0; i < graph->count; i++) {
         for (int32_t k = 0; k < graph->nodes[i].input_count; k++)
             graph->nodes[i].inputs[k] = f.same[graph->nodes[i].inputs[k]];
+        fold_pad(&f, i);
         fold_node(&f, i);
     }
     graph->output = f.same[graph->output];
     compact(&f);
+    count_readers(&f);
+    mark_residuals(&f);
 fail:
     free(f.same);
     free(f.readers);

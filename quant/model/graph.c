@@ -26,6 +26,13 @@ const char *const qnt_op_names[QNT_OP_COUNT] = {
     [QNT_OP_UPSAMPLE] = "upsample",
 };
 
+const char *const qnt_fusion_names[QNT_FUSION_COUNT] = {
+    [QNT_FUSION_BATCHNORM] = "batchnorm",
+    [QNT_FUSION_ACTIVATION] = "activation",
+    [QNT_FUSION_PAD] = "pad",
+    [QNT_FUSION_RESIDUAL] = "residual",
+};
+
 const char *const qnt_order_names[QNT_ORDER_COUNT] = {
     [QNT_ORDER_RGB] = "RGB",
     [QNT_ORDER_BGR] = "BGR",

@@ -87,6 +87,17 @@ struct qnt_input {
     struct qnt_pixels pixels;
 };
 
+/* What qnt_fold() has made part of a node. */
+enum qnt_fusion {
+    QNT_FUSION_BATCHNORM,
+    QNT_FUSION_ACTIVATION,
+    QNT_FUSION_PAD,      /* zeros around the image are the convolution's own padding */
+    QNT_FUSION_RESIDUAL, /* of an ADD: one of its inputs is a convolution that only it reads, whose
+                            output it may overwrite tile by tile */
+    QNT_FUSION_COUNT
+};
+extern const char *const qnt_fusion_names[QNT_FUSION_COUNT];
+
 struct qnt_node {
     char *name; /* owned; unique */
     enum qnt_op op;
@@ -100,14 +111,16 @@ struct qnt_node {
     float alpha, beta, fill;
     float *weight, *bias; /* owned; NULL where the operator has none */
     size_t weight_count, bias_count;
-    float lo, hi; /* clamp of the output, of any operator; -inf and +inf if none */
+    float lo, hi;   /* clamp of the output, of any operator; -inf and +inf if none */
+    unsigned fused; /* bits of enum qnt_fusion */
 };
 
 struct qnt_graph {
     char *name;             /* of the file, owned */
     struct qnt_node *nodes; /* in an order in which inputs come first; nodes[0] is the INPUT */
     int32_t count, capacity;
-    int32_t output; /* index of the node whose tensor is the result (before a final softmax) */
+    int32_t imported; /* nodes before qnt_fold() */
+    int32_t output;   /* index of the node whose tensor is the result (before a final softmax) */
     struct qnt_pixels pixels;
     char *dataset; /* owned; what the file says it was trained on ("fashion-mnist"), or NULL */
 };
@@ -142,10 +155,11 @@ struct qnt_load {
 int qnt_model_load(const char *path, const struct qnt_load *how, struct qnt_graph *out,
                    struct qnt_error *error);
 
-/* Folds BATCHNORM into CONV/LINEAR, and CLIP into a CONV, LINEAR or ADD, where that is its only
- * reader; a BATCHNORM that is left becomes a depthwise 1x1 CONV; drops a final SOFTMAX and what
- * does not lead to the output. Afterwards there is no BATCHNORM. Exact up to float rounding. On
- * failure (-ENOMEM) the graph can only be freed. */
+/* Folds BATCHNORM into CONV/LINEAR, CLIP into a CONV, LINEAR or ADD, and a PAD of zeros around the
+ * image into a CONV, where that is its only reader; a BATCHNORM that is left becomes a depthwise
+ * 1x1 CONV; marks residual adds; drops a final SOFTMAX and what does not lead to the output.
+ * Afterwards there is no BATCHNORM. Exact up to float rounding. On failure (-ENOMEM) the graph can
+ * only be freed. */
 int qnt_fold(struct qnt_graph *graph, struct qnt_error *error);
 
 /* The convolution problems of a graph (CONV, not LINEAR), in order. Writes at most `capacity`,
@@ -160,6 +174,10 @@ void qnt_float_close(struct qnt_float *exec);
  * until the next run. */
 void qnt_float_run(struct qnt_float *exec, const float *image);
 const float *qnt_float_tensor(const struct qnt_float *exec, int32_t node); /* [h][w][c] */
+/* Runs one node (not the input) on the tensors as they are; and puts another tensor in its place.
+ */
+void qnt_float_run_node(struct qnt_float *exec, int32_t node);
+void qnt_float_put(struct qnt_float *exec, int32_t node, const float *values);
 
 /* ---- Data sets */
 struct qnt_dataset; /* labelled images of one shape, decoded as asked for; pictures are stretched */

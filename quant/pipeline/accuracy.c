@@ -85,6 +85,14 @@ static void compare(const float *want, const float *got, size_t classes, struct 
     out->agree += best(want, classes) == best(got, classes);
 }
 
+void qnt_compare_scores(const float *want, const float *got, size_t classes, int label,
+                        struct qnt_accuracy *out)
+{
+    count_hits(got, classes, label, &out->int8_top1, &out->int8_top5);
+    count_hits(want, classes, label, &out->float_top1, &out->float_top5);
+    compare(want, got, classes, out);
+}
+
 static int one_image(struct job *job, size_t index)
 {
     const int label = qnt_dataset_label(job->set, index);

@@ -175,4 +175,38 @@ int qnt_accuracy(const struct qnt_graph *graph, struct qnt_exec *const *execs, s
                  const struct qnt_dataset *set, size_t count, qnt_progress *progress, void *user,
                  struct qnt_accuracy *out, struct qnt_error *error);
 
+/* ---- Which layers lose. A float network in which chosen layers behave as int8 ones: their weights
+ * and what they give take quantised values. Near the int8 network, not equal to it to the bit. */
+struct qnt_fake;
+int qnt_fake_open(const struct qnt_graph *graph, const struct qnt_calibration *calibration,
+                  const struct qnt_quantise_options *options, struct qnt_fake **out,
+                  struct qnt_error *error);
+void qnt_fake_close(struct qnt_fake *fake);
+/* Runs nodes first, first + 1 ... on what nodes before them gave last; first = 0 is a whole run on
+ * `image`, which may else be NULL. quantised[graph->count]: 1 for a node that is int8. Returns the
+ * scores, borrowed until the next run. */
+const float *qnt_fake_run(struct qnt_fake *fake, const float *image, int32_t first,
+                          const uint8_t *quantised);
+/* 1 for a node that can be chosen: one that rounds. */
+int qnt_fake_rounds(const struct qnt_fake *fake, int32_t node);
+
+/* One layer: SQNR of the scores where it alone is quantised, and where all but it are. */
+struct qnt_loss {
+    int32_t node;
+    double alone_db, without_db;
+};
+/* Of all layers that round, most harmful first (least alone_db); `out` has room for graph->count.
+ * all_db: where every layer is quantised. Images as in qnt_calibrate_options. */
+int qnt_losses(const struct qnt_graph *graph, const struct qnt_calibration *calibration,
+               const struct qnt_quantise_options *options, const struct qnt_dataset *set,
+               size_t images, size_t stride, qnt_progress *progress, void *user,
+               struct qnt_loss *out, size_t *count, double *all_db, struct qnt_error *error);
+/* What the scores are worth where the first k = 0..keep_max of `losses` stay in float: out[k] with
+ * images, agree, int8_top1, float_top1, sqnr_db. */
+int qnt_losses_kept(const struct qnt_graph *graph, const struct qnt_calibration *calibration,
+                    const struct qnt_quantise_options *options, const struct qnt_dataset *set,
+                    size_t images, size_t stride, const struct qnt_loss *losses, size_t keep_max,
+                    qnt_progress *progress, void *user, struct qnt_accuracy *out,
+                    struct qnt_error *error);
+
 #endif

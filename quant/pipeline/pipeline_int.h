@@ -125,10 +125,26 @@ int qnt_keeps_scale(enum qnt_op op);
 /* nonnegative[node] = 1 where no element can be below 0, whatever the image: such a tensor may use
  * all 256 bytes, with a zero point of -128. */
 void qnt_nonnegative(const struct qnt_graph *graph, uint8_t *nonnegative);
+/* What the bytes of each tensor mean: real value = (byte - zero) * scale; bytes are least..127. */
+struct qnt_meaning {
+    float scale;
+    int32_t zero, least;
+};
+/* For all nodes. 0 or -ENOMEM. */
+int qnt_meanings(const struct qnt_graph *graph, const struct qnt_calibration *calibration,
+                 const struct qnt_quantise_options *options, struct qnt_meaning *out);
+/* Bias' magnitude in units of the accumulator: leaves the other half of 32 bits to the products. */
+#define QNT_BIAS_MAX (1 << 30)
+/* The scale of a channel's weights: 127 at its largest, but wide enough for its bias to fit the
+ * accumulator; 1 for a channel that has neither. */
+double qnt_channel_scale(const float *weights, size_t count, double bias, double scale_in);
 /* Of the weights of one output channel; 0 for a dead one. */
 float qnt_absmax(const float *weights, size_t count);
 /* Signal to noise of one image's scores, limited to +-150 dB (accuracy.c). */
 double qnt_sqnr_db(const float *want, const float *got, size_t count);
+/* Adds one image to the counts of *out, and to its sums of SQNR and cosine (accuracy.c). */
+void qnt_compare_scores(const float *want, const float *got, size_t classes, int label,
+                        struct qnt_accuracy *out);
 /* ---- Thresholds (auto.c, calibrate.c): of all tensors by one method, each for itself; */
 void qnt_thresholds_of(const struct qnt_calibration *c, enum qnt_method method,
                        struct qnt_threshold *out);

@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bias' magnitude in units of the accumulator: leaves the other half of 32 bits to the products. */
-#define BIAS_MAX (1 << 30)
-
 #define FUNCTION_VALUES 256
 
 struct job {
@@ -16,8 +13,9 @@ struct job {
     const struct qnt_calibration *calibration;
     struct qnt_quantise_options options;
     struct qnt_error *error;
-    uint8_t *live, *nonnegative; /* by node */
-    int32_t *owner, *layer_of;   /* by node */
+    uint8_t *live; /* by node, as all that follow */
+    struct qnt_meaning *meanings;
+    int32_t *layer_of;
     int32_t output;              /* node */
     struct qnt_file_header *header;
     struct qnt_layer *layers;
@@ -151,29 +149,12 @@ static uint64_t put_data(struct job *job, uint64_t bytes)
 
 /* ---- Scales and bounds */
 
-/* What the bytes of a tensor mean. */
-struct meaning {
-    float scale;
-    int32_t zero, least; /* least byte; the largest is 127 */
-};
-
-static struct meaning meaning_of(const struct job *job, int32_t node)
-{
-    const int32_t owner = job->owner[node];
-    const float threshold = job->calibration->tensors[owner].threshold;
-
-    if (job->nonnegative[owner] && !job->options.symmetric)
-        return (struct meaning) { threshold / (2 * QNT_LEVELS + 1), -QNT_LEVELS - 1,
-                                  -QNT_LEVELS - 1 };
-    return (struct meaning) { threshold / QNT_LEVELS, 0, -QNT_LEVELS };
-}
-
 static float scale_of(const struct job *job, int32_t node)
 {
-    return meaning_of(job, node).scale;
+    return job->meanings[node].scale;
 }
 
-static int32_t to_byte(double real, struct meaning m)
+static int32_t to_byte(double real, struct qnt_meaning m)
 {
     double q = nearbyint(real / (double)m.scale) + m.zero;
     return (int32_t)fmin(QNT_LEVELS, fmax(m.least, q));
@@ -195,9 +176,9 @@ static void set_factors(const struct job *job, int32_t node, struct qnt_layer *l
 
 /* The table of a function: bytes, or real values where it gives the scores. */
 static void set_function(struct job *job, const struct qnt_node *n, struct qnt_layer *l,
-                         struct meaning out, int gives_scores)
+                         struct qnt_meaning out, int gives_scores)
 {
-    const struct meaning in = meaning_of(job, n->inputs[0]);
+    const struct qnt_meaning in = job->meanings[n->inputs[0]];
     const uint64_t at = put_data(job, FUNCTION_VALUES * sizeof(float));
     int8_t *bytes = (int8_t *)job->data + at;
     float *scores = (void *)(job->data + at);
@@ -214,17 +195,6 @@ static void set_function(struct job *job, const struct qnt_node *n, struct qnt_l
 }
 
 /* ---- Convolutions */
-
-/* The scale of a channel's weights: 127 at its largest, but wide enough for its bias to fit the
- * accumulator; 1 for a channel that has neither. */
-static double channel_scale(const float *weights, size_t count, double bias, double scale_in)
-{
-    double scale = (double)qnt_absmax(weights, count) / QNT_LEVELS;
-    double least = fabs(bias) / (scale_in * BIAS_MAX);
-
-    scale = fmax(scale, least);
-    return scale > 1e-30 ? scale : 1;
-}
 
 static void quantise_weights(const float *weights, size_t count, double scale, int8_t *out)
 {
@@ -254,10 +224,10 @@ static int set_convolution(struct job *job, const struct qnt_node *n, struct qnt
     for (int32_t c = 0; c < oc; c++) {
         const float *w = n->weight + (size_t)c * depth;
         double b = n->bias ? (double)n->bias[c] : 0;
-        double scale = channel_scale(w, depth, b, scale_in);
+        double scale = qnt_channel_scale(w, depth, b, scale_in);
         quantise_weights(w, depth, scale, (int8_t *)job->data + l->weights + (size_t)c * depth);
         double q = nearbyint(b / (scale_in * scale));
-        bias[c] = (int32_t)fmin(BIAS_MAX, fmax(-BIAS_MAX, q));
+        bias[c] = (int32_t)fmin(QNT_BIAS_MAX, fmax(-QNT_BIAS_MAX, q));
         multiplier[c] = (float)(scale_in * scale / (gives_scores ? 1 : (double)l->scale));
     }
     return 0;
@@ -267,7 +237,7 @@ static int set_layer(struct job *job, int32_t node)
 {
     const struct qnt_node *n = &job->graph->nodes[node];
     struct qnt_layer *l = &job->layers[job->layer_of[node]];
-    const struct meaning m = meaning_of(job, node);
+    const struct qnt_meaning m = job->meanings[node];
     int gives_scores = node == job->output;
 
     l->name = put_text(job, n->name);
@@ -326,17 +296,18 @@ int qnt_quantise(const struct qnt_graph *graph, const struct qnt_calibration *ca
     if (options)
         job.options = *options;
     job.live = calloc(count, 1);
-    job.nonnegative = calloc(count, 1);
-    job.owner = calloc(count, sizeof(*job.owner));
+    job.meanings = calloc(count, sizeof(*job.meanings));
     job.layer_of = calloc(count, sizeof(*job.layer_of));
-    if (!network || !job.live || !job.nonnegative || !job.owner || !job.layer_of) {
+    if (!network || !job.live || !job.meanings || !job.layer_of) {
         qnt_error_set(error, result, "out of memory");
         goto fail;
     }
     job.output = qnt_live_nodes(graph, job.live);
-    qnt_scale_owners(graph, job.live, job.owner);
-    qnt_nonnegative(graph, job.nonnegative);
-    result = check_graph(&job);
+    result = qnt_meanings(graph, calibration, &job.options, job.meanings);
+    if (result != 0)
+        qnt_error_set(error, result, "out of memory");
+    else
+        result = check_graph(&job);
     if (result == 0)
         result = build(&job);
     if (result != 0)
@@ -352,8 +323,7 @@ fail:
     free(job.header);
     free(network);
     free(job.live);
-    free(job.nonnegative);
-    free(job.owner);
+    free(job.meanings);
     free(job.layer_of);
     return result;
 }

@@ -126,6 +126,41 @@ int qnt_thresholds_used(const struct qnt_graph *graph, uint8_t *used)
     return result;
 }
 
+int qnt_meanings(const struct qnt_graph *graph, const struct qnt_calibration *calibration,
+                 const struct qnt_quantise_options *options, struct qnt_meaning *out)
+{
+    const size_t count = (size_t)graph->count;
+    uint8_t *live = calloc(count, 1), *nonnegative = calloc(count, 1);
+    int32_t *owner = calloc(count, sizeof(*owner));
+    const int result = live && nonnegative && owner ? 0 : -ENOMEM;
+
+    if (result == 0) {
+        qnt_live_nodes(graph, live);
+        qnt_scale_owners(graph, live, owner);
+        qnt_nonnegative(graph, nonnegative);
+        for (int32_t i = 0; i < graph->count; i++) {
+            float threshold = calibration->tensors[owner[i]].threshold;
+            int positive = nonnegative[owner[i]] && !options->symmetric;
+            out[i].scale = threshold / (positive ? QNT_LEVELS_POSITIVE : QNT_LEVELS);
+            out[i].zero = positive ? -QNT_LEVELS - 1 : 0;
+            out[i].least = positive ? -QNT_LEVELS - 1 : -QNT_LEVELS;
+        }
+    }
+    free(live);
+    free(nonnegative);
+    free(owner);
+    return result;
+}
+
+double qnt_channel_scale(const float *weights, size_t count, double bias, double scale_in)
+{
+    double scale = (double)qnt_absmax(weights, count) / QNT_LEVELS;
+    double least = fabs(bias) / (scale_in * QNT_BIAS_MAX);
+
+    scale = fmax(scale, least);
+    return scale > 1e-30 ? scale : 1;
+}
+
 float qnt_absmax(const float *weights, size_t count)
 {
     float absmax = 0;

@@ -1,0 +1,397 @@
+/* quern accuracy: float against int8, layer by layer, and what would help. */
+#include "harness/cli/cli.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/cli/cli_int.h"
+#include "harness/cli/model.h"
+#include "reports/curves.h"
+
+struct accuracy_options {
+    struct cli_model_options model;
+    const char *images, *calibration, *method, *plot;
+    long long count, calibration_count, layer_images, keep, label_offset, threads;
+    int json, symmetric;
+};
+
+enum { KEEP_MAX = 32, PLOTS_MAX = 6 };
+
+struct work {
+    const struct accuracy_options *o;
+    struct qnt_quantise_options quantise;
+    struct qnt_graph graph;
+    struct qnt_calibration calibration; /* of the method asked for */
+    struct qnt_dataset *set;
+    size_t layer_images, stride;
+    /* results */
+    struct qnt_accuracy methods[QNT_METHOD_COUNT]; /* images = 0: not run */
+    size_t warnings[QNT_METHOD_COUNT];
+    int method;
+    struct qnt_loss *losses;
+    size_t loss_count;
+    double all_db;
+    struct qnt_accuracy kept[KEEP_MAX + 1];
+    size_t keep;
+};
+
+/* ---- Measuring */
+
+static size_t count_unsound(const struct qnt_calibration *c)
+{
+    size_t count = 0;
+
+    for (int32_t i = 0; i < c->count; i++)
+        count += !qnt_is_sound(&c->tensors[i]);
+    return count;
+}
+
+/* The int8 network of every method, on the same images. */
+static int run_methods(struct work *w)
+{
+    struct qnt_exec *execs[QNT_METHOD_COUNT] = { NULL };
+    struct qnt_network *networks[QNT_METHOD_COUNT] = { NULL };
+    struct cli_progress progress;
+    struct qnt_error error = { "" };
+    const size_t have = qnt_dataset_count(w->set);
+    const size_t images = w->o->count > 0 ? (size_t)w->o->count : have;
+    int result = 0;
+
+    for (int m = 0; m < QNT_METHOD_COUNT && result == 0; m++) {
+        struct qnt_calibration c = { 0 };
+        result = qnt_calibration_with(&w->graph, &w->calibration, (enum qnt_method)m, &c, &error);
+        w->warnings[m] = result == 0 ? count_unsound(&c) : 0;
+        if (result == 0)
+            result = qnt_quantise(&w->graph, &c, &w->quantise, &networks[m], &error);
+        if (result == 0)
+            result = qnt_exec_open(networks[m], NULL, NULL, &execs[m], &error);
+        qnt_calibration_clear(&c);
+    }
+    if (result == 0) {
+        cli_progress_begin(&progress, "accuracy");
+        result = qnt_accuracy(&w->graph, execs, QNT_METHOD_COUNT, w->set, images,
+                              cli_quant_progress, &progress, w->methods, &error);
+        cli_progress_end(&progress);
+    }
+    for (int m = 0; m < QNT_METHOD_COUNT; m++) {
+        qnt_exec_close(execs[m]);
+        qnt_network_free(networks[m]);
+    }
+    return result == 0 ? CLI_OK : cli_quant_fail(result, &error);
+}
+
+static int run_layers(struct work *w)
+{
+    struct cli_progress progress;
+    struct qnt_error error = { "" };
+
+    w->losses = calloc((size_t)w->graph.count, sizeof(*w->losses));
+    if (!w->losses)
+        return cli_fail(CLI_FAILED, "out of memory");
+    cli_progress_begin(&progress, "layers");
+    int result =
+        qnt_losses(&w->graph, &w->calibration, &w->quantise, w->set, w->layer_images, w->stride,
+                   cli_quant_progress, &progress, w->losses, &w->loss_count, &w->all_db, &error);
+    cli_progress_end(&progress);
+    w->keep = w->keep < w->loss_count ? w->keep : w->loss_count;
+    if (result == 0)
+        result = qnt_losses_kept(&w->graph, &w->calibration, &w->quantise, w->set, w->layer_images,
+                                 w->stride, w->losses, w->keep, cli_quant_progress, &progress,
+                                 w->kept, &error);
+    return result == 0 ? CLI_OK : cli_quant_fail(result, &error);
+}
+
+/* ---- Printing */
+
+static double percent(size_t part, size_t images)
+{
+    return images ? 100.0 * (double)part / (double)images : 0;
+}
+
+static void print_methods(const struct work *w)
+{
+    static const char *const headings[] = { "",        "top-1 %", "top-5 %", "agree %",
+                                            "SQNR dB", "cosine",  "" };
+    const struct qnt_accuracy *first = &w->methods[0];
+    struct cli_table *t = cli_table_new(headings, 7);
+
+    cli_table_cell(t, "fp32");
+    cli_table_cell(t, "%.2f", percent(first->float_top1, first->images));
+    cli_table_cell(t, "%.2f", percent(first->float_top5, first->images));
+    for (int i = 0; i < 4; i++)
+        cli_table_cell(t, "%s", "");
+    for (int m = 0; m < QNT_METHOD_COUNT; m++) {
+        const struct qnt_accuracy *a = &w->methods[m];
+        cli_table_cell(t, "int8 %s", qnt_methods[m].name);
+        cli_table_cell(t, "%.2f", percent(a->int8_top1, a->images));
+        cli_table_cell(t, "%.2f", percent(a->int8_top5, a->images));
+        cli_table_cell(t, "%.2f", percent(a->agree, a->images));
+        cli_table_cell(t, "%.2f", a->sqnr_db);
+        cli_table_cell(t, "%.5f", a->cosine);
+        if (w->warnings[m])
+            cli_table_cell(t, "%zu thresholds clip too much", w->warnings[m]);
+        else
+            cli_table_cell(t, "%s", m == w->method ? "<- the layers below" : "");
+    }
+    cli_table_print(t, stdout);
+    printf("\n%zu images\n\n", first->images);
+}
+
+static void print_layers(const struct work *w)
+{
+    static const char *const headings[] = { "layer",         "operator",      "threshold", "method",
+                                            "alone int8 dB", "all but it dB", "gain dB" };
+    struct cli_table *t = cli_table_new(headings, 7);
+
+    for (size_t k = 0; k < w->loss_count; k++) {
+        const struct qnt_loss *l = &w->losses[k];
+        const struct qnt_threshold *c = &w->calibration.tensors[l->node];
+        cli_table_cell(t, "%s", w->graph.nodes[l->node].name);
+        cli_table_cell(t, "%s", qnt_op_names[w->graph.nodes[l->node].op]);
+        if (l->node == w->graph.output) { /* its sums are never rounded to bytes */
+            cli_table_cell(t, "%s", "-");
+            cli_table_cell(t, "%s", "");
+        } else {
+            cli_table_cell(t, "%.4g", (double)c->threshold);
+            cli_table_cell(t, "%s", qnt_methods[c->used].name);
+        }
+        cli_table_cell(t, "%.2f", l->alone_db);
+        cli_table_cell(t, "%.2f", l->without_db);
+        cli_table_cell(t, "%+.2f", l->without_db - w->all_db);
+    }
+    cli_table_print(t, stdout);
+    printf("\nSQNR of the scores of %zu images, in a float network whose layers round as int8 ones "
+           "do:\nalone: this layer is int8, the others float; all but it: the other way round. All "
+           "int8: %.2f dB.\n\n",
+           w->layer_images, w->all_db);
+}
+
+static void print_kept(const struct work *w)
+{
+    static const char *const headings[] = { "kept in fp32", "SQNR dB", "agree %", "top-1 %" };
+    struct cli_table *t = cli_table_new(headings, 4);
+
+    for (size_t k = 0; k <= w->keep; k++) {
+        const struct qnt_accuracy *a = &w->kept[k];
+        if (k == 0)
+            cli_table_cell(t, "%s", "nothing");
+        else
+            cli_table_cell(t, "+ %s", w->graph.nodes[w->losses[k - 1].node].name);
+        cli_table_cell(t, "%.2f", a->sqnr_db);
+        cli_table_cell(t, "%.2f", percent(a->agree, a->images));
+        cli_table_cell(t, "%.2f", percent(a->int8_top1, a->images));
+    }
+    cli_table_print(t, stdout);
+    printf("\nThe layers that hurt most, kept one after the other (on a host; int8 engines have no "
+           "float islands).\n");
+}
+
+static void print_json(const struct work *w)
+{
+    printf("{\n  \"images\": %zu,\n  \"methods\": [", w->methods[0].images);
+    printf("\n    {\"name\": \"fp32\", \"top1\": %.6g, \"top5\": %.6g}",
+           percent(w->methods[0].float_top1, w->methods[0].images),
+           percent(w->methods[0].float_top5, w->methods[0].images));
+    for (int m = 0; m < QNT_METHOD_COUNT; m++) {
+        const struct qnt_accuracy *a = &w->methods[m];
+        printf(",\n    {\"name\": \"%s\", \"top1\": %.6g, \"top5\": %.6g, \"agree\": %.6g, "
+               "\"sqnr_db\": %.6g, \"cosine\": %.8g, \"unsound_thresholds\": %zu}",
+               qnt_methods[m].name, percent(a->int8_top1, a->images),
+               percent(a->int8_top5, a->images), percent(a->agree, a->images), a->sqnr_db,
+               a->cosine, w->warnings[m]);
+    }
+    printf("\n  ],\n  \"method\": \"%s\",\n  \"layer_images\": %zu,\n  \"all_int8_db\": %.6g,\n"
+           "  \"layers\": [",
+           qnt_methods[w->method].name, w->layer_images, w->all_db);
+    for (size_t k = 0; k < w->loss_count; k++) {
+        printf("%s\n    {\"name\": ", k ? "," : "");
+        cli_json_string(stdout, w->graph.nodes[w->losses[k].node].name);
+        printf(", \"alone_db\": %.6g, \"without_db\": %.6g, \"threshold\": %.9g}",
+               w->losses[k].alone_db, w->losses[k].without_db,
+               (double)w->calibration.tensors[w->losses[k].node].threshold);
+    }
+    printf("\n  ],\n  \"kept\": [");
+    for (size_t k = 0; k <= w->keep; k++)
+        printf("%s\n    {\"layers\": %zu, \"sqnr_db\": %.6g, \"agree\": %.6g}", k ? "," : "", k,
+               w->kept[k].sqnr_db, percent(w->kept[k].agree, w->kept[k].images));
+    printf("\n  ]\n}\n");
+}
+
+/* ---- Histograms of the layers that hurt most, with their thresholds */
+
+struct panel_data {
+    double x[QNT_BINS], share[QNT_BINS], threshold[2];
+    struct rpt_curve curves[2];
+};
+
+static void fill_panel(const struct qnt_histogram *h, double threshold, struct panel_data *out)
+{
+    static const double heights[2] = { -8, 0 };
+    double counted = 0;
+
+    for (int i = 0; i < QNT_BINS; i++)
+        counted += (double)h->bin[i];
+    for (int i = 0; i < QNT_BINS; i++) {
+        out->x[i] = (double)h->absmax * i / QNT_BINS;
+        out->share[i] = h->bin[i] ? log10((double)h->bin[i] / counted) : heights[0];
+    }
+    out->threshold[0] = out->threshold[1] = threshold;
+    out->curves[0] = (struct rpt_curve) { "values", out->x, out->share, QNT_BINS };
+    out->curves[1] = (struct rpt_curve) { "threshold", out->threshold, heights, 2 };
+}
+
+static int plot(const struct work *w)
+{
+    struct rpt_panel panels[PLOTS_MAX];
+    struct panel_data *data = calloc(PLOTS_MAX, sizeof(*data));
+    char err[400] = "";
+    size_t count = 0;
+
+    for (size_t k = 0; data && k < w->loss_count && count < PLOTS_MAX; k++) {
+        const int32_t node = w->losses[k].node;
+        if (!w->calibration.histograms[node].seen)
+            continue;
+        fill_panel(&w->calibration.histograms[node], (double)w->calibration.tensors[node].threshold,
+                   &data[count]);
+        panels[count] = (struct rpt_panel) { w->graph.nodes[node].name, data[count].curves, 2 };
+        count++;
+    }
+    const struct rpt_curves all = { "magnitude", "log10 of the share", panels, count, 0, 1 };
+    int result = data ? rpt_curves_draw(&all, w->o->plot, err, sizeof(err)) : -1;
+    free(data);
+    if (result != 0)
+        return cli_fail(CLI_FAILED, "%s", *err ? err : "out of memory");
+    fprintf(stderr, "quern: wrote %s\n", w->o->plot);
+    return CLI_OK;
+}
+
+/* ---- The verb */
+
+static int check_options(struct work *w)
+{
+    const struct accuracy_options *o = w->o;
+
+    w->method = cli_method(o->method);
+    if (w->method < 0)
+        return CLI_USAGE;
+    if (o->count < 0 || o->calibration_count < 0 || o->layer_images < 1 || o->keep < 0 ||
+        o->keep > KEEP_MAX || o->threads < 1 || o->threads > 64)
+        return cli_fail(CLI_USAGE,
+                        "a count is negative, --layer-images is 0, --keep is more than "
+                        "%d, or --threads is not 1 to 64",
+                        KEEP_MAX);
+    w->keep = (size_t)o->keep;
+    w->quantise.symmetric = o->symmetric;
+    return CLI_OK;
+}
+
+static int run(struct work *w, const char *model)
+{
+    int code = check_options(w);
+
+    if (code == CLI_OK)
+        code = cli_model_open(model, &w->o->model, &w->graph);
+    if (code != CLI_OK)
+        return code;
+    const struct qnt_input input = qnt_graph_input(&w->graph);
+    const struct qnt_calibrate_options calibrate = { .count = (size_t)w->o->calibration_count,
+                                                     .method = (enum qnt_method)w->method,
+                                                     .symmetric = w->o->symmetric,
+                                                     .threads = (int)w->o->threads };
+    cli_catch_interrupt();
+    code = cli_images_open(w->o->images, w->graph.dataset, "test", &input, &w->set);
+    if (code == CLI_OK)
+        code = cli_model_calibrate(&w->graph, w->o->calibration, calibrate, &w->calibration);
+    if (code != CLI_OK)
+        return code;
+    qnt_dataset_shift_labels(w->set, (int)w->o->label_offset);
+    const size_t have = qnt_dataset_count(w->set), wanted = (size_t)w->o->layer_images;
+    w->layer_images = wanted < have ? wanted : have;
+    w->stride = have / w->layer_images;
+    code = run_methods(w);
+    if (code == CLI_OK)
+        code = run_layers(w);
+    if (code == CLI_OK && w->o->json)
+        print_json(w);
+    if (code == CLI_OK && !w->o->json) {
+        print_methods(w);
+        print_layers(w);
+        print_kept(w);
+    }
+    return code == CLI_OK && w->o->plot ? plot(w) : code;
+}
+
+static void clear(struct work *w)
+{
+    free(w->losses);
+    qnt_dataset_close(w->set);
+    qnt_calibration_clear(&w->calibration);
+    qnt_graph_free(&w->graph);
+}
+
+static const char description[] =
+    "Calibrates a float model, makes the int8 network of every method, and compares them with the "
+    "float model on labelled images: top-1 and top-5, agreement (the same first class), SQNR and "
+    "cosine of the scores, as means over images, before the softmax.\n\n"
+    "Then the layers, those that hurt most first: the SQNR of the scores where one layer alone is "
+    "int8, and where all but that one are; and what keeping the worst in float would give.\n\n"
+    "Without MODEL, the model that comes with Quern.";
+
+int cmd_accuracy(int argc, char **argv)
+{
+    struct accuracy_options o = { .method = "auto", .layer_images = 10, .keep = 5, .threads = 1 };
+    const struct cli_option options[] = {
+        { 'i', "images", CLI_STRING, "SPEC",
+          "Labelled images, as in 'quern calibrate'. The default is the test part of what the "
+          "model says it is about.",
+          &o.images },
+        { 'n', "count", CLI_INT, "N", "Only the first N of them.", &o.count },
+        { 0, "label-offset", CLI_INT, "N",
+          "Added to every label: 1 where the model counts a background as class 0.",
+          &o.label_offset },
+        { 0, "calibration-images", CLI_STRING, "SPEC",
+          "Images to calibrate on. The default is the training part.", &o.calibration },
+        { 0, "calibration-count", CLI_INT, "N",
+          "How many of them. The default is all, at most 200.", &o.calibration_count },
+        { 'm', "method", CLI_STRING, "METHOD", "Whose layers are looked at; the default is auto.",
+          &o.method },
+        { 0, "layer-images", CLI_INT, "N",
+          "Images that the layers are tried on, spread over the set. The default is 10.",
+          &o.layer_images },
+        { 'k', "keep", CLI_INT, "N",
+          "How many of the worst layers to keep in float at most. The "
+          "default is 5.",
+          &o.keep },
+        { 0, "symmetric", CLI_FLAG, NULL, "No zero points, as other engines do it.", &o.symmetric },
+        { 't', "threads", CLI_INT, "N", "Of the calibration. The default is 1.", &o.threads },
+        { 'p', "plot", CLI_STRING, "FILE",
+          "Draws the histograms of the worst layers with their thresholds, by gnuplot, to FILE.svg "
+          "or FILE.png.",
+          &o.plot },
+        CLI_MODEL_OPTIONS(o.model),
+        { 0, "json", CLI_FLAG, NULL, "Prints JSON instead of tables.", &o.json },
+    };
+    const struct cli_command command = {
+        .name = "accuracy",
+        .synopsis = "quern accuracy [MODEL] [--images=SPEC] [--method=METHOD] [OPTION]...",
+        .description = description,
+        .options = options,
+        .option_count = sizeof(options) / sizeof(options[0]),
+        .examples = "quern accuracy --count=1000\n"
+                    "quern accuracy net.param --shape=224x224x3 --images=eval:labels.tsv "
+                    "--calibration-images=calib",
+    };
+    struct work work = { .o = &o };
+    struct cli_list operands = { 0 };
+    int code = cli_parse(&command, argc, argv, &operands);
+    if (code)
+        return code - 1;
+    if (operands.count > 1)
+        code = cli_fail(CLI_USAGE, "one model at a time, not '%s' too", operands.items[1]);
+    else
+        code = run(&work, operands.count ? operands.items[0] : NULL);
+    clear(&work);
+    cli_list_clear(&operands);
+    return code;
+}
