@@ -60,6 +60,7 @@ static void begin_rows(struct dwc *d)
 
 static void pixels(struct dwc *d)
 {
+    static const int windows[] = { 0, 8, 16 }; /* of the scheduler, by knob; 0: as it is */
     struct ir *ir = d->ir;
     int loop = ir_label(ir, "pixels"), done = ir_label(ir, "pixels_end");
     int left = load_arg(d, "pixels left", ARG(width)), shared = d->filter - d->stride, offset;
@@ -76,10 +77,13 @@ static void pixels(struct dwc *d)
     for (int step = 0, steps = period(d); step < steps; step++) {
         int first = step * d->stride % d->filter;
         ir_comment(ir, "step %d: the window begins in slot %d", step, first);
+        int begin = ir->insn_count;
         offset = load_columns(d, shared + step * d->stride, d->stride, offset);
         d->scheme->macs(d, first);
         ir_comment(ir, "requantise: float, scale, round half to even, zero point, narrow, clamp");
         d->scheme->store(d);
+        if (windows[d->v->knob[VAR_KNOB_SCHEDULE]])
+            ir_list(ir, begin, ir->insn_count, windows[d->v->knob[VAR_KNOB_SCHEDULE]]);
         if (step < steps - 1) {
             IR(ir, IR_SUB_JUMP_NEG, left, 1, done);
         } else {

@@ -119,6 +119,11 @@ void ir_comment(struct ir *ir, const char *format, ...) __attribute__((format(pr
  * for `lead` MACs to stand between a load and its first use. No branch may be in the range. */
 void ir_spread(struct ir *ir, int begin, int end, int lead);
 
+/* Reorders [begin, end) for cores that issue in order: dependent instructions apart by their
+ * latency, as far as `window` instructions to choose from allow. No branch may be in the range, and
+ * its stores must not write what its loads read. */
+void ir_list(struct ir *ir, int begin, int end, int window);
+
 /* Gives every virtual register a register of its file. 0; -ENOTSUP if they do not suffice (nothing
  * is ever spilled), with the count in err; -ENOMEM. */
 int ir_allocate(struct ir *ir, char *err, size_t err_bytes);
