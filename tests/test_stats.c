@@ -379,6 +379,23 @@ static void test_rank_few_rounds(void)
     T_CHECK_STR(c[0].name, "b");
 }
 
+/* Somebody with very many rounds, as the baseline of a long search, does not keep those out that
+ * have enough. */
+static void test_rank_many_rounds(void)
+{
+    double base[60], fast[60], lucky[60];
+    for (size_t i = 0; i < 60; i++) {
+        base[i] = 20;
+        fast[i] = i < 45 ? NAN : 10 + 0.01 * (double)(i % 3);
+        lucky[i] = i == 3 ? 1 : NAN;
+    }
+    struct hrn_candidate c[] = { { .name = "base", .time_ns = base, .rounds = 60 },
+                                 { .name = "lucky", .time_ns = lucky, .rounds = 60 },
+                                 { .name = "fast", .time_ns = fast, .rounds = 60 } };
+    T_CHECK(hrn_rank(c, 3, BAND, t_seed) == 1);
+    T_CHECK_STR(c[0].name, "fast");
+}
+
 /* Drift: the lowest median of its own rounds is not always the fastest in the rounds that both
  * had. */
 static void test_rank_paired(void)
@@ -474,6 +491,7 @@ int main(int argc, char **argv)
     test_truth();
     test_rank_known();
     test_rank_few_rounds();
+    test_rank_many_rounds();
     test_rank_paired();
     test_rank_many();
     test_rank_unbeaten();

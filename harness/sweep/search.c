@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/sweep/stats.h"
+#include "harness/sweep/verdict.h"
 
 #define PROVE_BATCH 32 /* points proved between looks at the clock */
 #define VISIT_COST 1.6 /* device time of a visit / its sample: warm caches, calibration */
@@ -142,6 +142,7 @@ size_t hrn_search_best(const struct hrn_search *s)
     size_t best = s->count, most = 0;
     for (size_t i = 1; i < s->count; i++) /* the baseline has more than anybody */
         most = s->series[i].count > most ? s->series[i].count : most;
+    most = most < 2 * HRN_ROUNDS_ENOUGH ? most : 2 * HRN_ROUNDS_ENOUGH;
     for (size_t i = 0; i < s->count; i++)
         if (s->series[i].count && 2 * s->series[i].count >= most &&
             (best == s->count || s->points[i].cost < s->points[best].cost))

@@ -94,9 +94,11 @@ void hrn_shuffled(const struct hrn_strategy_input *in, uint64_t *state, size_t *
     }
 }
 
+enum group { DEFAULT, PRIOR, FAMILY, REST };
+
 struct place {
     size_t index, shuffled;
-    int group; /* default, prior, the rest */
+    enum group group;
     double key;
 };
 
@@ -104,36 +106,54 @@ static int by_promise(const void *a, const void *b)
 {
     const struct place *x = a, *y = b;
     if (x->group != y->group)
-        return x->group - y->group;
+        return (int)x->group - (int)y->group;
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
     return x->shuffled < y->shuffled ? -1 : x->shuffled > y->shuffled;
 }
 
-int hrn_promising(const struct hrn_strategy_input *in, size_t *index)
+static struct place place_of(const struct hrn_strategy_input *in, size_t index, size_t shuffled)
+{
+    const struct hrn_point *p = &in->points[index];
+    struct place out = { index, shuffled, REST, isnan(p->predicted) ? INFINITY : p->predicted };
+    if (p->is_default)
+        out.group = DEFAULT, out.key = (double)index;
+    else if (p->prior)
+        out.group = PRIOR, out.key = p->prior;
+    return out;
+}
+
+/* Of sorted places: the first of each level and family that has nobody before the rest. */
+static void choose_families(const struct hrn_strategy_input *in, struct place *places)
+{
+    uint8_t has[KRN_ISA_COUNT][KRN_FAMILY_COUNT] = { { 0 } };
+    for (size_t i = 0; i < in->count; i++) {
+        const struct hrn_point *p = &in->points[places[i].index];
+        if (places[i].group == REST && !p->is_dead && !has[p->variant.isa][p->variant.family])
+            places[i].group = FAMILY;
+        has[p->variant.isa][p->variant.family] |= !p->is_dead;
+    }
+}
+
+int hrn_promising(const struct hrn_strategy_input *in, size_t *index, size_t *starts)
 {
     struct place *places = calloc(in->count + 1, sizeof *places);
     uint64_t state = in->seed;
+    size_t rest = 0;
     if (!places)
         return -ENOMEM;
     hrn_shuffled(in, &state, index);
-    for (size_t i = 0; i < in->count; i++) {
-        const struct hrn_point *p = &in->points[index[i]];
-        places[i] = (struct place) {
-            .index = index[i],
-            .shuffled = i,
-            .group = p->is_default ? 0
-                     : p->prior    ? 1
-                                   : 2,
-            .key = p->is_default         ? (double)index[i]
-                   : p->prior            ? p->prior
-                   : isnan(p->predicted) ? INFINITY
-                                         : p->predicted,
-        };
-    }
-    qsort(places, in->count, sizeof *places, by_promise);
     for (size_t i = 0; i < in->count; i++)
+        places[i] = place_of(in, index[i], i);
+    qsort(places, in->count, sizeof *places, by_promise);
+    choose_families(in, places);
+    qsort(places, in->count, sizeof *places, by_promise);
+    for (size_t i = 0; i < in->count; i++) {
         index[i] = places[i].index;
+        rest += places[i].group == REST;
+    }
+    if (starts)
+        *starts = in->count - rest;
     free(places);
     return 0;
 }

@@ -1,6 +1,7 @@
-/* Simulated annealing: a few walks at once, from the most promising points. Each steps to a
- * neighbour, one knob away: always if it is faster, else with a probability that falls with the
- * loss and with the share of the budget that is spent. The walks of one question share its rounds.
+/* Simulated annealing: a few walks at once, from the best of the most promising points. Each steps
+ * to a neighbour, one knob away: always if it is faster, else with a probability that falls with
+ * the loss and with the share of the budget that is spent. The walks of one question share its
+ * rounds.
  */
 #include <errno.h>
 #include <math.h>
@@ -19,7 +20,7 @@ struct walk {
 
 struct state {
     const struct hrn_strategy_input *in;
-    size_t *start, next_start, *near, asked;
+    size_t *start, starts, next_start, *near, asked;
     struct walk walk[WALKS];
     uint64_t random;
 };
@@ -48,7 +49,7 @@ static int begin(const struct hrn_strategy_input *in, void **out)
     s->random = in->seed;
     for (int w = 0; w < WALKS; w++)
         s->walk[w] = (struct walk) { in->count, in->count };
-    return hrn_promising(in, s->start);
+    return hrn_promising(in, s->start, &s->starts);
 }
 
 static double uniform(struct state *s)
@@ -111,11 +112,39 @@ static void move(struct state *s, struct walk *w)
         w->there = take_start(s);
 }
 
+/* All starts first; the walks begin at the best of them. */
+static int ask_starts(struct state *s, struct hrn_ask *ask)
+{
+    for (; s->next_start < s->starts && s->asked < hrn_budget(s->in); s->next_start++, s->asked++)
+        hrn_ask_add(ask, s->start[s->next_start]);
+    return 0;
+}
+
+static void settle(struct state *s)
+{
+    const struct hrn_point *p = s->in->points;
+    for (int w = 0; w < WALKS; w++) {
+        size_t best = s->in->count;
+        for (size_t i = 0; i < s->in->count; i++) {
+            int is_taken = p[i].rounds == 0;
+            for (int k = 0; k < w; k++)
+                is_taken |= s->walk[k].here == i;
+            if (!is_taken && (best == s->in->count || p[i].cost < p[best].cost))
+                best = i;
+        }
+        s->walk[w].here = best;
+    }
+}
+
 static int next(void *state, struct hrn_ask *ask)
 {
     struct state *s = state;
     ask->count = 0;
     ask->rounds = s->in->rounds;
+    if (s->asked == 0)
+        return ask_starts(s, ask);
+    if (s->walk[0].there == s->in->count && s->walk[0].here == s->in->count)
+        settle(s);
     for (int w = 0; w < WALKS; w++)
         decide(s, &s->walk[w]);
     for (int w = 0; w < WALKS && s->asked < hrn_budget(s->in); w++) {

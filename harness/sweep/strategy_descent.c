@@ -1,6 +1,6 @@
-/* Coordinate descent: from a start, all values of one knob at a time, the others held; on to the
- * best of them; when no knob helps any more, again from another start. Starts: the most promising
- * points, in their order. */
+/* Coordinate descent: from the best of the most promising points, all values of one knob at a time,
+ * the others held; on to the best of them; when no knob helps any more, again from another point,
+ * the next in the order of promise. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@
 
 struct state {
     const struct hrn_strategy_input *in;
-    size_t *start, next_start;            /* most promising first */
+    size_t *start, starts, next_start;    /* most promising first */
     size_t here;                          /* in->count = none */
     int knob_order[VAR_KNOB_COUNT], knob; /* how many knobs of the order were tried from here */
     size_t asked;                         /* questions of new points so far, in points */
@@ -32,7 +32,7 @@ static int begin(const struct hrn_strategy_input *in, void **out)
     s->in = in;
     s->here = in->count;
     s->random = in->seed;
-    return hrn_promising(in, s->start);
+    return hrn_promising(in, s->start, &s->starts);
 }
 
 static void shuffle_knobs(struct state *s)
@@ -103,11 +103,22 @@ static void begin_at(struct state *s, size_t start, struct hrn_ask *ask)
     s->asked++;
 }
 
+static int ask_starts(struct state *s, struct hrn_ask *ask)
+{
+    for (; s->next_start < s->starts && s->asked < hrn_budget(s->in); s->next_start++, s->asked++)
+        hrn_ask_add(ask, s->start[s->next_start]);
+    return 0;
+}
+
 static int next(void *state, struct hrn_ask *ask)
 {
     struct state *s = state;
     ask->count = 0;
     ask->rounds = s->in->rounds;
+    if (s->asked == 0)
+        return ask_starts(s, ask);
+    if (s->here == s->in->count && (s->here = hrn_lowest(s->in)) < s->in->count)
+        shuffle_knobs(s);
     step(s);
     while (!ask->count && s->asked < hrn_budget(s->in)) {
         int is_lost = s->here == s->in->count || s->in->points[s->here].is_dead;

@@ -27,7 +27,7 @@ static int next(void *state, struct hrn_ask *ask)
     if (s->asked)
         return 0;
     s->asked = 1;
-    int rc = hrn_promising(s->in, ask->index);
+    int rc = hrn_promising(s->in, ask->index, NULL);
     ask->count = rc ? 0 : limit < s->in->count ? limit : s->in->count;
     return rc;
 }

@@ -6,8 +6,10 @@
 #include "harness/sweep/strategy.h"
 
 /* The points to time if not all can be: the defaults, the winners of similar problems from the
- * nearest on, those that a model likes best, the others in a seeded order. index[count]. */
-int hrn_promising(const struct hrn_strategy_input *in, size_t *index);
+ * nearest on, one of each family that is not among those (no step of a knob leads from one family
+ * into another), those that a model likes best, the others in a seeded order. index[count];
+ * *starts, which may be NULL: how many are of the first three kinds. 0 or -ENOMEM. */
+int hrn_promising(const struct hrn_strategy_input *in, size_t *index, size_t *starts);
 /* A seeded order of all points: index[count]. */
 void hrn_shuffled(const struct hrn_strategy_input *in, uint64_t *state, size_t *index);
 

@@ -39,7 +39,7 @@ static int begin_with(const struct hrn_strategy_input *in, size_t entrants, void
     if (in->max_evals && in->max_evals < entrants)
         entrants = in->max_evals;
     s->count = entrants < in->count ? entrants : in->count;
-    return hrn_promising(in, s->runner);
+    return hrn_promising(in, s->runner, NULL);
 }
 
 static int begin(const struct hrn_strategy_input *in, void **out)

@@ -9,10 +9,10 @@
 #include "harness/sweep/forest.h"
 #include "harness/sweep/strategy_int.h"
 
-#define FIRST 16       /* the most promising and random ones, half and half, to learn from */
-#define BATCH 8        /* points of one question: the forest is asked again in between */
-#define ENOUGH 0.05    /* of the noise band: an expected improvement not worth a question */
-#define DOUBT_MIN 1e-3 /* least standard deviation: trees may agree by chance */
+#define FIRST 16    /* the starts, or half of this of the most promising, and half of random ones */
+#define BATCH 8     /* points of one question: the forest is asked again in between */
+#define ENOUGH 0.05 /* of the noise band: an expected improvement not worth a question */
+#define DOUBT_MIN 0.03 /* least standard deviation: trees may agree by chance */
 
 enum { FEATURES = 5 + 2 * VAR_KNOB_COUNT };
 
@@ -20,7 +20,7 @@ struct state {
     const struct hrn_strategy_input *in;
     double *features; /* [count][FEATURES] */
     double *x, *y;    /* of those that were timed */
-    size_t *order;
+    size_t *order, starts;
     double *gain;
     size_t asked;
     uint64_t random;
@@ -75,7 +75,7 @@ static int begin(const struct hrn_strategy_input *in, void **out)
         return -ENOMEM;
     for (size_t i = 0; i < in->count; i++)
         describe(&in->points[i], &s->features[i * FEATURES]);
-    return hrn_promising(in, s->order);
+    return hrn_promising(in, s->order, &s->starts);
 }
 
 static void ask_new(struct state *s, struct hrn_ask *ask, size_t index)
@@ -89,9 +89,10 @@ static void ask_new(struct state *s, struct hrn_ask *ask, size_t index)
 
 static void ask_first(struct state *s, struct hrn_ask *ask)
 {
-    for (size_t i = 0; i < s->in->count && ask->count < FIRST / 2; i++)
+    size_t first = s->starts > FIRST / 2 ? s->starts : FIRST / 2;
+    for (size_t i = 0; i < s->in->count && ask->count < first; i++)
         ask_new(s, ask, s->order[i]);
-    for (int tries = 0; tries < 8 * FIRST && ask->count < FIRST; tries++)
+    for (int tries = 0; tries < 8 * FIRST && ask->count < first + FIRST / 2; tries++)
         ask_new(s, ask, hrn_random(&s->random) % s->in->count);
 }
 

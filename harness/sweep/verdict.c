@@ -71,6 +71,7 @@ static size_t pick_finalists(struct hrn_candidate *candidates, size_t count)
     size_t most = 0, finalists = 0;
     for (size_t i = 0; i < count; i++)
         most = candidates[i].summary.count > most ? candidates[i].summary.count : most;
+    most = most < 2 * HRN_ROUNDS_ENOUGH ? most : 2 * HRN_ROUNDS_ENOUGH;
     qsort(candidates, count, sizeof *candidates, by_median);
     for (size_t i = 0; i < count && finalists < HRN_FINALISTS && most > 0; i++) {
         struct hrn_candidate moved = candidates[i];

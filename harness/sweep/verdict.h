@@ -13,6 +13,9 @@
  * variants some would seem to tie by chance. */
 #define HRN_FINALISTS 10
 
+/* Rounds in which a variant needs a sample to win, however many others have. */
+#define HRN_ROUNDS_ENOUGH 8
+
 /* What a variant costs besides time. HRN_COST_UNKNOWN counts as more than any number. */
 #define HRN_COST_UNKNOWN (-1)
 struct hrn_cost {
@@ -38,7 +41,8 @@ int hrn_cost_order(const struct hrn_cost *x, const struct hrn_cost *y);
  * fixed order, but of it first those whose median ratio is within the band, and at its very front
  * the first that no other of it beats, paired by round; then the others by median, then by name;
  * without a sample: last. band as in stats.h. A finalist has samples in at least half as many
- * rounds as the one with most: what a search dropped after a few rounds cannot win by a lucky one.
+ * rounds as the one with most, or in HRN_ROUNDS_ENOUGH: what a search dropped after a few rounds
+ * cannot win by a lucky one, and what it looked at again and again sets no bar for the others.
  * A finalist that is faster than the one of the lowest median, paired by round, takes its place as
  * the best. That a finalist is slower than the best is one of several questions asked at once: it
  * must hold after Holm's adjustment, or the finalist is undecided. Returns the number in the tie
