@@ -1,7 +1,7 @@
 /* `quern run` on devices: the scores of the built-in network are the same to the bit, on every ISA
  * and for any number of threads.
  *
- *     test_cmd_run QUERN CACHE */
+ *     test_cmd_run QUERN CACHE MODEL */
 #include "tests/t.h"
 #include "tests/t_run.h"
 
@@ -52,6 +52,22 @@ static void test_local(void)
     T_CHECK(strstr(output, "\"evidence\": \"measured\"") && strstr(output, "\"time_ns\""));
 }
 
+/* Kernels from a folder of `quern export`. */
+static void test_export(const char *model)
+{
+    char option[600];
+    snprintf(option, sizeof option, "--model=%s", model);
+    EXPECT(QUERN("sweep", option, "--isa=c", "--max-variants=1", "--screen-rounds=3", "--rounds=0",
+                 "--screen-ms=0.01", "--warmup-ms=0", "--no-tails", "--quiet", "--db=w.db"),
+           0, "timed, 0 failed");
+    EXPECT(QUERN("export", "--db=w.db", "kernels"), 0, "");
+    EXPECT(QUERN("run", "--kernels=kernels", "--methods=auto", "--count=2"), 0, "of the export");
+    EXPECT(QUERN("run", "--kernels=kernels", "--methods=auto", "--count=2", "--device=local"), 0,
+           "on 2 of 2");
+    T_CHECK(strstr(output, "c_igemm_") != NULL);
+    EXPECT(QUERN("run", "--kernels=.", "--methods=auto", "--count=2"), 1, "no folder of");
+}
+
 static void test_mistakes(void)
 {
     EXPECT(QUERN("run", "--device=toaster", "--methods=auto", "--count=2"), 3, "toaster");
@@ -63,8 +79,8 @@ static void test_mistakes(void)
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
-    if (argc < 3)
-        t_skip("needs the program `quern` and a cache folder as arguments");
+    if (argc < 4)
+        t_skip("needs the program `quern`, a cache folder and the model as arguments");
     quern = realpath(argv[1], NULL); /* it is run from another folder */
     if (!T_CHECK(quern != NULL))
         return t_end();
@@ -74,6 +90,7 @@ int main(int argc, char **argv)
         t_skip(output); /* without the images there is nothing to run */
     test_local();
     test_emulated();
+    test_export(argv[3]);
     test_mistakes();
     t_remove(base);
     free(quern);

@@ -12,7 +12,7 @@
 
 struct run_options {
     struct cli_model_options model;
-    const char *images, *calibration, *db, *methods, *against, *device;
+    const char *images, *calibration, *db, *methods, *against, *device, *kernels;
     long long count, calibration_count, run, label_offset, threads;
     int json, builtin;
 };
@@ -117,6 +117,13 @@ static int open_winners(struct work *w)
         snprintf(w->winners.reason, sizeof(w->winners.reason), "--builtin");
         return CLI_OK;
     }
+    if (w->o->kernels) {
+        const struct cli_target here = cli_target_here();
+        if (cli_winners_of_export(w->o->kernels, &here, &w->winners, err, sizeof(err)) != 0 ||
+            cli_winners_load(&w->winners, err, sizeof(err)) != 0)
+            return cli_fail(CLI_FAILED, "%s", err);
+        return CLI_OK;
+    }
     const char *path = w->o->db ? w->o->db : cli_default_db();
     if (w->o->db && access(path, R_OK) != 0)
         return cli_fail(CLI_FAILED, "%s: there is no such database; 'quern sweep' makes one", path);
@@ -181,6 +188,7 @@ static int measure_device(struct work *w, const struct qnt_dataset *set)
     const struct run_device_options options = {
         .device = w->o->device,
         .db = w->o->builtin ? NULL : db,
+        .kernels = w->o->builtin ? NULL : w->o->kernels,
         .run = w->o->run,
         .threads = (int)w->o->threads,
         .json = w->o->json,
@@ -271,6 +279,9 @@ int cmd_run(int argc, char **argv)
           &o.db },
         { 'r', "run", CLI_INT, "ID", "The sweep to take winners of. The default is the newest.",
           &o.run },
+        { 'k', "kernels", CLI_STRING, "FOLDER",
+          "Take the kernels from this folder of 'quern export' instead of a database.",
+          &o.kernels },
         { 'd', "device", CLI_STRING, "KEY",
           "Run the int8 network there instead ('quern devices' lists keys): built for it, pushed, "
           "and "

@@ -340,6 +340,18 @@ static void clear(struct job *job)
     free(job->text);
 }
 
+static int find_winners(struct job *job, const struct cli_target *target)
+{
+    const struct run_device_options *o = job->o;
+    char err[600] = "";
+    int rc = 0;
+    if (o->kernels)
+        rc = cli_winners_of_export(o->kernels, target, &job->winners, err, sizeof err);
+    else if (o->db)
+        rc = cli_winners_find(o->db, o->run, target, &job->winners, err, sizeof err);
+    return rc ? cli_fail(CLI_FAILED, "%s", err) : CLI_OK;
+}
+
 int run_on_device(const struct run_device_options *o, const struct run_entry *entry,
                   const struct qnt_dataset *set, size_t count, FILE *out)
 {
@@ -352,8 +364,7 @@ int run_on_device(const struct run_device_options *o, const struct run_entry *en
     if (code == CLI_OK) {
         job.info = hrn_device_info(job.device);
         const struct cli_target target = { job.info->arch, job.info->isas };
-        if (o->db && cli_winners_find(o->db, o->run, &target, &job.winners, err, sizeof err) != 0)
-            code = cli_fail(CLI_FAILED, "%s", err);
+        code = find_winners(&job, &target);
     }
     if (code == CLI_OK)
         code = make_folder(&job);

@@ -9,6 +9,7 @@
 
 struct run_device_options {
     const char *device, *db; /* db NULL = no winners: the default of each layer */
+    const char *kernels;     /* NULL, or a folder of 'quern export' to take them from instead */
     long long run;           /* of the database, 0 = the newest */
     int threads, json;
 };

@@ -205,16 +205,27 @@ int cli_winners_find(const char *path, long long run_id, const struct cli_target
     return rc;
 }
 
+struct cli_target cli_target_here(void)
+{
+    static struct utsname machine;
+
+    if (!machine.machine[0] && uname(&machine) != 0)
+        machine.machine[0] = '\0';
+    return (struct cli_target) { machine.machine, krn_cpu_isas() };
+}
+
+int cli_winners_load(struct cli_winners *winners, char *err, size_t err_bytes)
+{
+    return build_all(winners, cli_target_here().arch, err, err_bytes);
+}
+
 int cli_winners_open(const char *path, long long run_id, struct cli_winners *out, char *err,
                      size_t err_bytes)
 {
-    struct utsname machine;
-    struct cli_target here = { "", krn_cpu_isas() };
-
-    if (uname(&machine) == 0)
-        here.arch = machine.machine;
+    const struct cli_target here = cli_target_here();
     int rc = cli_winners_find(path, run_id, &here, out, err, err_bytes);
-    return rc ? rc : build_all(out, here.arch, err, err_bytes);
+
+    return rc ? rc : cli_winners_load(out, err, err_bytes);
 }
 
 void cli_winners_close(struct cli_winners *winners)

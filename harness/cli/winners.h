@@ -37,7 +37,14 @@ struct cli_target {
  * err where the database fails. Close in every case. */
 int cli_winners_find(const char *path, long long run_id, const struct cli_target *target,
                      struct cli_winners *out, char *err, size_t err_bytes);
-/* The same for this machine, built and loaded. */
+/* The same from a folder of 'quern export'. -EINVAL if it is none. */
+int cli_winners_of_export(const char *folder, const struct cli_target *target,
+                          struct cli_winners *out, char *err, size_t err_bytes);
+/* What this machine is. */
+struct cli_target cli_target_here(void);
+/* Builds and loads the winners that were found, which are of this machine. */
+int cli_winners_load(struct cli_winners *winners, char *err, size_t err_bytes);
+/* cli_winners_find() for this machine, then cli_winners_load(). */
 int cli_winners_open(const char *path, long long run_id, struct cli_winners *out, char *err,
                      size_t err_bytes);
 void cli_winners_close(struct cli_winners *winners);
