@@ -40,10 +40,14 @@ class Stream:
         self.link, self.own, self.peer = link, own, peer
         self.arrived = asyncio.Queue()
         self.acknowledged = asyncio.Event()
-        self.closed = False
+        self.closed = self.is_runner = False
         self.rest = b""
 
     async def write(self, data):
+        if self.is_runner:
+            self.link.phone.passed += len(data)
+        if self.link.phone.passed > self.link.phone.options.die_after:
+            os.kill(os.getpid(), signal.SIGKILL)
         for start in range(0, len(data), self.link.max_payload):
             if self.closed:
                 raise Closed
@@ -138,7 +142,7 @@ class Link:
 
 class Phone:
     def __init__(self, options):
-        self.options, self.stored = options, 0
+        self.options, self.stored, self.passed = options, 0, 0
 
     def banner(self):
         features = "cmd" if self.options.old else "shell_v2,cmd"
@@ -160,6 +164,7 @@ class Phone:
 
     async def shell(self, stream, command, flags):
         self.log("shell", command)
+        stream.is_runner = "--cpu" in command
         await (self.shell_v2 if "v2" in flags else self.shell_v1)(stream, command)
 
     async def shell_v2(self, stream, command):
@@ -292,6 +297,8 @@ async def main():
     parser.add_argument("--old", action="store_true", help="no shell_v2: as before Android 7")
     parser.add_argument("--quota", type=int, help="bytes of files before the disk is full")
     parser.add_argument("--delay", type=int, default=0, help="milliseconds before each message")
+    parser.add_argument("--die-after", type=int, default=1 << 60,
+                        help="bytes that a runner may say, then the phone is dead")
     parser.add_argument("--log", help="a line per push and per command goes there")
     parser.add_argument("--run", nargs=argparse.REMAINDER, default=["sh", "-c"])
     options = parser.parse_args()

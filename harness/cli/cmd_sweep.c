@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "harness/cli/counters.h"
+#include "harness/cli/each_device.h"
 #include "harness/cli/layers.h"
 #include "harness/cli/patience.h"
 #include "harness/cli/search.h"
@@ -19,13 +20,13 @@
 /* What was typed, with the defaults. */
 struct arguments {
     const char *device, *filter, *db, *cc, *resume, *shard, *prune_model;
-    struct cli_list isas;
+    struct cli_list devices, isas;
     struct cli_layers named;
     struct cli_counters counters;
     struct cli_search search;
     long long max_variants, timeout_s, wait_s, seed, cpu;
     double screen_ms, sample_ms, warmup_ms;
-    int no_tails, no_transfer, dry_run, json, quiet;
+    int share, no_tails, no_transfer, dry_run, json, quiet;
 };
 
 /* What the verb works with. */
@@ -40,6 +41,9 @@ struct work {
     struct cli_select select;
     struct hrn_search_options search;
     int selecting;
+    const char *command;
+    struct hrn_share *share; /* with other devices; NULL = alone */
+    size_t owner;            /* there */
     char err[600];
 };
 
@@ -79,14 +83,20 @@ static const char examples[] =
     "  quern sweep --problem ic64ih56oc64kh3ph1\n"
     "  quern sweep --network resnet50 --isa avx2,c --max-variants 60\n"
     "  quern sweep -d adb:SERIAL -g work,stall --problem ic64ih56oc64kh3ph1\n"
+    "  quern sweep -d adb:ONE -d adb:TWO --share --network resnet50\n"
     "  quern sweep --problem 56:56:64:64 --strategy surrogate --max-evals 60\n"
     "  quern sweep --device qemu:cortex-a76 --isa neon,dotprod --problem 56:56:64:64\n"
     "  quern sweep --device model:cortex-a55 --problem 56:56:64:64\n"
     "  quern sweep --model quant/model/fashion.onnx\n";
 
 static const struct cli_option option_table[] = {
-    { 'd', "device", CLI_STRING, "KEY", "Device to sweep on; see 'quern devices'. Default: local.",
-      &typed.device },
+    { 'd', "device", CLI_LIST, "KEY",
+      "Device to sweep on; see 'quern devices'. Default: local. May be repeated: the devices work "
+      "at the same time, each in a run of its own.",
+      &typed.devices },
+    { 0, "share", CLI_FLAG, NULL,
+      "Several devices of one kind share the layers: each is measured by whichever is free.",
+      &typed.share },
     { 0, "isa", CLI_LIST, "LEVEL[,LEVEL]",
       "ISA levels to generate for. Default: all that the device has.", &typed.isas },
     CLI_LAYER_OPTIONS(typed.named),
@@ -167,6 +177,8 @@ static int parse(struct work *w, int argc, char **argv)
                           operands.items[0]);
     free(operands.items);
     w->a = typed;
+    if (w->a.devices.count == 1)
+        w->a.device = w->a.devices.items[0];
     if (!w->a.db)
         w->a.db = cli_default_db();
     return rc;
@@ -349,6 +361,37 @@ static int begin(struct work *w, const char *command)
                        : sweep_store_begin(&w->store, &run);
 }
 
+static int next_layer(size_t *layer, void *user)
+{
+    struct work *w = user;
+    return hrn_share_next(w->share, w->owner, w->plan.count, layer, &cli_stop);
+}
+
+/* To the others that share the plan: with devices of one kind only, and what was begun before stays
+ * with whom it was. */
+static int join(struct work *w)
+{
+    const struct hrn_device_info *d = hrn_device_info(w->device);
+    char kind[400];
+    if (!w->share)
+        return CLI_OK;
+    if (w->model)
+        return cli_fail(CLI_USAGE, "a model shares no layers: it predicts all in seconds");
+    if (w->plan.count > HRN_SHARE_LAYERS)
+        return cli_fail(CLI_USAGE, "--share takes at most %d layers", HRN_SHARE_LAYERS);
+    snprintf(kind, sizeof kind, "%s|%s|%s|%s|%s|%d", d->arch, d->cpu, d->midr, d->model, d->soc,
+             (int)d->evidence);
+    if (hrn_share_join(w->share, w->owner, kind) < 0)
+        return cli_fail(CLI_USAGE,
+                        "%s (%s) is not of the same kind as the device before it, so they cannot "
+                        "share layers; leave --share out",
+                        d->key, d->cpu);
+    for (size_t i = 0; w->a.resume && i < w->plan.count; i++)
+        if (sweep_store_has_layer(&w->store, i))
+            hrn_share_claim(w->share, w->owner, i);
+    return hrn_share_ready(w->share, w->owner, &cli_stop) < 0 ? CLI_INTERRUPTED : CLI_OK;
+}
+
 static int run_device(struct work *w)
 {
     const struct hrn_build_paths paths = { .source_root = cli_source_root(),
@@ -368,6 +411,8 @@ static int run_device(struct work *w)
         .tails = !w->a.no_tails,
         .counters = &counters,
         .stop = &cli_stop,
+        .next_layer = w->share ? next_layer : NULL,
+        .next_user = w,
     };
     struct hrn_sweep_sink sink = sweep_store_sink(&w->store);
     counters.is_quarantined = sweep_store_quarantined;
@@ -386,7 +431,7 @@ static int run_sweep(struct work *w)
     cli_catch_interrupt();
     w->store.progress = w->a.quiet ? NULL : show_progress;
     if (!w->a.quiet)
-        cli_progress_begin(&progress, "sweep");
+        cli_progress_begin(&progress, w->a.devices.count > 1 ? w->a.device : "sweep");
     int rc = (w->model ? run_model : run_device)(w);
     if (!w->a.quiet)
         cli_progress_end(&progress);
@@ -443,6 +488,8 @@ static int sweep(struct work *w, const char *command)
     if (!rc)
         rc = transfer(w);
     if (!rc)
+        rc = join(w);
+    if (!rc)
         rc = sweep_store_end(&w->store, run_sweep(w), w->err, command);
     return rc ? rc : print_result(w);
 }
@@ -456,6 +503,7 @@ static void clear(struct work *w)
     hrn_plan_clear(&w->plan);
     hrn_layers_clear(&w->layers);
     free(w->a.isas.items);
+    free(w->a.devices.items);
     cli_layers_clear(&w->a.named);
     cli_counters_clear(&w->a.counters);
 }
@@ -480,13 +528,40 @@ static int work(struct work *w, const char *command)
     return rc;
 }
 
+/* In a process of its own. */
+static int sweep_one(const char *key, size_t owner, void *user)
+{
+    struct work *w = user;
+    w->a.device = key;
+    w->owner = owner;
+    int rc = work(w, w->command);
+    clear(w);
+    return rc;
+}
+
+static int sweep_many(struct work *w)
+{
+    const struct cli_list *keys = &w->a.devices;
+    if (w->a.resume && strcmp(w->a.resume, "last"))
+        return cli_fail(CLI_USAGE, "with several devices --resume takes 'last': the last of each");
+    w->share = w->a.share ? hrn_share_new(keys->count) : NULL;
+    if (w->a.share && !w->share)
+        return cli_fail(CLI_USAGE, "--share takes 2 to %d devices", HRN_SHARE_OWNERS);
+    int rc = cli_each_device(keys, w->share, w->a.json, sweep_one, w);
+    hrn_share_free(w->share);
+    return rc;
+}
+
 int cmd_sweep(int argc, char **argv)
 {
     struct work w = { 0 };
     char *command = cli_command_line(argc, argv);
     int rc = command ? parse(&w, argc, argv) - 1 : cli_fail(CLI_FAILED, "out of memory");
+    w.command = command;
+    if (rc < 0 && w.a.devices.count < 2 && w.a.share)
+        rc = cli_fail(CLI_USAGE, "--share is for several devices: repeat --device");
     if (rc < 0)
-        rc = work(&w, command);
+        rc = w.a.devices.count > 1 ? sweep_many(&w) : work(&w, command);
     clear(&w);
     free(command);
     return rc;

@@ -137,7 +137,7 @@ static int gather_known(struct sweep_store *s)
 }
 
 struct run_search {
-    int64_t id;
+    int64_t id, last_here; /* last_here: the newest run of this device, 0 = none */
     const char *device_key;
     int found, same_device;
 };
@@ -145,9 +145,12 @@ struct run_search {
 static int find_run(const struct pdb_run_row *row, void *user)
 {
     struct run_search *search = user;
+    int same_device = !strcmp(row->device_key, search->device_key);
+    if (same_device)
+        search->last_here = row->id;
     if (row->id == search->id) {
         search->found = 1;
-        search->same_device = !strcmp(row->device_key, search->device_key);
+        search->same_device = same_device;
     }
     return 0;
 }
@@ -155,24 +158,30 @@ static int find_run(const struct pdb_run_row *row, void *user)
 int sweep_store_resume(struct sweep_store *s, const char *which, const char *device_key)
 {
     char *end = NULL;
-    int rc = 0;
-    if (!strcmp(which, "last"))
-        rc = pdb_latest_run(s->db, &s->run_id);
-    else
-        s->run_id = strtoll(which, &end, 10);
-    if (rc == -ENOENT)
-        return cli_fail(CLI_USAGE, "%s holds no run to resume; leave --resume out", s->path);
-    if (rc)
-        return db_failed(s);
-    struct run_search search = { .id = s->run_id, .device_key = device_key };
+    int last = !strcmp(which, "last");
+    struct run_search search = { .id = last ? 0 : strtoll(which, &end, 10),
+                                 .device_key = device_key };
     if (pdb_runs(s->db, find_run, &search))
         return db_failed(s);
-    if (!search.found || (end && *end))
+    if (last && !search.last_here)
+        return cli_fail(CLI_USAGE, "%s holds no run of %s to resume; leave --resume out", s->path,
+                        device_key);
+    if (!last && (!search.found || *end))
         return cli_fail(CLI_USAGE, "%s holds no run '%s'; 'quern report --list' lists them",
                         s->path, which);
-    if (!search.same_device)
+    if (!last && !search.same_device)
         return cli_fail(CLI_USAGE, "run %s was made on another device; resume it there", which);
+    s->run_id = last ? search.last_here : search.id;
     return gather_known(s);
+}
+
+int sweep_store_has_layer(const struct sweep_store *s, size_t layer)
+{
+    const char *key = s->plan->layers[layer].layer->key;
+    for (size_t i = 0; i < s->known_count; i++)
+        if (!strcmp(s->known[i].problem, key))
+            return 1;
+    return 0;
 }
 
 /* ---- the end of a run */

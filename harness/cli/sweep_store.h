@@ -27,8 +27,10 @@ struct sweep_store { /* zero-initialise */
  * explained. */
 int sweep_store_open(struct sweep_store *store, const char *path, const struct hrn_plan *plan);
 int sweep_store_begin(struct sweep_store *store, const struct pdb_run *run);
-/* `which` is a run number or "last"; it must be of this device. */
+/* `which` is a run number, which must be of this device, or "last": the newest of this device. */
 int sweep_store_resume(struct sweep_store *store, const char *which, const char *device_key);
+/* 1 if the resumed run has something of the layer. */
+int sweep_store_has_layer(const struct sweep_store *store, size_t layer);
 /* `rc` is what hrn_sweep_run() returned, `why` its sentence. */
 int sweep_store_end(struct sweep_store *store, int rc, const char *why, const char *command);
 void sweep_store_close(struct sweep_store *store);

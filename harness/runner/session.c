@@ -140,6 +140,16 @@ static int start(struct hrn_session *s)
     return await_hello(s);
 }
 
+/* A connection that breaks at the start, too, is waited for; lost() counts how often. */
+static int start_for_sure(struct hrn_session *s)
+{
+    int error;
+    do
+        error = start(s);
+    while (error == -ECONNRESET);
+    return error;
+}
+
 int hrn_session_open(struct hrn_device *device, const char *runner_path, int cpu,
                      struct hrn_session **out, char *err, size_t err_bytes)
 {
@@ -154,12 +164,10 @@ int hrn_session_open(struct hrn_device *device, const char *runner_path, int cpu
     snprintf(s->runner_path, sizeof s->runner_path, "%s", runner_path);
     int error = push(s);
     s->was_cut_off = error == -ENOTCONN || error == -ETIMEDOUT;
-    if (error == 0)
+    if (error == 0 || s->was_cut_off) {
         choose_journal(s);
-    if (error == 0 || s->was_cut_off)
-        error = start(s);
-    if (error == -ECONNRESET)
-        error = start(s);
+        error = start_for_sure(s);
+    }
     if (error < 0) {
         snprintf(err, err_bytes, "%s", s->error);
         free(s);
@@ -303,7 +311,7 @@ void hrn_session_close(struct hrn_session *s)
 int hrn_session_restart(struct hrn_session *s)
 {
     end(s);
-    return start(s);
+    return start_for_sure(s);
 }
 
 /* The next record of this job into *fields: 1; 0 = none yet, or it belongs to no one. */
@@ -424,6 +432,16 @@ int hrn_exchange(struct hrn_session *s, const struct hrn_request *request, hrn_o
     error = receive(s, request, record, user);
     if (error == -ECONNRESET && salvage(s, record, user, &error))
         return error;
+    return error;
+}
+
+int hrn_exchange_again(struct hrn_session *s, const struct hrn_request *request,
+                       hrn_on_record *record, void *user)
+{
+    int error;
+    do
+        error = hrn_exchange(s, request, record, user);
+    while (error == -ECONNRESET);
     return error;
 }
 

@@ -73,7 +73,7 @@ int hrn_session_count(struct hrn_session *session, const struct krn_problem *pro
     hrn_line_add_int(&line, "timeout_ms", timeout_ms);
     hrn_request_add(&request, &line);
     if (error == 0)
-        error = hrn_exchange(session, &request, on_record, &c);
+        error = hrn_exchange_again(session, &request, on_record, &c);
     hrn_request_clear(&request);
     free(c.settled);
     return error;

@@ -56,6 +56,10 @@ typedef void hrn_on_record(const struct hrn_fields *record, void *user);
 int hrn_exchange(struct hrn_session *s, const struct hrn_request *request, hrn_on_record *record,
                  void *user);
 
+/* The same for a job that may be asked again as it is after a broken connection. */
+int hrn_exchange_again(struct hrn_session *s, const struct hrn_request *request,
+                       hrn_on_record *record, void *user);
+
 /* Reads a `proof` record. */
 void hrn_proof_read(const struct hrn_fields *record, struct hrn_proof *proof);
 /* The verdict on a variant that took the runner down with it. */

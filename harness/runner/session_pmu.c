@@ -19,7 +19,7 @@ static int exchange(struct hrn_session *s, struct hrn_request *request, struct h
                     hrn_on_record *record, void *user)
 {
     hrn_request_add(request, line);
-    int error = hrn_exchange(s, request, record, user);
+    int error = hrn_exchange_again(s, request, record, user);
     hrn_request_clear(request);
     return error;
 }

@@ -185,10 +185,7 @@ int hrn_session_peaks(struct hrn_session *session, const char *name, double *mac
     hrn_verb_begin(session, &line, "peak", NULL);
     hrn_line_add(&line, "kernel", name);
     hrn_request_add(&request, &line);
-    int error;
-    do
-        error = hrn_exchange(session, &request, on_peak, &peak);
-    while (error == -ECONNRESET);
+    int error = hrn_exchange_again(session, &request, on_peak, &peak);
     hrn_request_clear(&request);
     if (error < 0)
         return error;

@@ -524,6 +524,14 @@ static int sweep_layer(struct sweep *s)
     return rc;
 }
 
+static int next_layer(struct sweep *s, size_t place)
+{
+    if (s->options->next_layer)
+        return s->options->next_layer(&s->layer, s->options->next_user);
+    s->layer = place;
+    return place < s->plan->count ? 0 : -ENOENT;
+}
+
 int hrn_sweep_run(const struct hrn_plan *plan, const struct hrn_sweep_options *options,
                   const struct hrn_sweep_sink *sink, char *err, size_t err_bytes)
 {
@@ -537,8 +545,10 @@ int hrn_sweep_run(const struct hrn_plan *plan, const struct hrn_sweep_options *o
     int rc = build_and_open(&s);
     if (!rc)
         rc = choose_counters(&s);
-    for (s.layer = 0; !rc && s.layer < plan->count; s.layer++)
+    for (size_t place = 0; !rc && !(rc = next_layer(&s, place)); place++)
         rc = stopped(&s) ? -EINTR : sweep_layer(&s);
+    if (rc == -ENOENT)
+        rc = 0;
     hrn_session_close(s.session);
     free(s.refused);
     free(s.refused_why);

@@ -64,6 +64,10 @@ struct hrn_sweep_options {
     int tails;                         /* prove also the small problems around the tails */
     const struct hrn_counter_request *counters; /* NULL = none */
     const volatile sig_atomic_t *stop; /* Ctrl-C: finish the sample, return -EINTR */
+    /* Which layer is next, where several devices share the plan: 0; -ENOENT after the last; another
+     * negative errno ends the sweep. NULL = all, in order. */
+    int (*next_layer)(size_t *layer, void *user);
+    void *next_user;
 };
 
 /* What an earlier run has of a variant. The arrays are borrowed until the layer ends. */
