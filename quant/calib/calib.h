@@ -82,6 +82,10 @@ int qnt_method_find(const char *name); /* enum qnt_method, or -1 */
 void qnt_threshold(const struct qnt_histogram *h, const struct qnt_histogram *held,
                    enum qnt_method method, struct qnt_threshold *out);
 
+/* The same of every method, at less cost: out[QNT_METHOD_COUNT]. */
+void qnt_threshold_all(const struct qnt_histogram *h, const struct qnt_histogram *held,
+                       struct qnt_threshold *out);
+
 /* What every threshold of t bins would cost, by t: divergences in nats as NVIDIA describes them and
  * as ncnn computes them, squared error, share of values clipped. Infinite where it is not tried, or
  * has no value. For looking at; a histogram without values gives infinities. */

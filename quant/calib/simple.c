@@ -71,6 +71,8 @@ static enum qnt_method least_error(const struct qnt_search *fit, const struct qn
 
     for (int m = QNT_METHOD_AUTO + 1; m < QNT_METHOD_COUNT; m++) {
         struct qnt_threshold candidate = { .used = (enum qnt_method)m };
+        if (m == QNT_METHOD_KL_NCNN) /* KL is there already, and this one takes the most time */
+            continue;
         qnt_methods[m].find(fit, &candidate);
         double mse = qnt_mse_in_bins(judge, (double)candidate.threshold / fit->width);
         if (least >= 0 && mse >= least)

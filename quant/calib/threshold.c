@@ -94,15 +94,32 @@ void qnt_search_judge(const struct qnt_search *search, struct qnt_threshold *out
     out->clipped = qnt_clipped_share(search, bins);
 }
 
+static void find(const struct qnt_search *search, enum qnt_method method, struct qnt_threshold *out)
+{
+    qnt_methods[method].find(search, out);
+    qnt_search_judge(search, out);
+    out->suspicious |= !qnt_is_sound(out);
+}
+
 void qnt_threshold(const struct qnt_histogram *h, const struct qnt_histogram *held,
                    enum qnt_method method, struct qnt_threshold *out)
 {
     struct qnt_search search = { .h = h, .held = held };
 
     *out = (struct qnt_threshold) { .threshold = 1, .used = method };
-    if (qnt_search_prepare(&search) != 0)
-        return;
-    qnt_methods[method].find(&search, out);
-    qnt_search_judge(&search, out);
-    out->suspicious |= !qnt_is_sound(out);
+    if (qnt_search_prepare(&search) == 0)
+        find(&search, method, out);
+}
+
+void qnt_threshold_all(const struct qnt_histogram *h, const struct qnt_histogram *held,
+                       struct qnt_threshold *out)
+{
+    struct qnt_search search = { .h = h, .held = held };
+    const int empty = qnt_search_prepare(&search) != 0;
+
+    for (int m = 0; m < QNT_METHOD_COUNT; m++) {
+        out[m] = (struct qnt_threshold) { .threshold = 1, .used = (enum qnt_method)m };
+        if (!empty)
+            find(&search, (enum qnt_method)m, &out[m]);
+    }
 }

@@ -12,8 +12,11 @@ static void clamp(const struct qnt_node *node, float *x)
     if (isinf(node->lo) && isinf(node->hi))
         return;
     const size_t count = qnt_node_elements(node);
-    for (size_t i = 0; i < count; i++)
-        x[i] = x[i] < node->lo ? node->lo : x[i] > node->hi ? node->hi : x[i];
+    const float lo = node->lo, hi = node->hi;
+    for (size_t i = 0; i < count; i++) { /* a NaN stays, so that it is found */
+        float y = lo > x[i] ? lo : x[i];
+        x[i] = hi < y ? hi : y;
+    }
 }
 
 void qnt_float_run(struct qnt_float *exec, const float *image)

@@ -18,25 +18,42 @@ static const float *input_tensor(const struct qnt_float *exec, int32_t index, in
 
 /* ---- Convolution */
 
+/* One row of taps of one window, [kw][ic / groups]: at once where it lies in the image and no
+ * channel of another group stands between. */
+static void fill_taps(const struct krn_problem *p, const float *row, int32_t z, float *patches)
+{
+    const size_t ic = (size_t)(p->ic / p->groups), pixel = (size_t)p->ic;
+    const int64_t ix = (int64_t)z * p->sw - p->pw;
+
+    if (ix >= 0 && ix + p->kw <= p->iw && p->dw == 1 && p->groups == 1) {
+        memcpy(patches, row + (size_t)ix * pixel, (size_t)p->kw * ic * sizeof(*patches));
+        return;
+    }
+    for (int32_t kx = 0; kx < p->kw; kx++, patches += ic) {
+        const int64_t x = ix + (int64_t)kx * p->dw;
+        if (x < 0 || x >= p->iw)
+            memset(patches, 0, ic * sizeof(*patches));
+        else
+            memcpy(patches, row + (size_t)x * pixel, ic * sizeof(*patches));
+    }
+}
+
 /* Rows of the patch matrix of one group: [oh * ow][kh][kw][ic / groups], zeros outside the image.
  */
 static void fill_patches(const struct krn_problem *p, const float *x, int32_t group, float *patches)
 {
-    const size_t ic = (size_t)(p->ic / p->groups), pixel = (size_t)p->ic;
+    const size_t ic = (size_t)(p->ic / p->groups), taps = (size_t)p->kw * ic;
     const float *first = x + (size_t)group * ic;
 
     for (int32_t y = 0; y < p->oh; y++)
         for (int32_t z = 0; z < p->ow; z++)
-            for (int32_t ky = 0; ky < p->kh; ky++)
-                for (int32_t kx = 0; kx < p->kw; kx++, patches += ic) {
-                    int64_t iy = (int64_t)y * p->sh - p->ph + (int64_t)ky * p->dh;
-                    int64_t ix = (int64_t)z * p->sw - p->pw + (int64_t)kx * p->dw;
-                    if (iy < 0 || iy >= p->ih || ix < 0 || ix >= p->iw)
-                        memset(patches, 0, ic * sizeof(*patches));
-                    else
-                        memcpy(patches, first + ((size_t)iy * (size_t)p->iw + (size_t)ix) * pixel,
-                               ic * sizeof(*patches));
-                }
+            for (int32_t ky = 0; ky < p->kh; ky++, patches += taps) {
+                int64_t iy = (int64_t)y * p->sh - p->ph + (int64_t)ky * p->dh;
+                if (iy < 0 || iy >= p->ih)
+                    memset(patches, 0, taps * sizeof(*patches));
+                else
+                    fill_taps(p, first + (size_t)iy * (size_t)p->iw * (size_t)p->ic, z, patches);
+            }
 }
 
 static void fill_bias(const struct qnt_node *node, float *out)

@@ -40,40 +40,53 @@ void qnt_thresholds_of(const struct qnt_calibration *c, enum qnt_method method,
     }
 }
 
-static void make_sound(const struct qnt_calibration *c, struct qnt_threshold *t)
+/* [method][node] */
+static void find_all(const struct qnt_calibration *c, struct qnt_threshold *out)
 {
-    for (int32_t n = 0; n < c->count; n++)
-        if (!qnt_is_sound(&t[n]))
-            qnt_threshold(&c->histograms[n], NULL, QNT_METHOD_MSE, &t[n]);
-        else
-            t[n].suspicious = 0; /* its own choice may have been overruled, not this one */
+    for (int32_t n = 0; n < c->count; n++) {
+        struct qnt_threshold one[QNT_METHOD_COUNT];
+        qnt_threshold_all(&c->histograms[n], c->held && c->held[n].calls ? &c->held[n] : NULL, one);
+        for (int m = 0; m < QNT_METHOD_COUNT; m++)
+            out[(size_t)m * (size_t)c->count + (size_t)n] = one[m];
+    }
+}
+
+/* Those of method m, where they are sound. */
+static void take_sound(struct qnt_calibration *c, const struct qnt_threshold *all, int m)
+{
+    const size_t count = (size_t)c->count;
+
+    for (size_t n = 0; n < count; n++) {
+        const struct qnt_threshold *t = &all[(size_t)m * count + n];
+        c->tensors[n] = qnt_is_sound(t) ? *t : all[QNT_METHOD_MSE * count + n];
+        c->tensors[n].suspicious = 0; /* its own choice may have been overruled, not this one */
+    }
 }
 
 int qnt_auto(const struct qnt_graph *graph, struct qnt_calibration *c)
 {
-    const size_t bytes = (size_t)c->count * sizeof(*c->tensors);
-    struct qnt_threshold *best = malloc(bytes);
+    const size_t count = (size_t)c->count;
+    struct qnt_threshold *all = malloc(QNT_METHOD_COUNT * count * sizeof(*all));
     float *scores = malloc((c->classes ? c->classes : 1) * sizeof(*scores));
     double most = 0;
-    int result = best && scores ? 0 : -ENOMEM;
+    int result = all && scores ? 0 : -ENOMEM, best = QNT_METHOD_AUTO;
 
-    if (result == 0) {
-        qnt_thresholds_of(c, QNT_METHOD_AUTO, best);
-        qnt_thresholds_fill(graph, c, best);
-    }
+    if (result == 0)
+        find_all(c, all);
     for (int m = QNT_METHOD_AUTO; m < QNT_METHOD_COUNT && result == 0 && c->kept > 0; m++) {
-        qnt_thresholds_of(c, (enum qnt_method)m, c->tensors);
-        make_sound(c, c->tensors);
-        qnt_thresholds_fill(graph, c, c->tensors);
-        double db = judge(graph, c, scores);
+        take_sound(c, all, m);
+        result = qnt_thresholds_fill(graph, c, c->tensors);
+        double db = result ? 0 : judge(graph, c, scores);
         if (m != QNT_METHOD_AUTO && db <= most)
             continue;
         most = db;
-        memcpy(best, c->tensors, bytes);
+        best = m;
     }
-    if (result == 0)
-        memcpy(c->tensors, best, bytes);
-    free(best);
+    if (result == 0) {
+        take_sound(c, all, best);
+        result = qnt_thresholds_fill(graph, c, c->tensors);
+    }
+    free(all);
     free(scores);
     return result;
 }

@@ -11,7 +11,7 @@
 
 enum { THREADS_MAX = 64, HELD_OF = 5, HELD_FROM = 10 };
 /* Images held out are kept up to these bytes, but not fewer than KEPT_LEAST of them. */
-enum { KEPT_BYTES = 8 << 20, KEPT_LEAST = 4 };
+enum { KEPT_BYTES = 6 << 20, KEPT_LEAST = 4 };
 
 typedef void collect_values(struct qnt_histogram *h, const float *values, size_t count);
 
