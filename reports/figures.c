@@ -21,14 +21,16 @@ static int take_counter(const struct pdb_counter_row *row, void *user)
 {
     struct rpt_candidate *c = user;
     double unused;
-    if (row->calls <= 0 || rpt_metric_of(c, row->event, &unused) == 0)
+    /* an emulated PMU counts the same instructions as the emulator's plugin */
+    const char *event = strcmp(row->event, "INST_RETIRED") == 0 ? "insn" : row->event;
+    if (row->calls <= 0 || rpt_metric_of(c, event, &unused) == 0)
         return 0;
     struct rpt_metric *grown = reallocarray(c->metrics, c->metric_count + 1, sizeof *c->metrics);
     if (!grown)
         return -ENOMEM;
     c->metrics = grown;
     struct rpt_metric *m = &grown[c->metric_count++];
-    snprintf(m->name, sizeof m->name, "%.60s", row->event);
+    snprintf(m->name, sizeof m->name, "%.60s", event);
     m->value = (double)row->value / (double)row->calls;
     return 0;
 }

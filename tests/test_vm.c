@@ -6,7 +6,7 @@
 #include "harness/device/vm.h"
 #include "harness/pmu/event.h"
 #include "harness/pmu/plan.h"
-#include "tests/t_remote.h"
+#include "tests/t_vm_pmu.h"
 
 static const char *quern;
 static char name[32], key[40], vm_folder[4096];
@@ -152,6 +152,8 @@ static void check_machine(const char *source_root, const char *cache)
         patience.call_ms = 3000;
         hrn_device_set_patience(d, &patience);
         t_remote_session(d, freeze, thaw);
+        hrn_device_set_patience(d, &hrn_patience_default);
+        t_vm_pmu(d, source_root, cache);
     }
     hrn_device_close(d);
 }

@@ -120,6 +120,7 @@ static int read_job(struct hrn_job *job, const struct hrn_fields *f, char *err, 
     job->rounds = (int)hrn_field_int(f, "rounds", 1);
     job->min_sample_ns = hrn_field_int(f, "min_sample_ns", 1000000);
     job->warmup_ns = hrn_field_int(f, "warmup_ns", 0);
+    job->untimed = (int)hrn_field_int(f, "untimed", 0);
     job->process_warmup_ns = hrn_field_int(f, "process_warmup_ns", 0);
     if (*hrn_field(f, "problem") == '\0')
         return 0;

@@ -296,8 +296,12 @@ static void sample(struct bench *b, const struct subject *subject, struct hrn_me
     s->freq_khz = after.freq_khz;
     s->temp_mc = hrn_env_temp_mc(&b->env);
     s->current_ua = hrn_env_current_ua(&b->env);
-    b->drift = hrn_canary_look(&b->canary);
-    judge(b, s, &before, &after, wall_ns);
+    if (b->block->job->untimed) {
+        s->time_ns = s->overhead_ns = 0;
+    } else {
+        b->drift = hrn_canary_look(&b->canary);
+        judge(b, s, &before, &after, wall_ns);
+    }
     judge_counters(b, m);
     if (m->pass >= 0)
         hrn_group_net(group, s->calls, &m->reading);
@@ -312,6 +316,8 @@ static void pause_a_little(void)
 
 static void record_canary(struct bench *b, int round, int place)
 {
+    if (b->block->job->untimed)
+        return;
     struct hrn_message m = { .kind = HRN_MESSAGE_CANARY };
     hrn_canary_look(&b->canary);
     m.of.sample = (struct hrn_sample) { .round = round,
@@ -342,7 +348,9 @@ static void visit(struct bench *b, size_t position, int round, int place)
     struct hrn_message m = { .kind = HRN_MESSAGE_BEGIN, .variant = position };
     hrn_message_send(b->message_fd, &m);
     prepare(b, s);
-    if (s->calls == 0)
+    if (s->calls == 0 && b->block->job->untimed)
+        s->calls = 1;
+    else if (s->calls == 0)
         calibrate(b, s);
     else /* not timed: what the last variant left in the caches goes */
         batch(b, s, s->calls / 4 + 1);

@@ -54,6 +54,7 @@ struct hrn_job {
     int first_round, rounds;
     int64_t min_sample_ns, warmup_ns;
     int64_t process_warmup_ns; /* before the first visit */
+    int untimed; /* emulation: one call a sample, counted and not timed */
     /* Events; round r is counted under pass r % pass_count. Owned by job.c, NULL = none. */
     struct hrn_pass *passes;
     size_t pass_count;

@@ -56,7 +56,8 @@ struct hrn_time_options {
  * samples of one round are pairs. Now and then comes a sample with the role HRN_CANARY, which says
  * how fast the machine was, under index 0. Counters come with their sample (counter_count may be
  * 0). A variant that fails here is reported through `failed` and left out of later rounds. On a
- * device without times: -ENOTSUP. */
+ * device without times: -ENOTSUP, but where passes were chosen: then a sample is one call, counted,
+ * and its time is 0. */
 typedef void hrn_time_sample(size_t index, const struct hrn_sample *sample,
                              const struct hrn_counter *counters, size_t counter_count, void *user);
 typedef void hrn_time_failed(size_t index, const struct hrn_proof *proof, void *user);

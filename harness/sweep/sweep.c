@@ -45,6 +45,7 @@ struct sweep {
     int rc;                             /* first failure of the sink */
     char *err;
     size_t err_bytes;
+    size_t passes; /* of counters, 0 = none */
 };
 
 static double now_s(void)
@@ -148,11 +149,13 @@ static int choose_counters(struct sweep *s)
     const struct hrn_device_info *info = hrn_device_info(s->options->device);
     const struct hrn_sweep_options *o = s->options;
     struct hrn_counter_choice choice;
-    if (!o->counters || info->evidence != HRN_MEASURED)
+    const int is_asked = o->counters && (o->counters->event_count || o->counters->group_count);
+    if (!o->counters || (info->evidence != HRN_MEASURED && !is_asked))
         return 0;
     int rc = hrn_counters_choose(s->session, info->arch, info->midr, o->counters, &choice, s->err,
                                  s->err_bytes);
     const int rounds = o->search.screen_rounds + o->search.final_rounds;
+    s->passes = choice.passes;
     if (!rc && choice.passes > (size_t)rounds) {
         snprintf(s->err, s->err_bytes,
                  "%zu events in %zu passes need as many rounds, and there are %d; ask for fewer, "
@@ -412,6 +415,16 @@ static int prove_all(struct sweep *s)
     return rc;
 }
 
+/* The counters of an emulated PMU: a round for each pass, no time. */
+static int count_passes(struct sweep *s, size_t n)
+{
+    const struct hrn_time_options options = { .seed = s->options->seed,
+                                              .rounds = (int)s->passes,
+                                              .timeout_ms = s->options->timeout_ms,
+                                              .stop = s->options->stop };
+    return hrn_session_time(s->session, problem(s), s->names, n, &options, on_sample, on_failed, s);
+}
+
 static int count_all(struct sweep *s)
 {
     int rc = 0;
@@ -424,7 +437,9 @@ static int count_all(struct sweep *s)
                 s->names[n++] = s->entries[i].name;
             }
         rc = stopped(s) ? -EINTR : 0;
-        if (!rc && n)
+        if (!rc && n && s->passes)
+            rc = count_passes(s, n);
+        else if (!rc && n)
             rc = hrn_session_count(s->session, problem(s), s->names, n, s->options->timeout_ms,
                                    on_sample, on_failed, s);
         rc = session_failed(s, rc);
@@ -517,7 +532,7 @@ static int sweep_layer(struct sweep *s)
         rc = begin_entry(s, i);
     if (!rc)
         rc = is_timed(s) ? search_layer(s) : prove_all(s);
-    if (!rc && hrn_device_info(s->options->device)->counts)
+    if (!rc && !is_timed(s) && (s->passes || hrn_device_info(s->options->device)->counts))
         rc = count_all(s);
     s->device_all_s += s->device_s;
     release(s);
