@@ -2,6 +2,8 @@
  * so that neighbouring pixels, whose windows overlap, share them. */
 #include "kernels/conv_int.h"
 
+#include <string.h>
+
 static int64_t rows_of(const struct krn_conv *conv)
 {
     return conv->kernel->family == KRN_FAMILY_DWC ? conv->kernel->rows : 1;
@@ -48,30 +50,115 @@ int64_t krn_depthwise_weights(const struct krn_conv *conv)
     return krn_round_up((int64_t)p->kh * p->kw, kr);
 }
 
-static void setup_column(const struct krn_conv *conv, const int8_t *image, const int8_t *padding,
-                         int64_t y, int64_t x, const int8_t **table)
+/* Rows of input that may be needed at once. */
+static int64_t ring_rows(const struct krn_conv *conv)
+{
+    int64_t extent = (column_of(conv) - 1) * conv->problem.dh + 1;
+    return extent < conv->problem.ih ? extent : conv->problem.ih;
+}
+
+/* ---- Where the input is: the image itself or, with a multiplier, rows of it in which every
+ * channel is there as often as it is used. */
+struct image {
+    const int8_t *rows;
+    int64_t ring; /* row y is at y % ring */
+    int64_t row_bytes, pixel_bytes;
+    const int8_t *padding;
+};
+
+static void set_column(const struct krn_conv *conv, const struct image *image, int64_t y, int64_t x,
+                       const int8_t **table)
 {
     const struct krn_problem *p = &conv->problem;
     for (int64_t i = 0; i < column_of(conv); i++, y += p->dh) {
         int outside = y < 0 || y >= p->ih || x < 0 || x >= p->iw;
-        table[i] = outside ? padding : image + (y * p->iw + x) * p->ic;
+        table[i] = outside
+                       ? image->padding
+                       : image->rows + y % image->ring * image->row_bytes + x * image->pixel_bytes;
     }
+}
+
+/* All pointers of a call whose windows begin at row y. */
+static void set_table(const struct krn_conv *conv, const struct image *image, int64_t y,
+                      const int8_t **table)
+{
+    const struct krn_problem *p = &conv->problem;
+    int64_t step = step_of(conv), column = column_of(conv);
+    for (int64_t ox = 0; ox < p->ow; ox++)
+        for (int64_t kx = 0; kx < p->kw; kx++)
+            set_column(conv, image, y, ox * p->sw - p->pw + kx * p->dw,
+                       table + ox * step + kx * column);
 }
 
 void krn_depthwise_setup(const struct krn_conv *conv, const int8_t *in, void *workspace)
 {
     const struct krn_problem *p = &conv->problem;
     const int8_t **table = (const int8_t **)((char *)workspace + krn_padding_bytes(p));
-    int64_t step = step_of(conv), column = column_of(conv), calls = image_calls(conv);
+    int64_t calls = image_calls(conv), image_bytes = (int64_t)p->ih * p->iw * p->ic;
+    struct image image = { in, p->ih, (int64_t)p->iw * p->ic, p->ic, workspace };
     krn_padding_fill(conv, workspace);
+    if (!krn_problem_is_depthwise(p))
+        return;
     for (int64_t call = 0; call < conv->row_tiles; call++, table += krn_depthwise_pointers(conv)) {
-        const int8_t *image = in + call / calls * p->ih * p->iw * p->ic;
-        int64_t y = call % calls * rows_of(conv) * p->sh - p->ph;
-        for (int64_t ox = 0; ox < p->ow; ox++)
-            for (int64_t kx = 0; kx < p->kw; kx++)
-                setup_column(conv, image, workspace, y, ox * p->sw - p->pw + kx * p->dw,
-                             table + ox * step + kx * column);
+        image.rows = in + call / calls * image_bytes;
+        set_table(conv, &image, call % calls * rows_of(conv) * p->sh - p->ph, table);
     }
+}
+
+/* ---- Scratch: a row of output that is none; with a multiplier, a table and the ring of rows */
+
+static int64_t forgotten_bytes(const struct krn_conv *conv)
+{
+    const struct krn_problem *p = &conv->problem;
+    return p->oh % rows_of(conv) ? krn_round_up((int64_t)p->ow * p->oc, KRN_ALIGN) : 0;
+}
+
+static int64_t table_bytes(const struct krn_conv *conv)
+{
+    return krn_round_up(krn_depthwise_pointers(conv) * (int64_t)sizeof(void *), KRN_ALIGN);
+}
+
+int64_t krn_depthwise_scratch_bytes(const struct krn_conv *conv)
+{
+    const struct krn_problem *p = &conv->problem;
+    int64_t bytes = forgotten_bytes(conv);
+    if (!krn_problem_is_depthwise(p))
+        bytes += table_bytes(conv) + krn_round_up(ring_rows(conv) * p->iw * p->oc, KRN_ALIGN);
+    return bytes;
+}
+
+/* A row of input, each channel `times` times. */
+static void repeat_channels(const int8_t *from, int64_t count, int times, int8_t *to)
+{
+    if (times == 2) {
+        for (int64_t i = 0; i < count; i++, to += 2)
+            to[0] = to[1] = from[i];
+        return;
+    }
+    for (int64_t i = 0; i < count; i++, to += times)
+        memset(to, from[i], (size_t)times);
+}
+
+/* The table of a call, and what it points to. *ready: rows of this image that were made so far. */
+static const int8_t *const *make_table(const struct krn_job *job, int64_t call, int64_t *ready)
+{
+    const struct krn_conv *conv = job->conv;
+    const struct krn_problem *p = &conv->problem;
+    int64_t calls = image_calls(conv), row = (int64_t)p->iw * p->ic;
+    int64_t top = call % calls * rows_of(conv) * p->sh - p->ph;
+    int64_t end = top + (column_of(conv) - 1) * p->dh + 1;
+    const int8_t *in = job->in + call / calls * p->ih * row;
+    const int8_t **table = (const int8_t **)(void *)(job->scratch + forgotten_bytes(conv));
+    int8_t *rows = (int8_t *)table + table_bytes(conv);
+    struct image image = { rows, ring_rows(conv), (int64_t)p->iw * p->oc, p->oc,
+                           (const int8_t *)job->workspace };
+    if (call % calls == 0)
+        *ready = 0;
+    for (int64_t y = top > *ready ? top : *ready; y < end && y < p->ih; y++)
+        repeat_channels(in + y * row, row, p->oc / p->ic, rows + y % image.ring * image.row_bytes);
+    *ready = end > *ready ? end : *ready;
+    set_table(conv, &image, top, table);
+    return table;
 }
 
 void krn_depthwise_run(const struct krn_job *job)
@@ -80,7 +167,8 @@ void krn_depthwise_run(const struct krn_job *job)
     const struct krn_problem *p = &conv->problem;
     const int8_t *const *table = (const int8_t *const *)(job->workspace + krn_padding_bytes(p));
     int64_t pointers = krn_depthwise_pointers(conv), out_row = (int64_t)p->ow * p->oc;
-    int64_t calls = image_calls(conv), rows = rows_of(conv);
+    int64_t calls = image_calls(conv), rows = rows_of(conv), ready = 0;
+    int is_plain = krn_problem_is_depthwise(p);
     struct krn_dw_args args = {
         .a_step = step_of(conv),
         .w = job->packed,
@@ -92,7 +180,7 @@ void krn_depthwise_run(const struct krn_job *job)
     };
     for (int64_t call = job->begin; call < job->end; call++) {
         int64_t y = call % calls * rows;
-        args.a = table + call * pointers;
+        args.a = is_plain ? table + call * pointers : make_table(job, call, &ready);
         args.c = job->out + (call / calls * p->oh + y) * out_row;
         /* the row below the last one is computed too, and forgotten */
         args.c_row = y + rows <= p->oh ? out_row : (intptr_t)job->scratch - (intptr_t)args.c;

@@ -46,6 +46,7 @@ void krn_winograd_run(const struct krn_job *job);
 int64_t krn_depthwise_calls(const struct krn_conv *conv);
 int64_t krn_depthwise_pointers(const struct krn_conv *conv);
 int64_t krn_depthwise_weights(const struct krn_conv *conv);
+int64_t krn_depthwise_scratch_bytes(const struct krn_conv *conv);
 void krn_direct_run(const struct krn_job *job);
 void krn_dwrows_run(const struct krn_job *job);
 

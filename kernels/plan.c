@@ -93,9 +93,12 @@ static int check_depthwise(const struct krn_problem *p, const struct krn_kernel 
                            size_t err_bytes)
 {
     int columns = kernel->filter != 0;
-    if (!krn_problem_is_depthwise(p))
+    int multiplier = krn_problem_multiplier(p);
+    if (multiplier == 0 || (multiplier > 1 && kernel->family == KRN_FAMILY_DWROWS))
         krn_text_print(err, err_bytes,
-                       "%s is a depthwise kernel: it needs g == ic == oc, not g%d ic%d oc%d",
+                       multiplier == 0
+                           ? "%s is a depthwise kernel: it needs g == ic, not g%d ic%d oc%d"
+                           : "%s takes a depthwise multiplier of 1 only, not g%d ic%d oc%d",
                        kernel->name, p->groups, p->ic, p->oc);
     else if (p->oc < kernel->nr)
         krn_text_print(err, err_bytes, "%s takes blocks of %d channels, the problem has %d",
@@ -285,8 +288,10 @@ static int64_t size_workspace(const struct krn_conv *conv)
     int64_t pointers;
     if (conv->algorithm == KRN_ALG_INDIRECT)
         pointers = times(conv->row_tiles, times(conv->taps, conv->kernel->mr));
-    else if (conv->algorithm == KRN_ALG_DEPTHWISE)
+    else if (conv->algorithm == KRN_ALG_DEPTHWISE && krn_problem_is_depthwise(p))
         pointers = times(conv->row_tiles, krn_depthwise_pointers(conv));
+    else if (conv->algorithm == KRN_ALG_DEPTHWISE)
+        pointers = 0; /* what they point to is only known in a thread */
     else
         return 0;
     return krn_padding_bytes(p) + krn_round_up(times(pointers, (int64_t)sizeof(void *)), KRN_ALIGN);
@@ -294,11 +299,8 @@ static int64_t size_workspace(const struct krn_conv *conv)
 
 static int64_t size_scratch(const struct krn_conv *conv)
 {
-    const struct krn_problem *p = &conv->problem;
-    if (conv->algorithm == KRN_ALG_DEPTHWISE) /* room for a row that is none */
-        return conv->kernel->rows > 1 && p->oh % conv->kernel->rows
-                   ? krn_round_up((int64_t)p->ow * p->oc, KRN_ALIGN)
-                   : 0;
+    if (conv->algorithm == KRN_ALG_DEPTHWISE)
+        return krn_depthwise_scratch_bytes(conv);
     if (conv->algorithm == KRN_ALG_DIRECT)
         return krn_direct_scratch_bytes(conv);
     if (conv->algorithm == KRN_ALG_DWROWS)
@@ -368,7 +370,8 @@ struct krn_out krn_out_of(const struct krn_quant *quant)
 
 int64_t krn_padding_bytes(const struct krn_problem *p)
 {
-    return krn_round_up(p->ic, KRN_ALIGN);
+    /* with a multiplier, channels are repeated before they are used */
+    return krn_round_up(krn_problem_multiplier(p) ? p->oc : p->ic, KRN_ALIGN);
 }
 
 void krn_padding_fill(const struct krn_conv *conv, void *workspace)

@@ -116,6 +116,11 @@ int krn_problem_is_depthwise(const struct krn_problem *p)
     return p->groups > 1 && p->groups == p->ic && p->groups == p->oc;
 }
 
+int krn_problem_multiplier(const struct krn_problem *p)
+{
+    return p->groups > 1 && p->groups == p->ic ? p->oc / p->ic : 0;
+}
+
 int krn_problem_is_pointwise(const struct krn_problem *p)
 {
     return p->kh == 1 && p->kw == 1 && p->sh == 1 && p->sw == 1 && p->ph == 0 && p->pw == 0 &&

@@ -15,14 +15,14 @@
 /* All counts are elements. Padding is at the top and at the left; the bottom and the right follow
  * from oh and ow, so an asymmetric padding needs no field of its own. */
 struct krn_problem {
-    int32_t n;              /* images */
-    int32_t groups;         /* 1 = dense; groups == ic == oc = depthwise with multiplier 1 */
-    int32_t ic, ih, iw;     /* input channels (all groups together), height, width */
-    int32_t oc, oh, ow;     /* output channels (all groups together), height, width */
-    int32_t kh, kw;         /* filter taps */
-    int32_t sh, sw;         /* strides, >= 1 */
-    int32_t ph, pw;         /* padding above and to the left, >= 0 */
-    int32_t dh, dw;         /* distance between taps, >= 1; the string has 1 less, as benchdnn */
+    int32_t n;          /* images */
+    int32_t groups;     /* 1 = dense; groups == ic = depthwise, with multiplier oc / ic */
+    int32_t ic, ih, iw; /* input channels (all groups together), height, width */
+    int32_t oc, oh, ow; /* output channels (all groups together), height, width */
+    int32_t kh, kw;     /* filter taps */
+    int32_t sh, sw;     /* strides, >= 1 */
+    int32_t ph, pw;     /* padding above and to the left, >= 0 */
+    int32_t dh, dw;     /* distance between taps, >= 1; the string has 1 less, as benchdnn */
     char name[KRN_PROBLEM_NAME_MAX]; /* title, may be empty; not part of the identity */
 };
 
@@ -56,6 +56,7 @@ size_t krn_problem_output_count(const struct krn_problem *p);
 size_t krn_problem_weight_count(const struct krn_problem *p);
 
 int krn_problem_is_depthwise(const struct krn_problem *p); /* groups == ic == oc, groups > 1 */
+int krn_problem_multiplier(const struct krn_problem *p); /* oc / ic where groups == ic > 1, or 0 */
 int krn_problem_is_pointwise(const struct krn_problem *p); /* 1x1, stride 1, unpadded, one group */
 
 #endif

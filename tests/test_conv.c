@@ -66,6 +66,8 @@ static struct krn_problem random_problem(uint64_t *rng)
         p.groups = p.ic = p.oc = PICK(rng, 2, 8, 9, 16, 17, 31, 40, 70);
         if (t_random(rng) % 4)
             make_square(rng, &p);
+        if (t_random(rng) % 4 == 0)
+            p.oc *= PICK(rng, 2, 3, 8);
         break;
     case 1: /* grouped */
         p.groups = PICK(rng, 2, 3);
@@ -258,6 +260,38 @@ static void test_full_size(void)
         T_CHECK(taken[i] > 0 || i == KRN_ALG_WINOGRAD);
 }
 
+/* Every shape of the file, by all algorithms that take it. */
+static void test_file(const char *path)
+{
+    uint64_t rng = t_seed ^ 5;
+    char line[KRN_PROBLEM_STR_MAX], err[200];
+    FILE *f = fopen(path, "r");
+    if (!T_CHECK(f != NULL)) {
+        perror(path);
+        return;
+    }
+    for (int shapes = 0; fgets(line, sizeof line, f); shapes++) {
+        struct krn_problem p;
+        long taken[KRN_ALG_COUNT] = { 0 }, algorithms = 0;
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0] == '#')
+            continue;
+        if (!T_CHECK(krn_problem_parse(line, &p, err, sizeof err) == 0)) {
+            printf("  %s: %s\n", line, err);
+            continue;
+        }
+        struct example e = make_example(&rng, p, shapes & 1);
+        try_kernels(&rng, &e, t_kernels, T_KERNEL_COUNT, taken);
+        try_kernels(&rng, &e, quern_builtin_kernels, quern_builtin_kernels_count, taken);
+        drop_example(&e);
+        for (int i = 0; i < KRN_ALG_COUNT; i++)
+            algorithms += taken[i] > 0;
+        T_CHECK(algorithms >= 2 &&
+                (taken[KRN_ALG_DEPTHWISE] > 0) == (krn_problem_multiplier(&p) > 0));
+    }
+    fclose(f);
+}
+
 /* Each unit writes its own bytes and no others: run one at a time, into an output that shows it. */
 static void test_units_are_disjoint(void)
 {
@@ -319,7 +353,7 @@ static void test_refusals(void)
         const char *word;
     } rows[] = {
         { "ic8ih5oc8kh3", "test_dw_n8", { 0, 0, -128, 127 }, { 0, 0 }, -ENOTSUP, "depthwise" },
-        { "g4ic4ih5oc8kh3", "test_dw_n1", { 0, 0, -128, 127 }, { 0, 0 }, -ENOTSUP, "depthwise" },
+        { "g4ic8ih5oc8kh3", "test_dw_n1", { 0, 0, -128, 127 }, { 0, 0 }, -ENOTSUP, "depthwise" },
         { "g4ic4ih5oc4kh3", "test_dw_n8", { 0, 0, -128, 127 }, { 0, 0 }, -ENOTSUP, "blocks of 8" },
         { "g8ic8ih5oc8kh5", "test_dw_n8t9", { 0, 0, -128, 127 }, { 0, 0 }, -ENOTSUP, "9 taps" },
         { "ic8ih5oc8kh3", "test_gemm_m1n1k1", { 128, 0, 0, 0 }, { 0, 0 }, -EINVAL, "zero points" },
@@ -361,6 +395,8 @@ int main(int argc, char **argv)
 {
     t_begin(argc, argv);
     test_random(400);
+    if (argc > 1)
+        test_file(argv[1]);
     test_full_size();
     test_units_are_disjoint();
     test_refusals();

@@ -77,7 +77,7 @@ struct demand {
 static struct demand demand_of(const struct krn_problem *p)
 {
     struct demand d = { .problem = p };
-    if (krn_problem_is_depthwise(p)) {
+    if (krn_problem_multiplier(p)) {
         d.families = d.tuned = 1u << KRN_FAMILY_DW | 1u << KRN_FAMILY_DWC | 1u << KRN_FAMILY_DWROWS;
         d.rows = d.run = p->ow;
         d.columns = p->oc;

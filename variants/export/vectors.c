@@ -45,7 +45,7 @@ static int32_t shorter(int32_t in, int32_t out, int32_t kept, int32_t stride)
 static struct krn_problem cut_down(const struct krn_problem *from)
 {
     struct krn_problem p = *from;
-    int depthwise = krn_problem_is_depthwise(from);
+    int depthwise = krn_problem_multiplier(from) > 0;
     p.name[0] = '\0';
     p.n = at_most(from->n, 2);
     p.oh = at_most(from->oh, 4);

@@ -9,7 +9,7 @@ enum kind { KIND_DEPTHWISE, KIND_POINTWISE, KIND_OTHER };
 
 static enum kind kind_of(const struct krn_problem *p)
 {
-    if (krn_problem_is_depthwise(p))
+    if (krn_problem_multiplier(p))
         return KIND_DEPTHWISE;
     return krn_problem_is_pointwise(p) ? KIND_POINTWISE : KIND_OTHER;
 }
