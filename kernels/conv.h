@@ -22,6 +22,15 @@ struct krn_quant {
     int32_t lo, hi;        /* clamp of the output byte: ReLU is lo = zp_out, ReLU6 also lowers hi */
 };
 
+/* ADD: the second tensor, its zero point (-128..127) and its scale over that of the output
+ * (finite).
+ */
+struct krn_add {
+    const int8_t *tensor; /* s8 [n][oh][ow][oc] */
+    int32_t zp;
+    float factor;
+};
+
 /* Choices of the driver, at run time. Zero is a sound default for each. */
 struct krn_driver {
     int32_t loop_order; /* 0: weight panel outside, rows inside; 1: rows outside, panels inside */
@@ -48,6 +57,7 @@ struct krn_conv {
     struct krn_quant quant;
     struct krn_driver driver;
     const struct krn_kernel *kernel; /* borrowed for the life of the plan */
+    struct krn_add add;              /* ADD: set it before running */
     enum krn_algorithm algorithm;
     size_t packed_bytes;    /* for krn_conv_pack(), 64-byte aligned */
     size_t workspace_bytes; /* pointer tables and a padding row, 64-byte aligned; for all threads */
@@ -73,7 +83,7 @@ int krn_conv_plan(struct krn_conv *conv, const struct krn_problem *problem,
 /* Packs for this very kernel, folding zp_in (and a_bias) into the bias.
  *   weights s8 [oc][kh][kw][ic / groups] in -127..127
  *   bias    s32 [oc] or NULL
- *   scale   float [oc], finite
+ *   scale   float [oc], finite; FIXED: 0 <= scale < 1
  *   packed  conv->packed_bytes, 64-byte aligned, fully written */
 void krn_conv_pack(const struct krn_conv *conv, const int8_t *weights, const int32_t *bias,
                    const float *scale, void *packed);
@@ -82,8 +92,15 @@ void krn_conv_pack(const struct krn_conv *conv, const int8_t *weights, const int
  * whenever `in` or `workspace` is another address than the last time. */
 void krn_conv_setup(const struct krn_conv *conv, const int8_t *in, void *workspace);
 
-/* Computes units [begin, end) of out s8 [n][oh][ow][oc]; writes only those. */
+/* Computes units [begin, end) of out s8 [n][oh][ow][oc] (SUMS: s32, 4-byte aligned); writes only
+ * those. */
 void krn_conv_run(const struct krn_conv *conv, const void *packed, const int8_t *in, int8_t *out,
                   const void *workspace, void *scratch, int64_t begin, int64_t end);
+
+/* Bytes of one element of the output: 1, SUMS 4. */
+static inline int64_t krn_output_bytes(const struct krn_kernel *kernel)
+{
+    return kernel->epilogue == KRN_EPILOGUE_SUMS ? 4 : 1;
+}
 
 #endif

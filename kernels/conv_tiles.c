@@ -84,7 +84,10 @@ int64_t krn_tile_scratch_bytes(const struct krn_conv *conv)
 {
     int64_t columns = conv->problem.oc / conv->problem.groups;
     int64_t tile = (int64_t)conv->kernel->mr * conv->kernel->nr;
-    return columns % conv->kernel->nr == 0 ? 0 : krn_round_up(tile, KRN_ALIGN);
+    int64_t add = conv->kernel->epilogue == KRN_EPILOGUE_ADD ? tile : 0;
+    return columns % conv->kernel->nr == 0
+               ? 0
+               : krn_round_up(tile * krn_output_bytes(conv->kernel) + add, KRN_ALIGN);
 }
 
 /* A tile of fewer columns than the kernel writes: by way of scratch. */
@@ -150,10 +153,61 @@ static void run_rows(const struct krn_job *job, const struct krn_walk *walk,
     }
 }
 
+/* One tile of an epilogue with more operands, or larger outputs, whose element `at` is its first. A
+ * narrow one goes by way of scratch: the output, then the second tensor. */
+static void run_epilogue(const struct krn_job *job, struct krn_gemm_args *args, int64_t at,
+                         int64_t columns)
+{
+    const struct krn_conv *conv = job->conv;
+    int64_t nr = conv->kernel->nr, oc = conv->problem.oc, size = krn_output_bytes(conv->kernel);
+    int is_narrow = columns < nr;
+    char *out = (char *)job->out + at * size;
+    char *scratch_add = job->scratch + conv->kernel->mr * nr * size;
+    args->c = (int8_t *)(is_narrow ? job->scratch : out);
+    args->c_stride = (is_narrow ? nr : oc) * size;
+    if (conv->kernel->epilogue == KRN_EPILOGUE_ADD) {
+        for (int64_t i = 0; is_narrow && i < args->m; i++)
+            memcpy(scratch_add + i * nr, conv->add.tensor + at + i * oc, (size_t)columns);
+        args->add = is_narrow ? (const int8_t *)scratch_add : conv->add.tensor + at;
+        args->add_stride = is_narrow ? nr : oc;
+        args->add_factor = conv->add.factor;
+        args->add_zp = conv->add.zp;
+    }
+    conv->kernel->fn(args);
+    for (int64_t i = 0; is_narrow && i < args->m; i++)
+        memcpy(out + i * oc * size, job->scratch + i * nr * size, (size_t)(columns * size));
+}
+
+/* A line of such tiles. They are not what is counted in cycles: plain beats fast. */
+static void run_epilogues(const struct krn_job *job, const struct krn_walk *walk,
+                          struct krn_gemm_args *args, int64_t row_bytes)
+{
+    const struct krn_conv *conv = job->conv;
+    int64_t nr = conv->kernel->nr, mr = conv->kernel->mr, oc = conv->problem.oc;
+    int64_t group_oc = oc / conv->problem.groups;
+    const char *a = args->a;
+    assert(conv->kernel->epilogue != KRN_EPILOGUE_ADD || conv->add.tensor);
+    args->k = conv->depth;
+    args->taps = conv->taps;
+    for (int64_t i = 0; i < walk->count; i++) {
+        int64_t rows = conv->driver.loop_order == 0 ? i : 0, panel = walk->panel + i - rows;
+        int64_t row = walk->row + rows, first = panel * nr;
+        args->a = a + rows * row_bytes;
+        args->w = job->packed + (walk->group * conv->panels + panel) * conv->panel_bytes;
+        args->m = krn_tile_rows(conv, row);
+        run_epilogue(job, args, row * mr * oc + walk->group * group_oc + first,
+                     smaller(nr, group_oc - first));
+    }
+}
+
 void krn_line_run(const struct krn_job *job, const struct krn_walk *walk,
                   struct krn_gemm_args *args, int64_t row_bytes)
 {
     const struct krn_conv *conv = job->conv;
+    if (conv->kernel->epilogue != KRN_EPILOGUE_FLOAT) {
+        run_epilogues(job, walk, args, row_bytes);
+        return;
+    }
     int64_t nr = conv->kernel->nr, mr = conv->kernel->mr;
     int64_t oc = conv->problem.oc, group_oc = oc / conv->problem.groups;
     int64_t panel = walk->group * conv->panels + walk->panel;

@@ -37,6 +37,16 @@ static inline int krn_family_is_depthwise(enum krn_family family)
 
 extern const char *const krn_family_names[KRN_FAMILY_COUNT]; /* "gemm", "igemm", "dw", "dwc", ... */
 
+/* What becomes of an accumulator. Only GEMM and IGEMM kernels have any but the first. */
+enum krn_epilogue {
+    KRN_EPILOGUE_FLOAT, /* a byte, by a float per channel: as above */
+    KRN_EPILOGUE_FIXED, /* a byte, by a multiplier and a shift per channel: integers alone */
+    KRN_EPILOGUE_SUMS,  /* the accumulator itself, s32; zp and bounds are not looked at */
+    KRN_EPILOGUE_ADD,   /* as FLOAT, with a byte of a second tensor added before it is rounded */
+    KRN_EPILOGUE_COUNT
+};
+extern const char *const krn_epilogue_names[KRN_EPILOGUE_COUNT]; /* "float", "fixed", ... */
+
 /* How an accumulator becomes an output byte. */
 struct krn_out {
     float lo_f, hi_f; /* lo - zp and hi - zp */
@@ -53,6 +63,10 @@ struct krn_out {
  *            zero beyond k, of w_bytes each; 64-byte aligned.
  *   c        s8; row i at c + i * c_stride, nr bytes written of each of m rows, nothing else
  *            touched.
+ * Other epilogues (reference.h is the definition) have in the place of scale:
+ *   FIXED    s32 multiplier[nr], s32 shift[nr]
+ *   SUMS     nothing; c is s32 and c_stride still in bytes
+ *   ADD      scale; add  s8, the second tensor: row i at add + i * add_stride, nr bytes read
  *   1 <= m <= mr, k >= 1, taps >= 1 (GEMM: 1). No alignment of a or c is assumed. */
 struct krn_gemm_args {
     const void *a;
@@ -62,6 +76,10 @@ struct krn_gemm_args {
     int64_t c_stride;
     int64_t m, k, taps;
     struct krn_out out;
+    const int8_t *add; /* ADD */
+    int64_t add_stride;
+    float add_factor;
+    int32_t add_zp;
 };
 
 /* DW: `width` output pixels x `channels` channels.
@@ -175,6 +193,7 @@ struct krn_kernel {
     uint8_t filter, stride; /* DWC, DWROWS: the only filter size and stride it takes, both ways;
                                WINO: filter is the size of an output tile, 2 or 4 */
     uint8_t rows;           /* DWC: output rows of one call */
+    uint8_t epilogue;       /* enum krn_epilogue */
     uint8_t copies;         /* DIRECT: 1 if the driver makes A ready, 0 if it is the input itself */
 };
 

@@ -5,6 +5,7 @@
  * A kernel computes sum((a + a_bias) * w), where the definition wants sum((a - zp_in) * w): the
  * difference, (zp_in + a_bias) * sum(w), is known here and goes into the bias. */
 #include "kernels/conv_int.h"
+#include "kernels/reference.h"
 
 #include <string.h>
 
@@ -27,19 +28,22 @@ static void put_head(const struct krn_conv *conv, const struct source *s, int64_
                      char *panel, int64_t j)
 {
     int32_t *bias = (int32_t *)(void *)panel;
-    float *scale = (float *)(void *)(panel + conv->kernel->nr * (int64_t)sizeof *bias);
+    int64_t nr = conv->kernel->nr;
     const int8_t *w = s->weights + oc * count;
     uint32_t sum = 0; /* wraps as the accumulator does */
     for (int64_t i = 0; i < count; i++)
         sum += (uint32_t)w[i];
     uint32_t offset = (uint32_t)(conv->quant.zp_in + conv->kernel->a_bias);
     bias[j] = (int32_t)((s->bias ? (uint32_t)s->bias[oc] : 0) - offset * sum);
-    scale[j] = s->scale[oc];
+    if (conv->kernel->epilogue == KRN_EPILOGUE_FIXED)
+        krn_fixed_of(s->scale[oc], &bias[nr + j], &bias[2 * nr + j]);
+    else if (conv->kernel->epilogue != KRN_EPILOGUE_SUMS)
+        ((float *)(void *)bias)[nr + j] = s->scale[oc];
 }
 
 static char *body_of(const struct krn_conv *conv, char *panel)
 {
-    return panel + conv->kernel->nr * (int64_t)(sizeof(int32_t) + sizeof(float));
+    return panel + krn_head_bytes(conv->kernel);
 }
 
 /* DIRECT: column j of s32 [taps][nr] behind the weights. */

@@ -12,6 +12,13 @@ const char *const krn_family_names[KRN_FAMILY_COUNT] = {
     [KRN_FAMILY_DWROWS] = "dwrows", [KRN_FAMILY_PEAK] = "peak",
 };
 
+const char *const krn_epilogue_names[KRN_EPILOGUE_COUNT] = {
+    [KRN_EPILOGUE_FLOAT] = "float",
+    [KRN_EPILOGUE_FIXED] = "fixed",
+    [KRN_EPILOGUE_SUMS] = "sums",
+    [KRN_EPILOGUE_ADD] = "add",
+};
+
 const char *const krn_algorithm_names[KRN_ALG_COUNT] = {
     [KRN_ALG_POINTWISE] = "pointwise",      [KRN_ALG_IM2COL] = "im2col",
     [KRN_ALG_INDIRECT] = "indirect",        [KRN_ALG_DEPTHWISE] = "depthwise",
@@ -63,6 +70,17 @@ static int check_quant(const struct krn_quant *q, char *err, size_t err_bytes)
         krn_text_print(err, err_bytes, "output bounds %d..%d: must be in order within -128..127",
                        q->lo, q->hi);
         return -EINVAL;
+    }
+    return 0;
+}
+
+static int check_epilogue(const struct krn_kernel *kernel, char *err, size_t err_bytes)
+{
+    int takes_any = kernel->family == KRN_FAMILY_GEMM || kernel->family == KRN_FAMILY_IGEMM;
+    if (kernel->epilogue != KRN_EPILOGUE_FLOAT && !takes_any) {
+        krn_text_print(err, err_bytes, "%s: %s kernels have the epilogue float only", kernel->name,
+                       krn_family_names[kernel->family]);
+        return -ENOTSUP;
     }
     return 0;
 }
@@ -246,7 +264,7 @@ static int64_t size_weights(struct krn_conv *conv)
 {
     const struct krn_problem *p = &conv->problem;
     const struct krn_kernel *kernel = conv->kernel;
-    int64_t head = (int64_t)kernel->nr * 8, sums = 0;
+    int64_t head = krn_head_bytes(kernel), sums = 0;
     split_filter(conv);
     if (conv->algorithm == KRN_ALG_DIRECT)
         sums = times(conv->taps, (int64_t)kernel->nr * 4);
@@ -349,6 +367,8 @@ int krn_conv_plan(struct krn_conv *conv, const struct krn_problem *problem,
         rc = check_quant(quant, err, err_bytes);
     if (rc == 0)
         rc = check_driver(driver, err, err_bytes);
+    if (rc == 0)
+        rc = check_epilogue(kernel, err, err_bytes);
     if (rc == 0)
         rc = choose(conv, err, err_bytes);
     if (rc == 0)

@@ -7,6 +7,29 @@
 
 #include <stdio.h>
 
+/* Integers alone: kernels/reference.h has the arithmetic. */
+static void emit_fixed(struct var_text *t, const char *indent, const char *acc)
+{
+    var_text_printf(t, "%sint64_t y = (int64_t)(int32_t)%s * multiplier[j];\n", indent, acc);
+    var_text_printf(t, "%sy = (y + (1 << 30)) >> 31;\n", indent);
+    var_text_printf(t, "%sy = (y + ((int64_t)1 << shift[j] >> 1)) >> shift[j];\n", indent);
+    var_text_printf(t, "%sy += p->out.zp;\n", indent);
+    var_text_printf(t, "%sy = y > p->out.lo ? y : p->out.lo;\n", indent);
+    var_text_printf(t, "%sc[j] = (int8_t)(y < p->out.hi ? y : p->out.hi);\n", indent);
+}
+
+/* The three roundings of the sum are those of separate statements: no -ffp-contract=fast. */
+static void emit_add(struct var_text *t, const char *indent, const char *acc)
+{
+    var_text_printf(t, "%sfloat product = (float)(int32_t)%s * scale[j];\n", indent, acc);
+    var_text_printf(t, "%sfloat other = (float)(add[j] - p->add_zp) * p->add_factor;\n", indent);
+    var_text_printf(t, "%sfloat y = product + other;\n", indent);
+    var_text_printf(t, "%sy = y > p->out.lo_f ? y : p->out.lo_f;\n", indent);
+    var_text_printf(t, "%sy = y < p->out.hi_f ? y : p->out.hi_f;\n", indent);
+    var_text_printf(t, "%sy = y + 12582912.0f - 12582912.0f;\n", indent);
+    var_text_printf(t, "%sc[j] = (int8_t)((int32_t)y + p->out.zp);\n", indent);
+}
+
 static void emit_epilogue(struct var_text *t, const char *indent, const char *acc,
                           const char *scale, const char *store)
 {
@@ -62,6 +85,49 @@ static void emit_rows(struct var_text *t, const struct var_variant *v)
                         i, i - 1, i - 1);
 }
 
+/* What lies in the panel before the weights. */
+static void emit_head(struct var_text *t, const struct var_variant *v)
+{
+    int nr = v->knob[VAR_KNOB_NR];
+    switch (v->knob[VAR_KNOB_EPILOGUE]) {
+    case KRN_EPILOGUE_FIXED:
+        var_text_printf(t, "    const int32_t *multiplier = bias + %d, *shift = bias + %d;\n", nr,
+                        2 * nr);
+        var_text_printf(t, "    const int8_t *w = (const int8_t *)(bias + %d);\n", 3 * nr);
+        break;
+    case KRN_EPILOGUE_SUMS:
+        var_text_printf(t, "    const int8_t *w = (const int8_t *)(bias + %d);\n", nr);
+        break;
+    default:
+        var_text_printf(t, "    const float *scale = (const float *)(bias + %d);\n", nr);
+        var_text_printf(t, "    const int8_t *w = (const int8_t *)(scale + %d);\n", nr);
+        break;
+    }
+}
+
+/* Row i of the accumulators to row i of C. */
+static void emit_row_end(struct var_text *t, const struct var_variant *v)
+{
+    static const char indent[] = "            ";
+    int epilogue = v->knob[VAR_KNOB_EPILOGUE];
+    if (epilogue == KRN_EPILOGUE_SUMS)
+        var_text_printf(t, "        int32_t *c = (int32_t *)(void *)(p->c + i * p->c_stride);\n");
+    else
+        var_text_printf(t, "        int8_t *c = p->c + i * p->c_stride;\n");
+    if (epilogue == KRN_EPILOGUE_ADD)
+        var_text_printf(t, "        const int8_t *add = p->add + i * p->add_stride;\n");
+    var_text_printf(t, "        for (int j = 0; j < %d; j++) {\n", v->knob[VAR_KNOB_NR]);
+    if (epilogue == KRN_EPILOGUE_FIXED)
+        emit_fixed(t, indent, "acc[i][j]");
+    else if (epilogue == KRN_EPILOGUE_SUMS)
+        var_text_printf(t, "%sc[j] = (int32_t)acc[i][j];\n", indent);
+    else if (epilogue == KRN_EPILOGUE_ADD)
+        emit_add(t, indent, "acc[i][j]");
+    else
+        emit_epilogue(t, indent, "acc[i][j]", "scale[j]", "c[j]");
+    var_text_printf(t, "        }\n");
+}
+
 static void emit_gemm(struct var_text *t, const struct var_variant *v)
 {
     int mr = v->knob[VAR_KNOB_MR], nr = v->knob[VAR_KNOB_NR], kr = v->knob[VAR_KNOB_KR];
@@ -69,8 +135,7 @@ static void emit_gemm(struct var_text *t, const struct var_variant *v)
 
     var_text_printf(t, "    const struct krn_gemm_args *p = args;\n");
     var_text_printf(t, "    const int32_t *bias = p->w;\n");
-    var_text_printf(t, "    const float *scale = (const float *)(bias + %d);\n", nr);
-    var_text_printf(t, "    const int8_t *w = (const int8_t *)(scale + %d);\n", nr);
+    emit_head(t, v);
     var_text_printf(t, "    const int64_t depth = p->k;\n");
     if (indirect)
         var_text_printf(t, "    const int8_t *const *table = p->a;\n");
@@ -98,10 +163,8 @@ static void emit_gemm(struct var_text *t, const struct var_variant *v)
         emit_tail(t, v);
     var_text_printf(t, "    }\n");
     var_text_printf(t, "    for (int i = 0; i < %d && i < p->m; i++) { /* requantise */\n", mr);
-    var_text_printf(t, "        int8_t *c = p->c + i * p->c_stride;\n");
-    var_text_printf(t, "        for (int j = 0; j < %d; j++) {\n", nr);
-    emit_epilogue(t, "            ", "acc[i][j]", "scale[j]", "c[j]");
-    var_text_printf(t, "        }\n    }\n");
+    emit_row_end(t, v);
+    var_text_printf(t, "    }\n");
 }
 
 /* One tap of `pixels` neighbouring outputs. */

@@ -87,6 +87,7 @@ void var_kernel_describe(const struct var_variant *v, struct krn_kernel *out, ch
         .stride = (uint8_t)v->knob[VAR_KNOB_STRIDE],
         .rows = (uint8_t)v->knob[VAR_KNOB_ROWS],
         .copies = (uint8_t)v->knob[VAR_KNOB_COPY],
+        .epilogue = (uint8_t)v->knob[VAR_KNOB_EPILOGUE],
         .macs = (uint16_t)(domain && peak ? domain->peak_macs * v->knob[VAR_KNOB_UNROLL] : 0),
     };
 }
@@ -119,8 +120,9 @@ int var_generate_registry(const struct var_variant *v, size_t count, const char 
         var_text_printf(out, "      .mr = %u, .nr = %u, .kr = %u, .w_bytes = %u, .a_bias = %u,",
                         k.mr, k.nr, k.kr, k.w_bytes, k.a_bias);
         var_text_printf(out, " .taps = %u, .macs = %u,\n", k.taps, k.macs);
-        var_text_printf(out, "      .filter = %u, .stride = %u, .rows = %u, .copies = %u },\n",
+        var_text_printf(out, "      .filter = %u, .stride = %u, .rows = %u, .copies = %u,\n",
                         k.filter, k.stride, k.rows, k.copies);
+        var_text_printf(out, "      .epilogue = %u },\n", k.epilogue);
     }
     if (count == 0) /* C has no empty arrays */
         var_text_printf(out, "    { 0 },\n");

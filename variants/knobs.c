@@ -5,28 +5,35 @@
 #include <stdio.h>
 
 const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
-    [VAR_KNOB_MR] = { 'm', "MR", "rows", "rows of the tile; DW: output pixels of a step", 0, 0 },
-    [VAR_KNOB_NR] = { 'n', "NR", "channels", "columns of the tile; DW: channels of a block", 0, 0 },
+    [VAR_KNOB_MR] = { 'm', "MR", "rows", "rows of the tile; DW: output pixels of a step", 0, 0, 0 },
+    [VAR_KNOB_NR] = { 'n', "NR", "channels", "columns of the tile; DW: channels of a block", 0, 0,
+                      0 },
     [VAR_KNOB_KR] = { 'k', "KR", "elements",
-                      "depth elements that one lane sums per MAC group; DW: taps", 0, 0 },
-    [VAR_KNOB_UNROLL] = { 'u', "unroll", "bodies", "loop bodies per iteration", 0, 0 },
+                      "depth elements that one lane sums per MAC group; DW: taps", 0, 0, 0 },
+    [VAR_KNOB_UNROLL] = { 'u', "unroll", "bodies", "loop bodies per iteration", 0, 0, 0 },
     [VAR_KNOB_PREFETCH_A] = { 'a', "prefetch A", "bytes",
-                              "prefetch distance along each row of A, 0 = none", 0, 0 },
+                              "prefetch distance along each row of A, 0 = none", 0, 0, 0 },
     [VAR_KNOB_PREFETCH_B] = { 'b', "prefetch B", "bytes",
-                              "prefetch distance along the weight panel, 0 = none", 0, 0 },
+                              "prefetch distance along the weight panel, 0 = none", 0, 0, 0 },
     [VAR_KNOB_LOAD] = { 'l', "load", "bits", "load width of A; AVX-512: width of every vector", 0,
-                        0 },
+                        0, 0 },
     [VAR_KNOB_SCHEDULE] = { 's', "schedule", "",
                             "where loads sit: 0 = ahead of the MACs, 1 = spread between them; "
                             "DWC: 1, 2 = scheduled in order, from few or many candidates",
-                            0, 0 },
-    [VAR_KNOB_FILTER] = { 'f', "filter", "", "DWC: filter size; WINO: size of an output tile", 0,
+                            0, 0, 0 },
+    [VAR_KNOB_FILTER] = { 'f', "filter", "", "DWC: filter size; WINO: size of an output tile", 0, 0,
                           0 },
-    [VAR_KNOB_STRIDE] = { 'x', "stride", "pixels", "stride, both ways", 0, 0 },
-    [VAR_KNOB_ROWS] = { 'y', "rows", "rows", "output rows that share their input", 0, 0 },
+    [VAR_KNOB_STRIDE] = { 'x', "stride", "pixels", "stride, both ways", 0, 0, 0 },
+    [VAR_KNOB_ROWS] = { 'y', "rows", "rows", "output rows that share their input", 0, 0, 0 },
     [VAR_KNOB_COPY] = { 'c', "copy", "",
-                        "DIRECT: 0 = A is the input, 1 = rows copied, padded, made ready", 0, 0 },
-    [VAR_KNOB_ORDER] = { 'o', "order", "", "driver: 0 = panels outside, 1 = rows outside", 1, 0 },
+                        "DIRECT: 0 = A is the input, 1 = rows copied, padded, made ready", 0, 0,
+                        0 },
+    [VAR_KNOB_ORDER] = { 'o', "order", "", "driver: 0 = panels outside, 1 = rows outside", 1, 0,
+                         0 },
+    [VAR_KNOB_EPILOGUE] = { 'e', "epilogue", "",
+                            "what becomes of a sum: 0 = a byte by a float, 1 = a byte by integers "
+                            "alone, 2 = s32 as it is, 3 = a byte after adding a second tensor",
+                            0, 0, 1 },
 };
 
 #define GEMM (1u << KRN_FAMILY_GEMM | 1u << KRN_FAMILY_IGEMM)
@@ -57,12 +64,16 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
       NONE }
 #define PEAK_AXES(u, l) \
     { NONE, NONE, NONE, AXIS u, NONE, NONE, AXIS l, NONE, NONE, NONE, NONE, NONE }
+#define EPILOGUE_AXES(m, n, k, u, l, e) \
+    { AXIS m, AXIS n, AXIS k, AXIS u, AXIS(0), AXIS(0), AXIS l, AXIS(0), NONE, NONE, NONE, NONE, \
+      AXIS(0, 1), AXIS e }
 /* clang-format on */
 
 /* One row per code scheme. A point whose registers do not suffice is refused by the emitter. */
 const struct var_domain var_domains[] = {
     { KRN_ISA_C, GEMM, 1, 0, 0,
       GEMM_AXES((1, 2, 4, 6), (4, 8, 16), (1, 2, 4), (1, 2), (0), (0), (8), (0)) },
+    { KRN_ISA_C, GEMM, 1, 0, 0, EPILOGUE_AXES((1, 4), (4, 16), (1, 4), (1, 2), (8), (1, 2, 3)) },
     { KRN_ISA_C, DW, 1, 0, 0, DW_AXES((1, 2), (1, 4, 8, 16), (1), (1, 3), (8), (0)) },
     { KRN_ISA_C, WINO, 2, 0, 0, WINO_AXES((4), (4, 8), (1), (0), (2, 4)) },
 

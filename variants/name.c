@@ -25,7 +25,8 @@ void var_kernel_name_format(const struct var_variant *v, char *out)
     int at =
         snprintf(out, VAR_NAME_MAX, "%s_%s_", krn_isas[v->isa].name, krn_family_names[v->family]);
     for (int i = 0; i < VAR_KNOB_COUNT; i++)
-        if (!var_knobs[i].is_driver && has_knob(v->isa, v->family, i))
+        if (!var_knobs[i].is_driver && has_knob(v->isa, v->family, i) &&
+            !(var_knobs[i].is_optional && v->knob[i] == var_knobs[i].default_value))
             at = append(out, at, var_knobs[i].letter, v->knob[i]);
 }
 
@@ -88,6 +89,10 @@ static int read_code_knobs(const char **at, struct var_variant *v)
     for (int i = 0; i < VAR_KNOB_COUNT; i++) {
         if (var_knobs[i].is_driver || !has_knob(v->isa, v->family, i))
             continue;
+        if (var_knobs[i].is_optional && **at != var_knobs[i].letter) {
+            v->knob[i] = var_knobs[i].default_value;
+            continue;
+        }
         v->knob[i] = read_knob(at, var_knobs[i].letter);
         if (v->knob[i] < 0)
             return i;

@@ -205,6 +205,8 @@ int var_space_next(struct var_space *space, struct var_variant *out)
         space->next++;
         if (!(space->isas & 1u << out->isa))
             continue;
+        if (space->problem && out->knob[VAR_KNOB_EPILOGUE] != (int)space->epilogue)
+            continue;
         if (space->problem && !worth_trying(out, space->problem, &demand))
             continue;
         if (var_feasible(out, NULL, 0) == 0)

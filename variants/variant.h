@@ -3,9 +3,9 @@
  * A variant is a micro-kernel (generated code: ISA, family and code knobs) plus driver knobs (run
  * time). Its name is
  *     <isa>_<family>_<knobs>[__<driver knobs>]      dotprod_igemm_m4n16k4u1a0b256l128s0__o1
- * knobs in table order, letter then value; code knobs that the family has are always written,
- * driver knobs only where they differ from their default. The part before "__" is the
- * micro-kernel's name: symbol, file name, registry entry. Only var_name_format() and
+ * knobs in table order, letter then value; code knobs that the family has are always written, but
+ * optional ones and driver knobs only where they differ from their default. The part before "__" is
+ * the micro-kernel's name: symbol, file name, registry entry. Only var_name_format() and
  * var_name_parse() know this grammar.
  *
  * Produces text; runs nothing, reads no file, has no globals but constant tables. */
@@ -33,6 +33,7 @@ enum var_knob {
     VAR_KNOB_ROWS,       /* y: DWC: output rows of one call */
     VAR_KNOB_COPY,       /* c: DIRECT: whether the driver copies rows of A */
     VAR_KNOB_ORDER,      /* o: driver, krn_driver.loop_order */
+    VAR_KNOB_EPILOGUE,   /* e: enum krn_epilogue */
     VAR_KNOB_COUNT
 };
 
@@ -42,6 +43,7 @@ struct var_knob_info {
     const char *name, *unit, *meaning;
     int is_driver;
     int default_value;
+    int is_optional; /* written in names only where it differs from its default */
 };
 extern const struct var_knob_info var_knobs[VAR_KNOB_COUNT];
 
@@ -70,7 +72,9 @@ int var_feasible(const struct var_variant *v, char *err, size_t err_bytes);
 struct var_space {
     uint32_t isas;
     const struct krn_problem *problem;
-    uint64_t next; /* position */
+    uint64_t next;              /* position */
+    enum krn_epilogue epilogue; /* with a problem, only points of this one; set it after the start
+                                 */
 };
 void var_space_init(struct var_space *space, uint32_t isas, const struct krn_problem *problem);
 /* 1 and *out filled, or 0 at the end. */

@@ -163,6 +163,8 @@ static int take_candidate(const struct context *c, const struct rpt_run *run,
                  run->id, why);
         return -EINVAL;
     }
+    if (v.knob[VAR_KNOB_EPILOGUE] != KRN_EPILOGUE_FLOAT)
+        return 0; /* it computes something else than what is exported */
     if (!(c->filter->isas & 1u << v.isa) || is_covered(c->out, problem, v.isa))
         return 0;
     int rc = check_stale(c, run, layer, &v, name);

@@ -29,6 +29,17 @@ static int add_model(struct hrn_layers *layers, const char *path)
     return CLI_OK;
 }
 
+static int read_epilogue(const char *word, enum krn_epilogue *out)
+{
+    for (int i = 0; word && i < KRN_EPILOGUE_COUNT; i++)
+        if (!strcmp(krn_epilogue_names[i], word)) {
+            *out = (enum krn_epilogue)i;
+            return CLI_OK;
+        }
+    return word ? cli_fail(CLI_USAGE, "--epilogue is float, fixed, sums or add, not '%s'", word)
+                : CLI_OK;
+}
+
 int cli_layers_gather(const struct cli_layers *named, struct hrn_layers *out)
 {
     char err[600];
@@ -45,6 +56,8 @@ int cli_layers_gather(const struct cli_layers *named, struct hrn_layers *out)
     for (size_t i = 0; i < named->models.count; i++)
         if ((rc = add_model(out, named->models.items[i])))
             return rc;
+    if ((rc = read_epilogue(named->epilogue, &out->epilogue)))
+        return rc;
     if (!out->count)
         return cli_fail(CLI_USAGE, "no layers: name them by --problem, --batch, --network or "
                                    "--model");

@@ -71,7 +71,8 @@ static void take_layer(const struct context *c, const struct rpt_layer *layer, s
                      name, c->run->id);
             return;
         }
-        if (!(c->target->isas & 1u << w->variant.isa))
+        if (!(c->target->isas & 1u << w->variant.isa) ||
+            w->variant.knob[VAR_KNOB_EPILOGUE] != KRN_EPILOGUE_FLOAT)
             continue;
         w->found = is_same_code(c, layer, &w->variant, name);
         if (w->found)

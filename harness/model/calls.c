@@ -57,21 +57,25 @@ static void *take(size_t bytes)
     return at;
 }
 
-static int run(const struct krn_conv *conv)
+static int run(struct krn_conv *conv)
 {
     const struct krn_problem *p = &conv->problem;
-    int8_t *in = take(krn_problem_input_count(p)), *out = take(krn_problem_output_count(p));
+    size_t outputs = krn_problem_output_count(p);
+    int8_t *in = take(krn_problem_input_count(p)), *out = take(outputs * 4), *add = take(outputs);
     void *packed = take(conv->packed_bytes), *workspace = take(conv->workspace_bytes);
     void *scratch = take(conv->scratch_bytes);
-    int rc = in && out && packed && workspace && scratch ? 0 : -ENOMEM;
+    int rc = in && out && add && packed && workspace && scratch ? 0 : -ENOMEM;
     if (!rc) {
         memset(in, 0, krn_problem_input_count(p));
         memset(scratch, 0, conv->scratch_bytes); /* tails are copied out of it */
+        memset(add, 0, outputs);
+        conv->add = (struct krn_add) { add, 0, 0.5f };
         krn_conv_setup(conv, in, workspace);
         krn_conv_run(conv, packed, in, out, workspace, scratch, 0, conv->tiles);
     }
     free(in);
     free(out);
+    free(add);
     free(packed);
     free(workspace);
     free(scratch);

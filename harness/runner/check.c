@@ -1,9 +1,13 @@
 /* The checked call: one variant against the reference, in a child of its own. */
 #include "harness/runner/runner_int.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "harness/sweep/stats.h"
+#include "kernels/reference.h"
 
 enum buffer {
     BUFFER_IN,
@@ -11,6 +15,7 @@ enum buffer {
     BUFFER_PACKED,
     BUFFER_WORKSPACE,
     BUFFER_SCRATCH,
+    BUFFER_ADD, /* the second tensor, where the epilogue has one */
     BUFFER_COUNT
 };
 
@@ -20,6 +25,9 @@ struct check {
     struct hrn_guarded buffer[BUFFER_COUNT];
     struct hrn_proof *proof;
     const struct hrn_case *now; /* what is being computed; for the words of a failure */
+    const int8_t *expected;     /* its answer: the case's, or of another epilogue in `answer` */
+    void *answer;
+    struct krn_add add; /* tensor is the generator's copy; the kernel reads another */
     enum hrn_side side;
     /* Packing costs more than the run: a case is packed against one guard and copied for the other,
      * in turns. */
@@ -45,19 +53,61 @@ static int wrong(struct check *c)
     return -1;
 }
 
+static size_t output_bytes(const struct check *c)
+{
+    return krn_problem_output_count(&c->now->problem) * (size_t)krn_output_bytes(&c->kernel);
+}
+
+/* A second tensor: bytes of every value, a factor that makes ties of the rounding, or one that does
+ * not. 0 or -ENOMEM. */
+static int make_add(struct check *c)
+{
+    size_t count = krn_problem_output_count(&c->now->problem);
+    int8_t *tensor = realloc((void *)(uintptr_t)c->add.tensor, count);
+    uint64_t state = count;
+    if (!tensor)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        tensor[i] = (int8_t)hrn_random(&state);
+    c->add = (struct krn_add) { tensor, c->now->quant.zp_in, c->turn ? 0.5f : 0.3712f };
+    return 0;
+}
+
+/* The case has the answer of the epilogue that nearly all kernels have. 0 or -ENOMEM. */
+static int make_answer(struct check *c)
+{
+    const struct hrn_case *now = c->now;
+    enum krn_epilogue epilogue = (enum krn_epilogue)c->kernel.epilogue;
+    c->expected = now->expected;
+    if (epilogue == KRN_EPILOGUE_FLOAT)
+        return 0;
+    if (epilogue == KRN_EPILOGUE_ADD && make_add(c) < 0)
+        return -ENOMEM;
+    void *answer = realloc(c->answer, output_bytes(c));
+    if (!answer)
+        return -ENOMEM;
+    krn_reference_epilogue(&now->problem, &now->quant, epilogue, now->in, now->weights, now->bias,
+                           now->scale, &c->add, answer);
+    c->answer = answer;
+    c->expected = answer;
+    return 0;
+}
+
 /* Buffers for this plan, all filled with what no answer looks like. 0 or -errno. */
 static int place(struct check *c, const struct krn_conv *conv)
 {
     const struct hrn_case *now = c->now;
-    size_t out_bytes = krn_problem_output_count(&now->problem);
+    size_t out_bytes = output_bytes(c);
+    int adds = c->kernel.epilogue == KRN_EPILOGUE_ADD;
     const struct {
         size_t bytes, align;
     } rows[BUFFER_COUNT] = {
         [BUFFER_IN] = { krn_problem_input_count(&now->problem), 1 },
-        [BUFFER_OUT] = { out_bytes, 1 },
+        [BUFFER_OUT] = { out_bytes, (size_t)krn_output_bytes(&c->kernel) },
         [BUFFER_PACKED] = { conv->packed_bytes, 64 },
         [BUFFER_WORKSPACE] = { conv->workspace_bytes, 64 },
         [BUFFER_SCRATCH] = { conv->scratch_bytes, 64 },
+        [BUFFER_ADD] = { adds ? out_bytes : 0, 1 },
     };
     for (int i = 0; i < BUFFER_COUNT; i++) {
         int error = hrn_guard_place(&c->buffer[i], rows[i].bytes, rows[i].align, c->side);
@@ -68,7 +118,9 @@ static int place(struct check *c, const struct krn_conv *conv)
     }
     memcpy(c->buffer[BUFFER_IN].at, now->in, rows[BUFFER_IN].bytes);
     for (size_t i = 0; i < out_bytes; i++)
-        c->buffer[BUFFER_OUT].at[i] = (uint8_t)~now->expected[i];
+        c->buffer[BUFFER_OUT].at[i] = (uint8_t)~c->expected[i];
+    if (adds)
+        memcpy(c->buffer[BUFFER_ADD].at, c->add.tensor, out_bytes);
     return 0;
 }
 
@@ -92,12 +144,14 @@ static void pack(struct check *c, const struct krn_conv *conv, void *packed)
 
 /* Against the lower guard the units are computed one by one from the last: no unit may lean on
  * another, and a stray byte is not repaired by the unit that comes after. */
-static void compute(struct check *c, const struct krn_conv *conv)
+static void compute(struct check *c, struct krn_conv *conv)
 {
     const int8_t *in = (const int8_t *)c->buffer[BUFFER_IN].at;
     int8_t *out = (int8_t *)c->buffer[BUFFER_OUT].at;
     void *packed = c->buffer[BUFFER_PACKED].at, *workspace = c->buffer[BUFFER_WORKSPACE].at;
     void *scratch = c->buffer[BUFFER_SCRATCH].at;
+    conv->add = c->add;
+    conv->add.tensor = (const int8_t *)c->buffer[BUFFER_ADD].at;
     pack(c, conv, packed);
     krn_conv_setup(conv, in, workspace);
     if (c->side == HRN_SIDE_UPPER) {
@@ -108,26 +162,37 @@ static void compute(struct check *c, const struct krn_conv *conv)
         krn_conv_run(conv, packed, in, out, workspace, scratch, tile, tile + 1);
 }
 
+static int32_t element(const int8_t *tensor, size_t at, size_t size)
+{
+    int32_t sum;
+    if (size == 1)
+        return tensor[at];
+    memcpy(&sum, tensor + at * size, sizeof sum);
+    return sum;
+}
+
 static int compare(struct check *c)
 {
-    const struct hrn_case *now = c->now;
-    const struct krn_problem *p = &now->problem;
+    const struct krn_problem *p = &c->now->problem;
     const int8_t *out = (const int8_t *)c->buffer[BUFFER_OUT].at;
-    size_t count = krn_problem_output_count(p), at = 0, differ = 0;
-    if (memcmp(out, now->expected, count) == 0)
+    size_t count = krn_problem_output_count(p), size = output_bytes(c) / count, at = 0, differ = 0;
+    int is_untouched = 1;
+    if (memcmp(out, c->expected, count * size) == 0)
         return 0;
     for (size_t i = count; i-- > 0;)
-        if (out[i] != now->expected[i]) {
+        if (memcmp(out + i * size, c->expected + i * size, size) != 0) {
             at = i;
             differ++;
         }
+    for (size_t i = at * size; i < (at + 1) * size; i++)
+        is_untouched &= out[i] == (int8_t)~c->expected[i];
     size_t channel = at % (size_t)p->oc, pixel = at / (size_t)p->oc;
     snprintf(
         c->proof->detail, sizeof c->proof->detail,
         "%zu of %zu outputs differ, first at image %zu row %zu column %zu channel %zu: %d for %d%s",
         differ, count, pixel / (size_t)(p->oh * p->ow), pixel / (size_t)p->ow % (size_t)p->oh,
-        pixel % (size_t)p->ow, channel, out[at], now->expected[at],
-        out[at] == (int8_t)~now->expected[at] ? " (never written?)" : "");
+        pixel % (size_t)p->ow, channel, element(out, at, size), element(c->expected, at, size),
+        is_untouched ? " (never written?)" : "");
     return wrong(c);
 }
 
@@ -164,6 +229,11 @@ static int run_case(struct check *c, const struct hrn_case *now)
         return 0;
     c->is_packed = 0;
     c->turn ^= 1;
+    if (make_answer(c) < 0) {
+        c->proof->outcome = HRN_REFUSED;
+        snprintf(c->proof->detail, sizeof c->proof->detail, "no memory for the answer");
+        return -1;
+    }
     for (int i = 0; i < HRN_SIDE_COUNT; i++) {
         c->side = (enum hrn_side)((i + !c->turn) % HRN_SIDE_COUNT);
         int error = place(c, &conv);
@@ -209,8 +279,8 @@ static void describe(void)
 void hrn_check(const struct hrn_job_variant *variant, const struct hrn_case *main_case,
                const struct hrn_case_list *tails, int message_fd, struct hrn_proof *proof)
 {
-    static const char *const names[BUFFER_COUNT] = { "input", "output", "packed", "workspace",
-                                                     "scratch" };
+    static const char *const names[BUFFER_COUNT] = { "input",     "output",  "packed",
+                                                     "workspace", "scratch", "second input" };
     current = (struct check) { .variant = variant, .kernel = *variant->kernel, .proof = proof };
     current.now = main_case;
     current.kernel.fn = hrn_abi_wrap(variant->kernel->fn);

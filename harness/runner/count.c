@@ -60,11 +60,12 @@ static int set_up(struct subject *s)
     const struct krn_problem *p = &s->job->problem;
     int ends[2];
     s->in = take(krn_problem_input_count(p));
-    s->out = take(krn_problem_output_count(p));
+    s->out = take(krn_problem_output_count(p) * (size_t)krn_output_bytes(s->variant->kernel));
+    s->conv.add = (struct krn_add) { take(krn_problem_output_count(p)), 0, 0.5f };
     s->packed = take(s->conv.packed_bytes);
     s->workspace = take(s->conv.workspace_bytes);
     s->scratch = take(s->conv.scratch_bytes);
-    if (!s->in || !s->out || !s->packed || !s->workspace || !s->scratch)
+    if (!s->in || !s->out || !s->conv.add.tensor || !s->packed || !s->workspace || !s->scratch)
         return -ENOMEM;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0 || dup2(ends[1], HRN_COUNT_FD) < 0)
         return -errno;

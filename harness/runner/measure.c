@@ -67,7 +67,13 @@ static void *take(size_t bytes, size_t offset)
     return map == MAP_FAILED ? NULL : map + offset;
 }
 
-enum { OFFSET_PACKED = 1088, OFFSET_OUT = 2112, OFFSET_WORKSPACE = 3136, OFFSET_SCRATCH = 576 };
+enum {
+    OFFSET_PACKED = 1088,
+    OFFSET_OUT = 2112,
+    OFFSET_WORKSPACE = 3136,
+    OFFSET_SCRATCH = 576,
+    OFFSET_ADD = 1600
+};
 
 static void nothing(const struct krn_conv *conv, const void *packed, const int8_t *in, int8_t *out,
                     const void *workspace, void *scratch, int64_t begin, int64_t end)
@@ -139,7 +145,9 @@ static void measure_counting(struct bench *b)
 static int set_up(struct bench *b)
 {
     const struct hrn_job *job = b->block->job;
-    size_t scratch = 1, packed = 1, workspace = 1;
+    size_t scratch = 1, packed = 1, workspace = 1, element = 1;
+    size_t outputs = krn_problem_output_count(&job->problem);
+    int adds = 0;
     char reason[HRN_DETAIL_MAX];
     for (size_t i = 0; i < job->count; i++) {
         struct subject *s = &b->subject[i];
@@ -151,14 +159,19 @@ static int set_up(struct bench *b)
         scratch = s->conv.scratch_bytes > scratch ? s->conv.scratch_bytes : scratch;
         packed = s->conv.packed_bytes > packed ? s->conv.packed_bytes : packed;
         workspace = s->conv.workspace_bytes > workspace ? s->conv.workspace_bytes : workspace;
+        element = (size_t)krn_output_bytes(s->conv.kernel) > element ? 4 : element;
+        adds |= s->conv.kernel->epilogue == KRN_EPILOGUE_ADD;
     }
     b->in = take(krn_problem_input_count(&job->problem), 0);
-    b->out = take(krn_problem_output_count(&job->problem), OFFSET_OUT);
+    b->out = take(outputs * element, OFFSET_OUT);
+    const struct krn_add add = { adds ? take(outputs, OFFSET_ADD) : b->in, 0, 0.5f };
     b->scratch = take(scratch, OFFSET_SCRATCH);
     b->packed = take(packed, OFFSET_PACKED);
     b->workspace = take(workspace, OFFSET_WORKSPACE);
-    if (!b->in || !b->out || !b->scratch || !b->packed || !b->workspace)
+    if (!b->in || !b->out || !add.tensor || !b->scratch || !b->packed || !b->workspace)
         return -ENOMEM;
+    for (size_t i = 0; i < job->count; i++)
+        b->subject[i].conv.add = add;
     memcpy(b->in, b->data.in, krn_problem_input_count(&job->problem));
     return 0;
 }

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "kernels/kernel.h"
 #include "kernels/problem.h"
 
 struct hrn_layer {
@@ -18,6 +19,7 @@ struct hrn_layer {
 struct hrn_layers {          /* zero-initialise */
     struct hrn_layer *items; /* owned */
     size_t count, capacity;
+    enum krn_epilogue epilogue; /* that the variants of a plan have, besides the defaults */
 };
 
 void hrn_layers_clear(struct hrn_layers *layers);

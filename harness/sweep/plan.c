@@ -49,13 +49,15 @@ static int add_defaults(struct hrn_plan_layer *layer, size_t *capacity, uint32_t
     return rc ? rc : layer->count ? 0 : -ENOENT;
 }
 
-static int fill(struct hrn_plan_layer *layer, uint32_t isas, hrn_wanted *wanted, void *user)
+static int fill(struct hrn_plan_layer *layer, enum krn_epilogue epilogue, uint32_t isas,
+                hrn_wanted *wanted, void *user)
 {
     size_t capacity = 0;
     struct var_variant v;
     int rc = add_defaults(layer, &capacity, isas);
     struct var_space space;
     var_space_init(&space, isas, &layer->layer->problem);
+    space.epilogue = epilogue;
     while (!rc && var_space_next(&space, &v))
         if (!is_default(layer, &v) && (!wanted || wanted(&v, user)))
             rc = append(layer, &capacity, &v);
@@ -85,7 +87,7 @@ int hrn_plan_make(const struct hrn_layers *layers, uint32_t isas, hrn_wanted *wa
     for (size_t i = 0; !rc && i < layers->count; i++) {
         struct hrn_plan_layer *layer = &out->layers[out->count++];
         layer->layer = &layers->items[i];
-        rc = fill(layer, isas, wanted, user);
+        rc = fill(layer, layers->epilogue, isas, wanted, user);
         if (!rc && max_variants && layer->count > max_variants)
             thin(layer, max_variants, seed + i);
         out->variants += layer->count;

@@ -1,0 +1,238 @@
+/* Epilogues: the arithmetic of each against another way to compute it, and every kernel that has
+ * one proved as a sweep proves it, and refused where its driver has none. */
+#include <errno.h>
+#include <math.h>
+
+#include "harness/build/build.h"
+#include "harness/runner/session.h"
+#include "harness/sweep/sweep.h"
+#include "kernels/reference.h"
+#include "tests/t.h"
+
+static uint64_t state;
+
+static uint32_t random_next(void)
+{
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(state >> 32);
+}
+
+/* ---- fixed point */
+
+static void splits_scales(void)
+{
+    static const float scales[] = {
+        0.0f,     0.5f,           0.25f,  0.99999994f, 1e-3f, 1.1e-10f,
+        1.5e-38f, 2.3283064e-10f, 1e-45f, 0.3333333f,  1e-8f, 0.0078125f
+    };
+    for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
+        int32_t multiplier, shift;
+        krn_fixed_of(scales[i], &multiplier, &shift);
+        double back = ldexp(multiplier, -31 - shift);
+        T_CHECK(multiplier >= 0 && shift >= 0 && shift <= 31);
+        if (scales[i] >= 2.3283064e-10f) /* 2^-32 */
+            T_CHECK(back == (double)scales[i] && multiplier >= 1 << 30);
+        else
+            T_CHECK(multiplier == 0);
+    }
+}
+
+/* Ties upwards, step by step, on numbers that have room. */
+static int32_t by_floors(int32_t acc, int32_t multiplier, int32_t shift)
+{
+    long double high = floorl((long double)acc * multiplier / 2147483648.0L + 0.5L);
+    return (int32_t)floorl(high / (long double)(1u << shift) + (shift ? 0.5L : 0.0L));
+}
+
+static void check_fixed(int32_t acc, float scale, const struct krn_quant *q)
+{
+    int32_t multiplier, shift;
+    krn_fixed_of(scale, &multiplier, &shift);
+    int64_t y = (int64_t)by_floors(acc, multiplier, shift) + q->zp_out;
+    int64_t want = y < q->lo ? q->lo : y > q->hi ? q->hi : y;
+    int got = krn_requantise_fixed(acc, multiplier, shift, q);
+    if (!T_CHECK(got == want))
+        printf("  %d * %.9g: %d for %lld\n", acc, scale, got, (long long)want);
+    /* Never more than one away from the float form, which rounds once. */
+    int as_float = krn_requantise(acc, scale, q);
+    T_CHECK(got - as_float <= 1 && as_float - got <= 1);
+}
+
+static void requantises_fixed(void)
+{
+    static const int32_t extremes[] = { 0, 1, -1, 2, -2, 3, -3, INT32_MAX, INT32_MIN, 1 << 30 };
+    const struct krn_quant quants[] = { { 0, 0, -128, 127 }, { 5, -7, -7, 40 }, { 0, 127, -3, 3 } };
+    for (size_t i = 0; i < sizeof extremes / sizeof *extremes; i++)
+        for (size_t q = 0; q < 3; q++) {
+            check_fixed(extremes[i], 0.5f, &quants[q]);
+            check_fixed(extremes[i], 0.25f, &quants[q]);
+            check_fixed(extremes[i], 5.9e-8f, &quants[q]);
+            check_fixed(extremes[i], 0.99999994f, &quants[q]);
+        }
+    for (int i = 0; i < 20000; i++) {
+        int32_t acc = (int32_t)random_next() >> (random_next() % 31);
+        float scale =
+            ldexpf((float)(random_next() >> 8 | 1) / 16777216.0f, -(int)(random_next() % 34));
+        check_fixed(acc, scale, &quants[i % 3]);
+    }
+    T_CHECK(krn_requantise_fixed(1, 1 << 30, 0, &quants[0]) == 1);   /* 0.5: up */
+    T_CHECK(krn_requantise_fixed(-1, 1 << 30, 0, &quants[0]) == 0);  /* -0.5: up, too */
+    T_CHECK(krn_requantise_fixed(-3, 1 << 30, 0, &quants[0]) == -1); /* -1.5 */
+}
+
+/* ---- the second tensor */
+
+static void adds(void)
+{
+    const struct krn_quant q = { 0, 3, -128, 100 };
+    static const struct {
+        int32_t acc;
+        float scale;
+        int8_t byte;
+        int32_t zp;
+        float factor;
+        int want;
+    } rows[] = {
+        { 10, 0.5f, 4, 0, 0.25f, 9 },       /* 5 + 1 */
+        { 1, 0.5f, 0, 0, 1.0f, 3 },         /* 0.5: to even, once */
+        { 1, 0.5f, 2, 0, 0.5f, 5 },         /* 0.5 + 1 = 1.5: to 2 */
+        { 1, 0.25f, 1, 0, 0.25f, 3 },       /* each alone would round to 0; together 0.5 to 0 */
+        { 3, 0.25f, 3, 0, 0.25f, 5 },       /* 1.5 to 2 */
+        { 0, 1.0f, -128, 127, 1.0f, -128 }, /* far below */
+        { 1000, 1.0f, 127, -128, 9.0f, 100 },
+        { 100, 0.5f, 50, 50, 3.0f, 53 }, /* its zero adds nothing */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct krn_add add = { &rows[i].byte, rows[i].zp, rows[i].factor };
+        int got = krn_requantise_add(rows[i].acc, rows[i].scale, &add, 0, &q);
+        if (!T_CHECK(got == rows[i].want))
+            printf("  row %zu: %d for %d\n", i, got, rows[i].want);
+    }
+}
+
+/* ---- plans */
+
+static void refuses(void)
+{
+    struct krn_problem p;
+    struct krn_conv conv;
+    const struct krn_quant q = { 0, 0, -128, 127 };
+    char err[200];
+    for (int family = 0; family < KRN_FAMILY_PEAK; family++) {
+        struct krn_kernel kernel = { .name = "k",
+                                     .family = (enum krn_family)family,
+                                     .mr = 1,
+                                     .nr = 1,
+                                     .kr = 1,
+                                     .w_bytes = 1,
+                                     .filter = 3,
+                                     .stride = 1,
+                                     .rows = 1,
+                                     .epilogue = KRN_EPILOGUE_SUMS };
+        int takes = family == KRN_FAMILY_GEMM || family == KRN_FAMILY_IGEMM;
+        T_CHECK(krn_problem_parse("ic8ih8oc8kh3ph1", &p, err, sizeof err) == 0);
+        int rc = krn_conv_plan(&conv, &p, &q, &kernel, (struct krn_driver) { 0 }, err, sizeof err);
+        T_CHECK(takes ? rc == 0 : rc == -ENOTSUP);
+    }
+}
+
+/* ---- every kernel, as a sweep proves it */
+
+static const char *const problems[] = { "ic20ih5oc22kh3ph1", "ic13ih6oc19kh1",
+                                        "g2ic8ih7oc12kh3ph1sh2", "ic4ih5oc16kh1" };
+
+enum { NAMES_MAX = 512 };
+static char names[NAMES_MAX][VAR_NAME_MAX];
+static size_t proved, failed;
+
+static void on_proof(size_t index, const struct hrn_proof *proof, void *user)
+{
+    (void)user;
+    proved += proof->outcome == HRN_OK;
+    if (!T_CHECK(proof->outcome == HRN_OK) && failed++ < 5)
+        printf("  %s: %s: %s\n", names[index], hrn_outcome_names[proof->outcome], proof->detail);
+}
+
+static size_t gather(const struct krn_problem *problem, struct var_variant *out)
+{
+    size_t count = 0;
+    for (int e = KRN_EPILOGUE_FIXED; e < KRN_EPILOGUE_COUNT; e++) {
+        struct var_space space;
+        struct var_variant v;
+        size_t before = count;
+        var_space_init(&space, krn_cpu_isas(), problem);
+        space.epilogue = (enum krn_epilogue)e;
+        while (count < NAMES_MAX && var_space_next(&space, &v)) {
+            T_CHECK(v.knob[VAR_KNOB_EPILOGUE] == e);
+            var_name_format(&v, names[count]);
+            out[count++] = v;
+        }
+        T_CHECK(count > before);
+    }
+    return count;
+}
+
+static void prove(const char *root, const char *cache, const char *text)
+{
+    static struct var_variant v[NAMES_MAX];
+    const struct hrn_build_paths paths = { .source_root = root, .cache_dir = cache };
+    const struct hrn_prove_options options = { .seed = t_seed, .timeout_ms = 60000, .tails = 1 };
+    const char *pointers[NAMES_MAX];
+    struct hrn_toolchain toolchain;
+    struct krn_problem problem;
+    struct hrn_session *session = NULL;
+    struct hrn_device *device = NULL;
+    char runner[512], err[600] = "";
+    T_CHECK(krn_problem_parse(text, &problem, err, sizeof err) == 0);
+    size_t count = gather(&problem, v);
+    for (size_t i = 0; i < count; i++)
+        pointers[i] = names[i];
+    int rc = hrn_device_open("local", &device, err, sizeof err);
+    if (!rc)
+        rc = hrn_toolchain_find(hrn_device_info(device)->arch, NULL, &toolchain, err, sizeof err);
+    if (!rc)
+        rc = hrn_build(&toolchain, &paths, HRN_BUILD_RUNNER, v, count, NULL, NULL, runner,
+                       sizeof runner, err, sizeof err);
+    if (!rc)
+        rc = hrn_session_open(device, runner, -1, &session, err, sizeof err);
+    if (T_CHECK(rc == 0))
+        T_CHECK(hrn_session_prove(session, &problem, pointers, count, &options, on_proof, NULL) ==
+                0);
+    else
+        printf("  %s\n", err);
+    hrn_session_close(session);
+    hrn_device_close(device);
+}
+
+/* Without a problem the space has them all; with one, only what was asked for. */
+static void keeps_them_apart(void)
+{
+    struct krn_problem problem;
+    struct var_space space;
+    struct var_variant v;
+    char err[200];
+    size_t others = 0;
+    for (var_space_init(&space, ~0u, NULL); var_space_next(&space, &v);)
+        others += v.knob[VAR_KNOB_EPILOGUE] != KRN_EPILOGUE_FLOAT;
+    T_CHECK(others > 0);
+    T_CHECK(krn_problem_parse(problems[0], &problem, err, sizeof err) == 0);
+    for (var_space_init(&space, ~0u, &problem); var_space_next(&space, &v);)
+        T_CHECK(v.knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_FLOAT);
+}
+
+int main(int argc, char **argv)
+{
+    t_begin(argc, argv);
+    state = t_seed;
+    if (argc < 3)
+        t_skip("usage: test_epilogue SOURCE_ROOT CACHE");
+    splits_scales();
+    requantises_fixed();
+    adds();
+    refuses();
+    keeps_them_apart();
+    for (size_t i = 0; i < sizeof problems / sizeof *problems; i++)
+        prove(argv[1], argv[2], problems[i]);
+    T_CHECK(proved > 100);
+    return t_end();
+}
