@@ -155,7 +155,7 @@ int cmd_calibrate(int argc, char **argv)
         { 'o', "output", CLI_STRING, "FILE", "Writes the thresholds to a file.", &o.output },
         { 'f', "format", CLI_STRING, "FORMAT",
           "Of that file: quern (the default), which 'quern quantize' reads; ncnn, a .table for "
-          "ncnn2int8; or json.",
+          "ncnn2int8; tensorrt, a calibration cache; or json.",
           &o.format },
         { 0, "symmetric", CLI_FLAG, NULL,
           "For networks without zero points, as 'quern quantize --symmetric' makes them.",

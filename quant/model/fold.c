@@ -128,6 +128,9 @@ static void fold_node(struct fold *f, int32_t i)
     producer->fused |=
         1u << (node->op == QNT_OP_BATCHNORM ? QNT_FUSION_BATCHNORM : QNT_FUSION_ACTIVATION);
     tighten(producer, node->lo, node->hi);
+    char *tensor = producer->tensor; /* it gives the tensor of the node now */
+    producer->tensor = node->tensor;
+    node->tensor = tensor;
     f->same[i] = from;
     f->readers[from] = f->readers[i]; /* its readers are the producer's now */
     f->readers[i] = 0;

@@ -51,6 +51,7 @@ struct qnt_node qnt_node_blank(enum qnt_op op)
 void qnt_node_clear(struct qnt_node *node)
 {
     free(node->name);
+    free(node->tensor);
     free(node->weight);
     free(node->bias);
     *node = qnt_node_blank(node->op);
@@ -77,10 +78,15 @@ int32_t qnt_graph_add(struct qnt_graph *graph, struct qnt_node *node, const char
         graph->nodes = grown;
         graph->capacity = capacity;
     }
-    char *copy = strdup(name);
-    if (!copy)
+    char *copy = strdup(name), *tensor = node->tensor ? node->tensor : strdup(name);
+    if (!copy || !tensor) {
+        free(copy);
+        if (tensor != node->tensor)
+            free(tensor);
         return -ENOMEM;
+    }
     node->name = copy;
+    node->tensor = tensor;
     if (node->op == QNT_OP_CONV || node->op == QNT_OP_LINEAR)
         set_title(&node->problem, name);
     graph->nodes[graph->count] = *node;

@@ -99,7 +99,8 @@ enum qnt_fusion {
 extern const char *const qnt_fusion_names[QNT_FUSION_COUNT];
 
 struct qnt_node {
-    char *name; /* owned; unique */
+    char *name;   /* owned; unique */
+    char *tensor; /* owned; what the file calls the tensor that the node gives */
     enum qnt_op op;
     int32_t inputs[QNT_INPUTS_MAX]; /* indices of nodes: a node has one output, its tensor */
     int32_t input_count;

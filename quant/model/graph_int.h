@@ -16,7 +16,9 @@ struct qnt_node qnt_node_blank(enum qnt_op op);
 void qnt_node_clear(struct qnt_node *node);
 
 /* Appends *node, which the graph then owns, and empties it; its name (borrowed) is copied, also
- * into the title of its problem. The index, or -ENOMEM: then the caller still owns *node. */
+ * into the title of its problem,
+ * and as that of its tensor, unless that has one. The index, or -ENOMEM: then the caller still owns
+ * *node. */
 int32_t qnt_graph_add(struct qnt_graph *graph, struct qnt_node *node, const char *name);
 
 /* h * w * c. */

@@ -83,8 +83,11 @@ int ncnn_emit_as(struct ncnn *n, struct qnt_node *node, int dims, const char *na
                        node->w, node->c);
     else if (qnt_graph_find(n->graph, name) >= 0)
         rc = ncnn_fail(n, -EEXIST, "there is another layer of its name");
-    if (rc == 0 && i >= 0)
-        rc = ncnn_define(n, (size_t)i, n->graph->count, dims);
+    if (rc == 0 && i >= 0) {
+        node->tensor = strdup(n->outputs[i]);
+        rc = node->tensor ? ncnn_define(n, (size_t)i, n->graph->count, dims)
+                          : ncnn_fail(n, -ENOMEM, "not enough memory");
+    }
     if (rc == 0) {
         int32_t at = qnt_graph_add(n->graph, node, name);
         if (index)

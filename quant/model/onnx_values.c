@@ -147,6 +147,11 @@ int onnx_emit(struct onnx *o, struct qnt_node *node, int rank)
     rc = name_of(o, &name);
     if (rc)
         goto fail;
+    node->tensor = strdup(o->node->output[0]);
+    if (!node->tensor) {
+        rc = onnx_fail(o, -ENOMEM, "not enough memory");
+        goto fail;
+    }
     struct onnx_value made = { .node = o->graph->count };
     rc = onnx_alias(o, &made, rank);
     if (rc)

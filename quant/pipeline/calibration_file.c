@@ -79,6 +79,24 @@ static int write_ncnn(const struct qnt_graph *graph, const struct qnt_calibratio
     return 0;
 }
 
+/* A calibration cache of TensorRT: of every tensor its scale, as the bits of a float. */
+static int write_tensorrt(const struct qnt_graph *graph, const struct qnt_calibration *c, void *to)
+{
+    FILE *file = to;
+
+    fputs("TRT-8205-EntropyCalibration2\n", file);
+    for (int32_t i = 0; i < graph->count; i++) {
+        const char *name = graph->nodes[i].tensor ? graph->nodes[i].tensor : graph->nodes[i].name;
+        float scale = c->tensors[i].threshold / QNT_LEVELS;
+        uint32_t bits;
+        if (name[0] == 0 || strpbrk(name, "\n\r") || strstr(name, ": "))
+            return -EINVAL;
+        memcpy(&bits, &scale, sizeof(bits));
+        fprintf(file, "%s: %08x\n", name, bits);
+    }
+    return 0;
+}
+
 static void write_json_string(FILE *file, const char *text)
 {
     fputc('"', file);
@@ -119,6 +137,7 @@ static int write_json(const struct qnt_graph *graph, const struct qnt_calibratio
 const struct qnt_calibration_format qnt_calibration_formats[] = {
     { "quern", "Quern's own, which quantize reads", write_quern },
     { "ncnn", "a .table for ncnn2int8", write_ncnn },
+    { "tensorrt", "a calibration cache of TensorRT", write_tensorrt },
     { "json", "everything, for scripts", write_json },
 };
 const size_t qnt_calibration_format_count =
