@@ -185,6 +185,37 @@ static inline bytes16 requantise(const sums4 *y, sums4 bias, floats4 factor,
     return (bytes16)vminq_s8(vmaxq_s8(bytes, limits->lo), limits->hi);
 }
 
+#elif defined(__SSE2__)
+
+struct limits {
+    __m128 lo, hi;
+    __m128i zp;
+};
+
+static inline struct limits limits_of(const struct krn_out *out)
+{
+    return (struct limits) { _mm_set1_ps(out->lo_f), _mm_set1_ps(out->hi_f),
+                             _mm_set1_epi16((int16_t)out->zp) };
+}
+
+/* Half to even, as the default rounding mode has it; the clamp has made x small. */
+static inline __m128i round_even(sums4 y, sums4 bias, floats4 factor, const struct limits *limits)
+{
+    __m128 x = _mm_mul_ps(_mm_cvtepi32_ps((__m128i)(y + bias)), (__m128)factor);
+    return _mm_cvtps_epi32(_mm_min_ps(_mm_max_ps(x, limits->lo), limits->hi));
+}
+
+static inline bytes16 requantise(const sums4 *y, sums4 bias, floats4 factor,
+                                 const struct limits *limits)
+{
+    __m128i low = _mm_packs_epi32(round_even(y[0], bias, factor, limits),
+                                  round_even(y[1], bias, factor, limits));
+    __m128i high = _mm_packs_epi32(round_even(y[2], bias, factor, limits),
+                                   round_even(y[3], bias, factor, limits));
+    return (bytes16)_mm_packs_epi16(_mm_add_epi16(low, limits->zp),
+                                    _mm_add_epi16(high, limits->zp));
+}
+
 #else
 
 struct limits {

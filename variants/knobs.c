@@ -141,19 +141,19 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
 /* clang-format off */
 #define GEMM_KNOBS(m, n, k, u, a, b, l, s, o) { m, n, k, u, a, b, l, s, 0, 0, 0, 0, o }
 #define GEMM_ROW(isa, columns, rows, ...) \
-    { isa, KRN_FAMILY_GEMM, columns, rows, GEMM_KNOBS(__VA_ARGS__) }, \
-    { isa, KRN_FAMILY_IGEMM, columns, rows, GEMM_KNOBS(__VA_ARGS__) }
+    { isa, KRN_FAMILY_GEMM, columns, rows, GEMM_KNOBS(__VA_ARGS__), 0 }, \
+    { isa, KRN_FAMILY_IGEMM, columns, rows, GEMM_KNOBS(__VA_ARGS__), 0 }
 #define DW_ROW(isa, channels, m, n, k, u, l, s) \
-    { isa, KRN_FAMILY_DW, channels, 0, { m, n, k, u, 0, 0, l, s } }
+    { isa, KRN_FAMILY_DW, channels, 0, { m, n, k, u, 0, 0, l, s }, 0 }
 #define DWC_ROW(isa, channels, n, k, s, f, x, y) \
-    { isa, KRN_FAMILY_DWC, channels, 0, { 0, n, k, 0, 0, 0, 0, s, f, x, y } }
+    { isa, KRN_FAMILY_DWC, channels, 0, { 0, n, k, 0, 0, 0, 0, s, f, x, y }, 0 }
 #define DIRECT_ROW(isa, columns, m, n, k, u, b, l, c, o) \
-    { isa, KRN_FAMILY_DIRECT, columns, 0, { m, n, k, u, 0, b, l, 0, 0, 0, 0, c, o } }
+    { isa, KRN_FAMILY_DIRECT, columns, 0, { m, n, k, u, 0, b, l, 0, 0, 0, 0, c, o }, 0 }
 #define DWROWS_ROW(isa, m, n, k, l, f, x) \
-    { isa, KRN_FAMILY_DWROWS, n, 0, { m, n, k, 0, 0, 0, l, 0, f, x } }
-#define WINO_ROW(isa, columns, m, n, k, s, f) \
-    { isa, KRN_FAMILY_WINO, columns, 0, { m, n, k, 0, 0, 0, 0, s, f } }
-#define PEAK_ROW(isa, u, l) { isa, KRN_FAMILY_PEAK, 0, 0, { 0, 0, 0, u, 0, 0, l, 0, 0 } }
+    { isa, KRN_FAMILY_DWROWS, n, 0, { m, n, k, 0, 0, 0, l, 0, f, x }, 0 }
+#define WINO_ROW(isa, columns, depth, m, n, k, s, f) \
+    { isa, KRN_FAMILY_WINO, columns, 0, { m, n, k, 0, 0, 0, 0, s, f }, depth }
+#define PEAK_ROW(isa, u, l) { isa, KRN_FAMILY_PEAK, 0, 0, { 0, 0, 0, u, 0, 0, l, 0, 0 }, 0 }
 /* clang-format on */
 
 /* First fitting row wins. Also the kernels that are built in. */
@@ -163,7 +163,7 @@ const struct var_default_row var_defaults[] = {
     DW_ROW(KRN_ISA_C, 16, 1, 16, 1, 1, 8, 0),
     DW_ROW(KRN_ISA_C, 0, 1, 1, 1, 1, 8, 0),
 
-    WINO_ROW(KRN_ISA_NEON, 16, 4, 16, 1, 1, 4),
+    WINO_ROW(KRN_ISA_NEON, 16, 8, 4, 16, 1, 1, 4),
     GEMM_ROW(KRN_ISA_NEON, 0, 1, 1, 8, 16, 1, 0, 0, 128, 0, 0),
     GEMM_ROW(KRN_ISA_NEON, 0, 0, 4, 4, 16, 1, 0, 0, 128, 0, 0),
     DWC_ROW(KRN_ISA_NEON, 16, 16, 1, 1, 3, 1, 1),
@@ -184,6 +184,7 @@ const struct var_default_row var_defaults[] = {
     GEMM_ROW(KRN_ISA_I8MM, 0, 0, 8, 8, 8, 1, 0, 0, 128, 0, 0),
     PEAK_ROW(KRN_ISA_I8MM, 16, 128),
 
+    WINO_ROW(KRN_ISA_AVX2, 16, 16, 4, 16, 2, 0, 4),
     DIRECT_ROW(KRN_ISA_AVX2, 9, 6, 16, 2, 2, 0, 256, 1, 0),
     DIRECT_ROW(KRN_ISA_AVX2, 9, 4, 16, 2, 2, 0, 256, 1, 0),
     DWROWS_ROW(KRN_ISA_AVX2, 2, 16, 2, 256, 3, 1),

@@ -215,11 +215,10 @@ int var_space_next(struct var_space *space, struct var_variant *out)
     return 0;
 }
 
-/* Few channels of input do not repay the transforms, and of an output smaller than a tile most of
- * the tile is thrown away. */
-static int repays_winograd(const struct krn_problem *p)
+/* Of an output smaller than a tile, Winograd throws most of the tile away. */
+static int repays_winograd(const struct krn_problem *p, int min_depth)
 {
-    return p->ic / p->groups >= 8 && p->oh >= 4 && p->ow >= 4;
+    return p->ic / p->groups >= min_depth && p->oh >= 4 && p->ow >= 4;
 }
 
 static int row_fits(const struct var_default_row *row, const struct demand *demand,
@@ -229,7 +228,7 @@ static int row_fits(const struct var_default_row *row, const struct demand *dema
     if (!(families & 1u << row->family) || demand->columns < row->min_columns ||
         (row->max_rows != 0 && demand->rows > row->max_rows))
         return 0;
-    if (row->family == KRN_FAMILY_WINO && !repays_winograd(demand->problem))
+    if (row->family == KRN_FAMILY_WINO && !repays_winograd(demand->problem, row->min_depth))
         return 0;
     var_default_variant(row, &v);
     return is_planned(&v, demand->problem);

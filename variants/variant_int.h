@@ -34,6 +34,7 @@ struct var_default_row {
     int min_columns; /* least output channels of a group (DW: channels) for which it is taken */
     int max_rows;    /* most output rows for which it is taken, 0 = any */
     int knob[VAR_KNOB_COUNT];
+    int min_depth; /* WINO: least input channels of a group; fewer do not repay the transforms */
 };
 extern const struct var_default_row var_defaults[];
 extern const size_t var_default_count;
