@@ -132,8 +132,8 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_AVX512VNNI, DIRECT, 1, 128, 0,
       DIRECT_AXES((1, 2, 4, 5, 6, 7, 8, 9, 13, 14), (16, 32, 48, 64), (4), (1, 2, 4), (0, 512),
                   (512), (0, 1)) },
-    { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (64), (4), (512)) },
-    { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (32), (4), (256)) },
+    { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4, 5), (64), (4), (512)) },
+    { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4, 5), (32), (4), (256)) },
     { KRN_ISA_AVX512VNNI, PEAK, 1, 128, 64, PEAK_AXES((16), (512)) },
 };
 const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);

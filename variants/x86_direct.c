@@ -284,7 +284,7 @@ static void store_evex(struct direct *d)
             int at = first + (i < count ? i : count - 1);
             acc[i] = d->acc[at];
             if (i < count)
-                x86_narrow_round(ir, &n, acc[i], panel, 4 * d->nr + 64 * (at % d->vectors));
+                x86_narrow_round(ir, &n, acc[i], -1, panel, 4 * d->nr + 64 * (at % d->vectors));
         }
         for (int i = 0; i * d->vectors < count; i++) {
             row[i] = next;

@@ -1,6 +1,6 @@
 /* x86-64 depthwise by rows: bytes of four neighbouring pixels (words of two) are interleaved, so
  * that one MAC sums them for a lane; the interleaved vectors serve all output pixels of a step and
- * all output rows whose filters reach that row of the input. */
+ * all output rows whose filters reach that row of the input, and so do weights. */
 #include "variants/x86_int.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 
 #define ARG(field) ((int)offsetof(struct krn_dwrows_args, field))
 
-enum { ROWS_MAX = 16, VECTORS_MAX = 4 };
+enum { ROWS_MAX = 16, GROUPS_MAX = 3, VECTORS_MAX = 4, ACC_MAX = 8 * 4 * VECTORS_MAX };
 
 struct dwrows {
     struct ir *ir;
@@ -17,7 +17,7 @@ struct dwrows {
     int mr, nr, kr, side, stride, groups, step, vectors; /* vectors: accumulators of one pixel */
     int args, record, begin, left, c, pixel, pixel3;     /* virtual registers, as all below */
     int row[ROWS_MAX];
-    int acc[GEMM_MAX_ACC]; /* [row][pixel][vector] */
+    int acc[ACC_MAX]; /* [row][pixel][vector] */
 };
 
 static int gpr(struct dwrows *d, const char *group)
@@ -113,35 +113,65 @@ static void interleave(struct dwrows *d, const int *pixel, int *out)
     pair(d, X86_UNPACK_LO_W, X86_UNPACK_HI_W, hi[0], hi[1], &out[2], &out[3]);
 }
 
-static void mac(struct dwrows *d, int acc, int a, int offset)
+/* Weights at `offset` of the record for the same accumulator of every output row: loaded once where
+ * rows share them. */
+static void mac(struct dwrows *d, const int *acc, const int *a, int offset)
 {
-    if (d->v->isa != KRN_ISA_AVX2) {
-        IR(d->ir, X86_DPBUSD_LOAD, acc, a, d->record, offset);
-        return;
+    int is_avx2 = d->v->isa == KRN_ISA_AVX2, weights = -1;
+    if (d->mr > 1) {
+        weights = vec(d, "B");
+        IR(d->ir, X86_LOAD, weights, d->record, offset);
     }
-    int product = vec(d, "products");
-    IR(d->ir, X86_MADDWD_LOAD, product, a, d->record, offset);
-    IR(d->ir, X86_ADDD, acc, product);
+    for (int y = 0; y < d->mr; y++) {
+        int product = is_avx2 ? vec(d, "products") : -1;
+        if (is_avx2 && weights < 0)
+            IR(d->ir, X86_MADDWD_LOAD, product, a[y], d->record, offset);
+        else if (is_avx2)
+            IR(d->ir, X86_MADDWD, product, a[y], weights);
+        else if (weights < 0)
+            IR(d->ir, X86_DPBUSD_LOAD, acc[y], a[y], d->record, offset);
+        else
+            IR(d->ir, X86_DPBUSD, acc[y], a[y], weights);
+        if (is_avx2)
+            IR(d->ir, X86_ADDD, acc[y], product);
+    }
 }
 
-/* One group of one input row, for every output that it reaches. */
-static void reach(struct dwrows *d, int in, int group, int chunk)
+/* The interleaved vectors of input rows that are at hand: made when first asked for. */
+struct data {
+    int made[ROWS_MAX][GROUPS_MAX];
+    int reg[ROWS_MAX][GROUPS_MAX][VECTORS_MAX];
+};
+
+static const int *row_data(struct dwrows *d, struct data *data, int in, int group)
 {
-    int pixel[4], data[VECTORS_MAX], count = d->kr == 2 ? 2 : 4, bytes = 4 * x86_lanes(d->v);
-    int place_bytes = 4 * d->nr; /* of [nr][kr] */
-    load_pixels(d, in, group, chunk, pixel);
-    interleave(d, pixel, data);
-    for (int y = 0; y < d->mr; y++) {
-        int ky = in - y * d->stride;
-        if (ky < 0 || ky >= d->side)
-            continue;
+    int chunks = d->kr == 2 ? d->nr / 16 : 1, count = d->kr == 2 ? 2 : 4, pixel[4];
+    for (int chunk = 0; chunk < chunks && !data->made[in][group]; chunk++) {
+        load_pixels(d, in, group, chunk, pixel);
+        interleave(d, pixel, data->reg[in][group] + chunk * count);
+    }
+    data->made[in][group] = 1;
+    return data->reg[in][group];
+}
+
+/* Line ky of the filter, for every output row. */
+static void line(struct dwrows *d, struct data *data, int ky)
+{
+    int bytes = 4 * x86_lanes(d->v), place_bytes = 4 * d->nr; /* of [nr][kr] */
+    for (int group = 0; group < d->groups; group++) {
+        const int *from[ROWS_MAX];
+        for (int y = 0; y < d->mr; y++)
+            from[y] = row_data(d, data, y * d->stride + ky, group);
         for (int x = 0; x < d->step; x++) {
-            if (!has_weights(d, group, x))
-                continue;
             int offset = 8 * d->nr + ((x * d->side + ky) * d->groups + group) * place_bytes;
-            for (int j = 0; j < count; j++)
-                mac(d, d->acc[(y * d->step + x) * d->vectors + chunk * count + j], data[j],
-                    offset + bytes * (chunk * count + j));
+            for (int j = 0; j < d->vectors && has_weights(d, group, x); j++) {
+                int acc[ROWS_MAX], a[ROWS_MAX];
+                for (int y = 0; y < d->mr; y++) {
+                    acc[y] = d->acc[(y * d->step + x) * d->vectors + j];
+                    a[y] = from[y][j];
+                }
+                mac(d, acc, a, offset + bytes * j);
+            }
         }
     }
 }
@@ -163,21 +193,34 @@ static void store_words(struct dwrows *d, const struct x86_narrow *n, const int 
     IR(ir, d->vectors == 4 ? X86_STORE : X86_STOREX, ordered, pointer, 0);
 }
 
+/* Rounds all sums, vector by vector, so that its scales are loaded once. */
+static void round_all(struct dwrows *d, const struct x86_narrow *n)
+{
+    int bytes = 4 * x86_lanes(d->v), outputs = d->mr * d->step;
+    for (int j = 0; j < d->vectors; j++) {
+        int scale = -1, offset = 4 * d->nr + bytes * j;
+        if (outputs > 1 && d->v->isa == KRN_ISA_AVX512VNNI) {
+            scale = vec(d, "scales");
+            IR(d->ir, X86_LOAD, scale, d->record, offset);
+        }
+        for (int i = 0; i < outputs; i++)
+            x86_narrow_round(d->ir, n, d->acc[i * d->vectors + j], scale, d->record, offset);
+    }
+}
+
 static void store(struct dwrows *d)
 {
     struct ir *ir = d->ir;
     struct x86_narrow n;
-    int bytes = 4 * x86_lanes(d->v);
+    int row = gpr(d, "row of C");
     x86_narrow_begin(ir, d->args, ARG(out), 0, &n);
+    round_all(d, &n);
+    IR(ir, IR_MOV, row, d->c);
     for (int y = 0; y < d->mr; y++) {
         int pointer = gpr(d, "row of C");
-        IR(ir, IR_MOV, pointer, d->c);
-        for (int i = 0; i < y; i++)
-            IR(ir, X86_ADD_LOAD, pointer, d->args, ARG(c_row));
+        IR(ir, IR_MOV, pointer, row);
         for (int x = 0; x < d->step; x++) {
             const int *acc = d->acc + (y * d->step + x) * d->vectors;
-            for (int j = 0; j < d->vectors; j++)
-                x86_narrow_round(ir, &n, acc[j], d->record, 4 * d->nr + bytes * j);
             if (d->kr == 4)
                 IR(ir, X86_STORE, x86_narrow_pack(ir, &n, acc), pointer, 0);
             else
@@ -185,14 +228,16 @@ static void store(struct dwrows *d)
             if (x + 1 < d->step)
                 IR(ir, X86_ADD_LOAD, pointer, d->args, ARG(c_stride));
         }
+        if (y + 1 < d->mr)
+            IR(ir, X86_ADD_LOAD, row, d->args, ARG(c_row));
     }
 }
 
 /* ---- Loops */
 
-static void one_step(struct dwrows *d)
+static void begin_sums(struct dwrows *d)
 {
-    int bytes = 4 * x86_lanes(d->v), chunks = d->kr == 2 ? d->nr / 16 : 1;
+    int bytes = 4 * x86_lanes(d->v);
     for (int j = 0; j < d->vectors; j++)
         for (int i = 0; i < d->mr * d->step; i++) {
             d->acc[i * d->vectors + j] = vec(d, "accumulators");
@@ -201,10 +246,18 @@ static void one_step(struct dwrows *d)
             else
                 IR(d->ir, X86_MOV_V, d->acc[i * d->vectors + j], d->acc[j]);
         }
-    for (int in = 0; in < rows_in(d); in++)
-        for (int group = 0; group < d->groups; group++)
-            for (int chunk = 0; chunk < chunks; chunk++)
-                reach(d, in, group, chunk);
+}
+
+/* Line by line of the filter; at a stride those first whose rows of the input are the same. */
+static void one_step(struct dwrows *d)
+{
+    struct data data = { 0 };
+    if (d->kr == 4)
+        IR(d->ir, X86_LEA, d->pixel3, d->pixel, d->pixel, 2);
+    begin_sums(d);
+    for (int first = 0; first < d->stride; first++)
+        for (int ky = first; ky < d->side; ky += d->stride)
+            line(d, &data, ky);
     store(d);
 }
 
@@ -238,9 +291,6 @@ static void begin_block(struct dwrows *d)
     int table = gpr(d, "temporaries");
     IR(ir, IR_ADD_IMM, last, -d->nr);
     IR(ir, IR_MIN, first, d->begin, last);
-    IR(ir, IR_LOAD64, d->left, d->args, ARG(width));
-    IR(ir, IR_LOAD64, d->c, d->args, ARG(c));
-    IR(ir, IR_ADD, d->c, first);
     IR(ir, IR_LOAD64, table, d->args, ARG(rows));
     for (int i = 0; i < rows_in(d); i++) {
         IR(ir, IR_LOAD64, d->row[i], table, 8 * i);
@@ -248,6 +298,9 @@ static void begin_block(struct dwrows *d)
         if (d->kr == 2)
             IR(ir, IR_ADD, d->row[i], first);
     }
+    IR(ir, IR_LOAD64, d->left, d->args, ARG(width));
+    IR(ir, IR_LOAD64, d->c, d->args, ARG(c));
+    IR(ir, IR_ADD, d->c, first);
 }
 
 static int record_bytes(const struct dwrows *d)
@@ -294,8 +347,6 @@ int x86_dwrows_build(struct ir *ir, const struct var_variant *v, char *err, size
     if (x86_accumulators_fit(ir, d.mr * d.step * d.vectors, err, err_bytes))
         return -ENOTSUP;
     make_registers(&d);
-    if (d.kr == 4)
-        IR(ir, X86_LEA, d.pixel3, d.pixel, d.pixel, 2);
     IR(ir, IR_MOV_IMM, d.begin, 0);
     IR(ir, IR_LABEL, block);
     ir_comment(ir, "a block of channels: the last one overlaps");

@@ -102,8 +102,10 @@ enum { X86_ORDER_BYTES = 16 }; /* of stack that `order` needs, at the stack poin
 void x86_narrow_prepare(struct ir *ir); /* once, at the top: writes the order to the stack */
 void x86_narrow_begin(struct ir *ir, int args, int out_offset, int with_order,
                       struct x86_narrow *n);
-/* Sums of `acc` scaled, bounded above and rounded, in place; scales at scale + offset. */
-void x86_narrow_round(struct ir *ir, const struct x86_narrow *n, int acc, int scale, int offset);
+/* Sums of `acc` scaled, bounded above and rounded, in place; scales in the register `scale`, or
+ * where that is -1 at base + offset. */
+void x86_narrow_round(struct ir *ir, const struct x86_narrow *n, int acc, int scale, int base,
+                      int offset);
 /* Four rounded accumulators as bytes: part i of 128 bits has those of acc[i], or with the natural
  * order part i those that part i of the four accumulators has. Destroys them. */
 int x86_narrow_pack(struct ir *ir, const struct x86_narrow *n, const int *acc);

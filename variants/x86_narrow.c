@@ -28,10 +28,14 @@ void x86_narrow_begin(struct ir *ir, int args, int out_offset, int with_order, s
     }
 }
 
-void x86_narrow_round(struct ir *ir, const struct x86_narrow *n, int acc, int scale, int offset)
+void x86_narrow_round(struct ir *ir, const struct x86_narrow *n, int acc, int scale, int base,
+                      int offset)
 {
     IR(ir, X86_CVTDQ2PS, acc, acc);
-    IR(ir, X86_MULPS_LOAD, acc, scale, offset);
+    if (scale >= 0)
+        IR(ir, X86_MULPS, acc, scale);
+    else
+        IR(ir, X86_MULPS_LOAD, acc, base, offset);
     IR(ir, X86_MINPS, acc, n->hi);
     IR(ir, X86_CVTPS2DQ, acc, acc);
 }
