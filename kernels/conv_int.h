@@ -76,6 +76,12 @@ void krn_ring_want(struct krn_ring *ring, const int8_t *in, int64_t image, int64
 /* Row y, or the row of padding where it is outside the image. */
 const char *krn_ring_row(const struct krn_ring *ring, int64_t y);
 
+/* Channels of the head of a panel or record: DWROWS has them once for each of its bands. */
+static inline int64_t krn_head_columns(const struct krn_kernel *kernel)
+{
+    return kernel->family == KRN_FAMILY_DWROWS ? krn_dwrows_places(kernel) : kernel->nr;
+}
+
 /* Bytes of bias', and of what the epilogue wants per channel, at the begin of a panel. */
 static inline int64_t krn_head_bytes(const struct krn_kernel *kernel)
 {
@@ -83,7 +89,7 @@ static inline int64_t krn_head_bytes(const struct krn_kernel *kernel)
                                                       [KRN_EPILOGUE_FIXED] = 3,
                                                       [KRN_EPILOGUE_SUMS] = 1,
                                                       [KRN_EPILOGUE_ADD] = 2 };
-    return (int64_t)kernel->nr * 4 * words[kernel->epilogue];
+    return krn_head_columns(kernel) * 4 * words[kernel->epilogue];
 }
 
 struct krn_out krn_out_of(const struct krn_quant *quant);

@@ -27,10 +27,21 @@ static int64_t row_pixels(const struct krn_conv *conv)
     return (int64_t)(p->ow - 1) * p->sw + (int64_t)(p->kw - 1) * p->dw + 1;
 }
 
+/* Bytes of a slot before its row, so that what is copied to lies as the input does: aligned. */
+static int64_t lead_bytes(const struct krn_conv *conv)
+{
+    const struct krn_problem *p = &conv->problem;
+    int64_t before = (int64_t)p->pw * p->ic * conv->kernel->w_bytes;
+    return krn_round_up(before, KRN_ALIGN) - before;
+}
+
+/* Never a multiple of 4096: rows at the same place of a page would share few lines of a cache. */
 int64_t krn_ring_row_bytes(const struct krn_conv *conv)
 {
     int64_t pixel = (int64_t)conv->problem.ic * conv->kernel->w_bytes;
-    return krn_round_up(row_pixels(conv) * pixel + KRN_ALIGN, KRN_ALIGN);
+    int64_t bytes = lead_bytes(conv) + row_pixels(conv) * pixel + KRN_ALIGN;
+    bytes = krn_round_up(bytes, KRN_ALIGN);
+    return bytes % 4096 == 0 ? bytes + KRN_ALIGN : bytes;
 }
 
 static void fill(const struct krn_conv *conv, char *to, int64_t elements)
@@ -109,13 +120,14 @@ void krn_ring_begin(struct krn_ring *ring, const struct krn_conv *conv, char *sl
     *ring = (struct krn_ring) { .conv = conv, .slots = slots, .count = count, .image = -1 };
     ring->row_bytes = krn_ring_row_bytes(conv);
     ring->pixel_bytes = (int64_t)conv->problem.ic * conv->kernel->w_bytes;
-    fill(conv, slots + count * ring->row_bytes, row_pixels(conv) * conv->problem.ic);
+    fill(conv, slots + count * ring->row_bytes + lead_bytes(conv),
+         row_pixels(conv) * conv->problem.ic);
 }
 
 static void fetch(struct krn_ring *ring, const int8_t *in, int64_t y)
 {
     const struct krn_problem *p = &ring->conv->problem;
-    char *slot = ring->slots + y % ring->count * ring->row_bytes;
+    char *slot = ring->slots + y % ring->count * ring->row_bytes + lead_bytes(ring->conv);
     if (krn_is_pixelwise(p) && ring->conv->algorithm == KRN_ALG_DIRECT)
         copy_run(ring->conv, in, y, slot);
     else
@@ -148,5 +160,6 @@ void krn_ring_want(struct krn_ring *ring, const int8_t *in, int64_t image, int64
 const char *krn_ring_row(const struct krn_ring *ring, int64_t y)
 {
     int outside = y < 0 || y >= rows_in(ring->conv);
-    return ring->slots + (outside ? ring->count : y % ring->count) * ring->row_bytes;
+    const char *slot = ring->slots + (outside ? ring->count : y % ring->count) * ring->row_bytes;
+    return slot + lead_bytes(ring->conv);
 }

@@ -156,9 +156,9 @@ struct krn_direct_args {
  *   rows     (mr - 1) * stride + side rows of input, ready as for DIRECT with copies 1: s8 + a_bias
  *            where w_bytes is 1, else s16. krn_dwrows_reach() pixels of each may be read.
  *   a_step   bytes from one input pixel to the next.
- *   w        one record per block of nr channels, blocks as for DW: s32 bias'[nr], float scale[nr],
- *            weights [step][side][groups][nr][kr] of w_bytes each, every nr in the order of
- *            krn_dwrows_channel(); record padded to 64 bytes; 64-byte aligned. Output pixel x of a
+ *   w        one record per block of nr channels, blocks as for DW: s32 bias'[places], float
+ *            scale[places], weights [step][side][groups][places][kr] of w_bytes each, places in the
+ *            order of krn_dwrows_channel(); padded to 64 bytes; 64-byte aligned. Output pixel x of a
  *            step reads element kr * group + t of a row of pixels: its weight is that of filter
  *            column kr * group + t - x * stride, zero outside the filter.
  *   c        s8; row r pixel x at c + r * c_row + x * c_stride, `channels` bytes written of each.
@@ -192,7 +192,8 @@ struct krn_kernel {
     uint16_t macs;          /* PEAK: multiply-accumulates of one iteration */
     uint8_t filter, stride; /* DWC, DWROWS: the only filter size and stride it takes, both ways;
                                WINO: filter is the size of an output tile, 2 or 4 */
-    uint8_t rows;           /* DWC: output rows of one call */
+    uint8_t rows;           /* DWC: output rows of one call; DWROWS: bands side by side in a vector,
+                               1 or 2 */
     uint8_t epilogue;       /* enum krn_epilogue */
     uint8_t copies;         /* DIRECT: 1 if the driver makes A ready, 0 if it is the input itself */
 };
@@ -221,14 +222,21 @@ static inline int64_t krn_dwrows_reach(const struct krn_kernel *kernel, int64_t 
     return last + krn_dwrows_groups(kernel) * kernel->kr;
 }
 
+/* Places of a block: its channels, once for each of the bands. */
+static inline int krn_dwrows_places(const struct krn_kernel *kernel)
+{
+    return kernel->nr * (kernel->rows > 1 ? kernel->rows : 1);
+}
+
 /* The channel of a block whose values stand at `place`: what interleaving bytes (words where
  * w_bytes is 2) of neighbouring pixels within 128 bits makes of their order. */
 static inline int krn_dwrows_channel(const struct krn_kernel *kernel, int place)
 {
-    int vectors = kernel->w_bytes == 2 ? 2 : 4, chunk = kernel->w_bytes == 2 ? 16 : kernel->nr;
+    int vectors = kernel->w_bytes == 2 ? 2 : 4;
+    int chunk = kernel->w_bytes == 2 ? 16 : krn_dwrows_places(kernel);
     int lanes = chunk / (4 * vectors), in_chunk = place % chunk;
     int vector = in_chunk / (4 * lanes), lane = in_chunk / 4 % lanes;
-    return place - in_chunk + 4 * vectors * lane + 4 * vector + place % 4;
+    return (place - in_chunk + 4 * vectors * lane + 4 * vector + place % 4) % kernel->nr;
 }
 
 static_assert(sizeof(void *) == 8, "the micro-kernel contract is for 64-bit targets");

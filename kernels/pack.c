@@ -28,7 +28,7 @@ static void put_head(const struct krn_conv *conv, const struct source *s, int64_
                      char *panel, int64_t j)
 {
     int32_t *bias = (int32_t *)(void *)panel;
-    int64_t nr = conv->kernel->nr;
+    int64_t nr = krn_head_columns(conv->kernel);
     const int8_t *w = s->weights + oc * count;
     uint32_t sum = 0; /* wraps as the accumulator does */
     for (int64_t i = 0; i < count; i++)
@@ -128,13 +128,13 @@ static void pack_channel(const struct krn_conv *conv, const struct source *s, in
         }
 }
 
-/* Record of DWROWS: weights [step][side][groups][nr][kr], place j of nr. */
+/* Record of DWROWS: weights [step][side][groups][places][kr], place j. */
 static void pack_place(const struct krn_conv *conv, const struct source *s, int64_t c, char *record,
                        int64_t j)
 {
     const struct krn_kernel *kernel = conv->kernel;
     int64_t side = krn_dwrows_side(kernel), groups = krn_dwrows_groups(kernel);
-    int64_t nr = kernel->nr, kr = kernel->kr;
+    int64_t places = krn_dwrows_places(kernel), kr = kernel->kr;
     char *body = body_of(conv, record);
     put_head(conv, s, c, side * side, record, j);
     for (int64_t x = 0; x < krn_dwrows_step(kernel); x++)
@@ -142,7 +142,7 @@ static void pack_place(const struct krn_conv *conv, const struct source *s, int6
             for (int64_t kx = 0; kx < side; kx++) {
                 int64_t t = kx + x * kernel->stride;
                 int64_t group = (x * side + ky) * groups + t / kr;
-                put_weight(kernel, body, (group * nr + j) * kr + t % kr,
+                put_weight(kernel, body, (group * places + j) * kr + t % kr,
                            s->weights[c * side * side + ky * side + kx]);
             }
 }
@@ -153,7 +153,7 @@ static void pack_records(const struct krn_conv *conv, const struct source *s, ch
     for (int64_t block = 0; block < conv->panels; block++, packed += conv->panel_bytes) {
         /* the last block overlaps the one before it, so that it is a whole one */
         int64_t first = block * nr < channels - nr ? block * nr : channels - nr;
-        for (int64_t j = 0; j < nr; j++) {
+        for (int64_t j = 0; j < krn_head_columns(conv->kernel); j++) {
             if (conv->algorithm == KRN_ALG_DWROWS)
                 pack_place(conv, s, first + krn_dwrows_channel(conv->kernel, (int)j), packed, j);
             else

@@ -264,11 +264,11 @@ static int64_t size_weights(struct krn_conv *conv)
 {
     const struct krn_problem *p = &conv->problem;
     const struct krn_kernel *kernel = conv->kernel;
-    int64_t head = krn_head_bytes(kernel), sums = 0;
+    int64_t columns = krn_head_columns(kernel), head = krn_head_bytes(kernel), sums = 0;
     split_filter(conv);
     if (conv->algorithm == KRN_ALG_DIRECT)
         sums = times(conv->taps, (int64_t)kernel->nr * 4);
-    int64_t body = times(times(column_elements(conv), kernel->nr), kernel->w_bytes);
+    int64_t body = times(times(column_elements(conv), columns), kernel->w_bytes);
     conv->panels = ceil_div(is_depthwise(conv) ? p->oc : p->oc / p->groups, kernel->nr);
     conv->panel_bytes = krn_round_up(head + body + sums, KRN_ALIGN);
     return times(times(is_depthwise(conv) ? 1 : p->groups, conv->panels), conv->panel_bytes);

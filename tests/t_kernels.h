@@ -182,12 +182,12 @@ static inline void t_dwrows_block(const struct krn_dwrows_args *d, const struct 
                                   const char *record, int64_t first)
 {
     const int32_t *bias = (const void *)record;
-    const float *scale = (const float *)(bias + k->nr);
-    const char *body = (const char *)(scale + k->nr);
+    const float *scale = (const float *)(bias + krn_dwrows_places(k));
+    const char *body = (const char *)(scale + krn_dwrows_places(k));
     int side = krn_dwrows_side(k), groups = krn_dwrows_groups(k), step = krn_dwrows_step(k);
     for (int64_t y = 0; y < k->mr; y++)
         for (int64_t x = 0; x < d->width; x++)
-            for (int j = 0; j < k->nr; j++) {
+            for (int j = 0; j < krn_dwrows_places(k); j++) {
                 uint32_t acc = (uint32_t)bias[j];
                 int64_t c = first + krn_dwrows_channel(k, j), phase = x % step;
                 int64_t begin = x - phase;
@@ -198,7 +198,8 @@ static inline void t_dwrows_block(const struct krn_dwrows_args *d, const struct 
                 for (int t = 0; t < side * groups * k->kr; t++) {
                     int ky = t / (groups * k->kr), at = t % (groups * k->kr);
                     int64_t index =
-                        (((phase * side + ky) * groups + at / k->kr) * k->nr + j) * k->kr +
+                        (((phase * side + ky) * groups + at / k->kr) * krn_dwrows_places(k) + j) *
+                            k->kr +
                         at % k->kr;
                     const char *pixel = (const char *)d->rows[y * k->stride + ky] +
                                         (begin * k->stride + at) * d->a_step;
@@ -211,7 +212,7 @@ static inline void t_dwrows_block(const struct krn_dwrows_args *d, const struct 
 static inline void t_dwrows(const struct krn_dwrows_args *d, const struct krn_kernel *k)
 {
     int64_t elements = (int64_t)krn_dwrows_step(k) * krn_dwrows_side(k) * krn_dwrows_groups(k);
-    int64_t record = (k->nr * (8 + elements * k->kr * k->w_bytes) + 63) / 64 * 64;
+    int64_t record = (krn_dwrows_places(k) * (8 + elements * k->kr * k->w_bytes) + 63) / 64 * 64;
     T_CHECK(d->channels >= k->nr && d->width >= krn_dwrows_step(k) && (uintptr_t)d->w % 64 == 0);
     for (int64_t b = 0; b * k->nr < d->channels; b++) {
         int64_t first = b * k->nr < d->channels - k->nr ? b * k->nr : d->channels - k->nr;

@@ -288,7 +288,7 @@ static void check_evex(void)
         "vpdpbusd",     "vpdpwssd",     "vcvtdq2ps",     "vmulps",        "vmaxps",
         "vminps",       "vcvtps2dq",    "vpunpcklwd",    "vpunpckhwd",    "vpmovzxbd",
         "vpackssdw",    "vpacksswb",    "vpaddsw",       "vpmaxsb",       "vpermd",
-        "vpbroadcastb", "vpbroadcastw", "vextracti32x4", "vextracti64x4",
+        "vpbroadcastb", "vpbroadcastw", "vextracti32x4", "vextracti64x4", "vinserti64x4",
     };
     static char text[4 << 20];
     long seen = 0, bad = 0;

@@ -5,7 +5,7 @@
  * so that one decoder sees them all; vzeroupper is the only exception. The complete list:
  *
  *     load, store        vmovdqu32 xmm ymm zmm; vmovq xmm, m64; vpmovdb m64, ymm and m128, zmm;
- *                        vextracti32x4 m128, zmm, vextracti64x4 m256, zmm
+ *                        vextracti32x4 m128, zmm, vextracti64x4 m256, zmm, vinserti64x4 from m256
  *     broadcast          vpbroadcastd ymm zmm, from m32 and from r32; vpbroadcastb, vpbroadcastw
  *                        from memory
  *     bytes and words    vpunpcklbw, vpunpckhbw xmm ymm zmm, vpunpcklwd, vpunpckhwd ymm zmm,
@@ -149,6 +149,11 @@ static const struct ir_op evex_ops[X86_OP_COUNT] = {
     [X86_PACKSSWB] = { "{evex} vpacksswb %0V, %1V, %2V", IR_ALU, "wrr" },
     [X86_ADDSW] = { "{evex} vpaddsw %0V, %0V, %1V", IR_ALU, "+r" },
     [X86_MAXSB] = { "{evex} vpmaxsb %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_LOADY] = { "vmovdqu32 %0Y, [%1x%2o]", IR_LOAD, "wri" },
+    [X86_LOADY_INDEX] = { "vmovdqu32 %0Y, [%1x + %2x*%3i%4o]", IR_LOAD, "wrrii" },
+    [X86_INSERTY] = { "vinserti64x4 %0V, %0V, ymmword ptr [%1x%2o], 1", IR_LOAD, "+ri" },
+    [X86_INSERTY_INDEX] = { "vinserti64x4 %0V, %0V, ymmword ptr [%1x + %2x*%3i%4o], 1", IR_LOAD,
+                            "+rrii" },
     [X86_STACK_BYTES_D] = { "vpmovzxbd %0V, xmmword ptr [rsp%1o]", IR_LOAD, "wi" },
     [X86_MULPS_LOAD] = { "{evex} vmulps %0V, %0V, [%1x%2o]", IR_ALU, "+ri" },
     [X86_PACKSSDW] = { "{evex} vpackssdw %0V, %1V, %2V", IR_ALU, "wrr" },

@@ -59,9 +59,9 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
 #define DIRECT_AXES(m, n, k, u, b, l, c) \
     { AXIS m, AXIS n, AXIS k, AXIS u, NONE, AXIS b, AXIS l, NONE, NONE, NONE, NONE, AXIS c, \
       AXIS(0, 1) }
-#define DWROWS_AXES(m, n, k, l) \
-    { AXIS m, AXIS n, AXIS k, NONE, NONE, NONE, AXIS l, NONE, AXIS(3, 5), AXIS(1, 2), NONE, NONE, \
-      NONE }
+#define DWROWS_AXES(m, n, k, l, y) \
+    { AXIS m, AXIS n, AXIS k, NONE, NONE, NONE, AXIS l, NONE, AXIS(3, 5), AXIS(1, 2), AXIS y, \
+      NONE, NONE }
 #define PEAK_AXES(u, l) \
     { NONE, NONE, NONE, AXIS u, NONE, NONE, AXIS l, NONE, NONE, NONE, NONE, NONE }
 #define EPILOGUE_AXES(m, n, k, u, l, e) \
@@ -108,7 +108,7 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_AVX2, WINO, 2, 0, 0, WINO_AXES((2, 4), (8, 16, 24), (2), (0, 1), (2, 4)) },
     { KRN_ISA_AVX2, DIRECT, 2, 0, 0,
       DIRECT_AXES((1, 2, 3, 4, 5, 6), (8, 16, 24), (2), (1, 2, 4), (0, 512), (256), (1)) },
-    { KRN_ISA_AVX2, DWROWS, 2, 0, 0, DWROWS_AXES((1, 2, 3, 4), (16, 32), (2), (256)) },
+    { KRN_ISA_AVX2, DWROWS, 2, 0, 0, DWROWS_AXES((1, 2, 3, 4), (16, 32), (2), (256), (1)) },
     { KRN_ISA_AVX2, PEAK, 2, 0, 16, PEAK_AXES((12), (256)) },
     { KRN_ISA_AVXVNNI, GEMM, 1, 128, 0,
       GEMM_AXES((1, 2, 3, 4, 5, 6), (8, 16, 24), (4), (1, 2, 4), (0, 64, 256), (0, 256, 512), (256),
@@ -118,7 +118,7 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_AVXVNNI, WINO, 2, 0, 0, WINO_AXES((2, 4), (8, 16, 24), (2), (0, 1), (2, 4)) },
     { KRN_ISA_AVXVNNI, DIRECT, 1, 128, 0,
       DIRECT_AXES((1, 2, 3, 4, 5, 6, 7), (8, 16, 24), (4), (1, 2, 4), (0, 512), (256), (0, 1)) },
-    { KRN_ISA_AVXVNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (32), (4), (256)) },
+    { KRN_ISA_AVXVNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (32), (4), (256), (1)) },
     { KRN_ISA_AVXVNNI, PEAK, 1, 128, 32, PEAK_AXES((12), (256)) },
     { KRN_ISA_AVX512VNNI, GEMM, 1, 128, 0,
       GEMM_AXES((1, 2, 3, 4, 6, 8), (16, 32, 48, 64), (4), (1, 2, 4), (0, 64, 256), (0, 256, 512),
@@ -132,8 +132,9 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_AVX512VNNI, DIRECT, 1, 128, 0,
       DIRECT_AXES((1, 2, 4, 5, 6, 7, 8, 9, 13, 14), (16, 32, 48, 64), (4), (1, 2, 4), (0, 512),
                   (512), (0, 1)) },
-    { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4, 5), (64), (4), (512)) },
-    { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4, 5), (32), (4), (256)) },
+    { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (64), (4), (512), (1)) },
+    { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (32), (4), (256), (1)) },
+    { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((2, 4), (32), (4), (512), (2)) },
     { KRN_ISA_AVX512VNNI, PEAK, 1, 128, 64, PEAK_AXES((16), (512)) },
 };
 const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
@@ -149,8 +150,8 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
     { isa, KRN_FAMILY_DWC, channels, 0, { 0, n, k, 0, 0, 0, 0, s, f, x, y }, 0 }
 #define DIRECT_ROW(isa, columns, m, n, k, u, b, l, c, o) \
     { isa, KRN_FAMILY_DIRECT, columns, 0, { m, n, k, u, 0, b, l, 0, 0, 0, 0, c, o }, 0 }
-#define DWROWS_ROW(isa, m, n, k, l, f, x) \
-    { isa, KRN_FAMILY_DWROWS, n, 0, { m, n, k, 0, 0, 0, l, 0, f, x }, 0 }
+#define DWROWS_ROW(isa, m, n, k, l, f, x, y) \
+    { isa, KRN_FAMILY_DWROWS, n, 0, { m, n, k, 0, 0, 0, l, 0, f, x, y }, 0 }
 #define WINO_ROW(isa, columns, depth, m, n, k, s, f) \
     { isa, KRN_FAMILY_WINO, columns, 0, { m, n, k, 0, 0, 0, 0, s, f }, depth }
 #define PEAK_ROW(isa, u, l) { isa, KRN_FAMILY_PEAK, 0, 0, { 0, 0, 0, u, 0, 0, l, 0, 0 }, 0 }
@@ -187,10 +188,10 @@ const struct var_default_row var_defaults[] = {
     WINO_ROW(KRN_ISA_AVX2, 16, 16, 4, 16, 2, 0, 4),
     DIRECT_ROW(KRN_ISA_AVX2, 9, 6, 16, 2, 2, 0, 256, 1, 0),
     DIRECT_ROW(KRN_ISA_AVX2, 9, 4, 16, 2, 2, 0, 256, 1, 0),
-    DWROWS_ROW(KRN_ISA_AVX2, 2, 16, 2, 256, 3, 1),
-    DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 3, 2),
-    DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 5, 1),
-    DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 5, 2),
+    DWROWS_ROW(KRN_ISA_AVX2, 2, 16, 2, 256, 3, 1, 1),
+    DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 3, 2, 1),
+    DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 5, 1, 1),
+    DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 5, 2, 1),
     GEMM_ROW(KRN_ISA_AVX2, 9, 1, 1, 16, 4, 2, 0, 0, 32, 0, 0),
     GEMM_ROW(KRN_ISA_AVX2, 9, 0, 4, 16, 4, 2, 0, 0, 32, 0, 0),
     GEMM_ROW(KRN_ISA_AVX2, 0, 0, 4, 8, 4, 2, 0, 0, 32, 0, 0),
@@ -201,8 +202,8 @@ const struct var_default_row var_defaults[] = {
     DIRECT_ROW(KRN_ISA_AVXVNNI, 9, 6, 16, 4, 2, 0, 256, 0, 0),
     DIRECT_ROW(KRN_ISA_AVXVNNI, 9, 6, 16, 4, 2, 0, 256, 1, 0),
     DIRECT_ROW(KRN_ISA_AVXVNNI, 9, 4, 16, 4, 2, 0, 256, 1, 0),
-    DWROWS_ROW(KRN_ISA_AVXVNNI, 1, 32, 4, 256, 3, 1),
-    DWROWS_ROW(KRN_ISA_AVXVNNI, 1, 32, 4, 256, 3, 2),
+    DWROWS_ROW(KRN_ISA_AVXVNNI, 1, 32, 4, 256, 3, 1, 1),
+    DWROWS_ROW(KRN_ISA_AVXVNNI, 1, 32, 4, 256, 3, 2, 1),
     GEMM_ROW(KRN_ISA_AVXVNNI, 9, 0, 6, 16, 4, 2, 0, 0, 256, 0, 0),
     GEMM_ROW(KRN_ISA_AVXVNNI, 0, 0, 6, 8, 4, 2, 0, 0, 256, 0, 0),
     DW_ROW(KRN_ISA_AVXVNNI, 16, 1, 16, 2, 4, 128, 0),
@@ -214,14 +215,16 @@ const struct var_default_row var_defaults[] = {
     DIRECT_ROW(KRN_ISA_AVX512VNNI, 17, 7, 32, 4, 1, 0, 512, 1, 0),
     DIRECT_ROW(KRN_ISA_AVX512VNNI, 9, 7, 16, 4, 1, 0, 512, 1, 0),
     DIRECT_ROW(KRN_ISA_AVX512VNNI, 0, 1, 16, 4, 1, 0, 512, 1, 0),
-    DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 64, 4, 512, 3, 1),
-    DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 64, 4, 512, 3, 2),
-    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 64, 4, 512, 5, 1),
-    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 64, 4, 512, 5, 2),
-    DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 32, 4, 256, 3, 1),
-    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 32, 4, 256, 3, 2),
-    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 32, 4, 256, 5, 1),
-    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 32, 4, 256, 5, 2),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 64, 4, 512, 3, 1, 1),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 64, 4, 512, 3, 2, 1),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 64, 4, 512, 5, 1, 1),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 64, 4, 512, 5, 2, 1),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 4, 32, 4, 512, 3, 1, 2),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 32, 4, 512, 3, 2, 2),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 32, 4, 256, 3, 1, 1),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 32, 4, 256, 3, 2, 1),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 32, 4, 256, 5, 1, 1),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 32, 4, 256, 5, 2, 1),
     GEMM_ROW(KRN_ISA_AVX512VNNI, 33, 0, 6, 64, 4, 1, 0, 0, 512, 0, 0),
     GEMM_ROW(KRN_ISA_AVX512VNNI, 17, 0, 8, 32, 4, 2, 0, 0, 512, 0, 0),
     GEMM_ROW(KRN_ISA_AVX512VNNI, 0, 0, 8, 16, 4, 2, 0, 0, 512, 0, 0),

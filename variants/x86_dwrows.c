@@ -14,8 +14,10 @@ struct dwrows {
     struct ir *ir;
     const struct var_variant *v;
     struct krn_kernel kernel;
-    int mr, nr, kr, side, stride, groups, step, vectors; /* vectors: accumulators of one pixel */
-    int args, record, begin, left, c, pixel, pixel3;     /* virtual registers, as all below */
+    int nr, kr, side, stride, groups, step;
+    int bands, rows, vectors; /* rows: of a band; vectors: accumulators of one pixel */
+    int places;
+    int args, record, begin, left, c, pixel, pixel3; /* virtual registers, as all below */
     int row[ROWS_MAX];
     int acc[ACC_MAX]; /* [row][pixel][vector] */
 };
@@ -39,7 +41,7 @@ static int load_arg(struct dwrows *d, const char *group, int offset)
 
 static int rows_in(const struct dwrows *d)
 {
-    return (d->mr - 1) * d->stride + d->side;
+    return (d->bands * d->rows - 1) * d->stride + d->side;
 }
 
 /* Whether a pixel of the group has a weight for some output pixel of the step. */
@@ -64,30 +66,47 @@ static int has_weights(const struct dwrows *d, int group, int x)
 
 /* ---- Interleaved input */
 
+/* Where a group of pixels of a row begins. */
+static int group_base(struct dwrows *d, int row, int group)
+{
+    int base = d->row[row];
+    for (int at = 0; at < group * d->kr; at += 4) {
+        int next = gpr(d, "temporaries");
+        IR(d->ir, X86_LEA, next, base, d->pixel, group * d->kr - at >= 4 ? 4 : 2);
+        base = next;
+    }
+    return base;
+}
+
+/* Pixel t of a group: of the first band, and of the second one into the high half. */
+static int load_pixel(struct dwrows *d, const int *base, int t, int offset)
+{
+    static const int load[2][2] = { { X86_LOAD, X86_LOAD_INDEX }, { X86_LOADY, X86_LOADY_INDEX } };
+    static const int add[2] = { X86_INSERTY, X86_INSERTY_INDEX };
+    int pixel = vec(d, "A"), two = d->bands == 2;
+    int index = t == 3 ? d->pixel3 : d->pixel, scale = t == 2 ? 2 : 1;
+    if (t == 0)
+        IR(d->ir, load[two][0], pixel, base[0], offset);
+    else
+        IR(d->ir, load[two][1], pixel, base[0], index, scale, offset);
+    if (two && t == 0)
+        IR(d->ir, add[0], pixel, base[1], offset);
+    else if (two)
+        IR(d->ir, add[1], pixel, base[1], index, scale, offset);
+    return pixel;
+}
+
 /* The pixels of a group of one row: chunk `chunk` of its channels. An unused one is any other. */
 static void load_pixels(struct dwrows *d, int row, int group, int chunk, int *pixel)
 {
-    struct ir *ir = d->ir;
-    int base = d->row[row], offset = 32 * chunk;
-    for (int at = 0; at < group * d->kr; at += 4) {
-        int next = gpr(d, "temporaries");
-        if (group * d->kr - at >= 4)
-            IR(ir, X86_LEA, next, base, d->pixel, 4);
-        else
-            IR(ir, X86_LEA, next, base, d->pixel, 2);
-        base = next;
-    }
+    int base[2] = { group_base(d, row, group) };
+    if (d->bands == 2)
+        base[1] = group_base(d, row + d->rows * d->stride, group);
     for (int t = 0; t < d->kr; t++) {
-        if (t && !is_used(d, group * d->kr + t)) {
+        if (t && !is_used(d, group * d->kr + t))
             pixel[t] = pixel[t - 1];
-            continue;
-        }
-        pixel[t] = vec(d, "A");
-        if (t == 0)
-            IR(ir, X86_LOAD, pixel[t], base, offset);
         else
-            IR(ir, X86_LOAD_INDEX, pixel[t], base, t == 3 ? d->pixel3 : d->pixel, t == 2 ? 2 : 1,
-               offset);
+            pixel[t] = load_pixel(d, base, t, 32 * chunk);
     }
 }
 
@@ -118,11 +137,11 @@ static void interleave(struct dwrows *d, const int *pixel, int *out)
 static void mac(struct dwrows *d, const int *acc, const int *a, int offset)
 {
     int is_avx2 = d->v->isa == KRN_ISA_AVX2, weights = -1;
-    if (d->mr > 1) {
+    if (d->rows > 1) {
         weights = vec(d, "B");
         IR(d->ir, X86_LOAD, weights, d->record, offset);
     }
-    for (int y = 0; y < d->mr; y++) {
+    for (int y = 0; y < d->rows; y++) {
         int product = is_avx2 ? vec(d, "products") : -1;
         if (is_avx2 && weights < 0)
             IR(d->ir, X86_MADDWD_LOAD, product, a[y], d->record, offset);
@@ -157,16 +176,16 @@ static const int *row_data(struct dwrows *d, struct data *data, int in, int grou
 /* Line ky of the filter, for every output row. */
 static void line(struct dwrows *d, struct data *data, int ky)
 {
-    int bytes = 4 * x86_lanes(d->v), place_bytes = 4 * d->nr; /* of [nr][kr] */
+    int bytes = 4 * x86_lanes(d->v), place_bytes = 4 * d->places; /* of [nr][kr] */
     for (int group = 0; group < d->groups; group++) {
         const int *from[ROWS_MAX];
-        for (int y = 0; y < d->mr; y++)
+        for (int y = 0; y < d->rows; y++)
             from[y] = row_data(d, data, y * d->stride + ky, group);
         for (int x = 0; x < d->step; x++) {
-            int offset = 8 * d->nr + ((x * d->side + ky) * d->groups + group) * place_bytes;
+            int offset = 8 * d->places + ((x * d->side + ky) * d->groups + group) * place_bytes;
             for (int j = 0; j < d->vectors && has_weights(d, group, x); j++) {
                 int acc[ROWS_MAX], a[ROWS_MAX];
-                for (int y = 0; y < d->mr; y++) {
+                for (int y = 0; y < d->rows; y++) {
                     acc[y] = d->acc[(y * d->step + x) * d->vectors + j];
                     a[y] = from[y][j];
                 }
@@ -193,12 +212,28 @@ static void store_words(struct dwrows *d, const struct x86_narrow *n, const int 
     IR(ir, d->vectors == 4 ? X86_STORE : X86_STOREX, ordered, pointer, 0);
 }
 
+static void store_bytes(struct dwrows *d, int bytes, int pointer)
+{
+    struct ir *ir = d->ir;
+    if (d->bands == 1) {
+        IR(ir, X86_STORE, bytes, pointer, 0);
+        return;
+    }
+    int second = gpr(d, "row of C");
+    IR(ir, IR_LOAD64, second, d->args, ARG(c_row));
+    for (int i = 1; i < d->rows; i++)
+        IR(ir, X86_ADD_LOAD, second, d->args, ARG(c_row));
+    IR(ir, IR_ADD, second, pointer);
+    IR(ir, X86_STOREY, bytes, pointer, 0);
+    IR(ir, X86_STOREY_HIGH, bytes, second, 0);
+}
+
 /* Rounds all sums, vector by vector, so that its scales are loaded once. */
 static void round_all(struct dwrows *d, const struct x86_narrow *n)
 {
-    int bytes = 4 * x86_lanes(d->v), outputs = d->mr * d->step;
+    int bytes = 4 * x86_lanes(d->v), outputs = d->rows * d->step;
     for (int j = 0; j < d->vectors; j++) {
-        int scale = -1, offset = 4 * d->nr + bytes * j;
+        int scale = -1, offset = 4 * d->places + bytes * j;
         if (outputs > 1 && d->v->isa == KRN_ISA_AVX512VNNI) {
             scale = vec(d, "scales");
             IR(d->ir, X86_LOAD, scale, d->record, offset);
@@ -216,19 +251,19 @@ static void store(struct dwrows *d)
     x86_narrow_begin(ir, d->args, ARG(out), 0, &n);
     round_all(d, &n);
     IR(ir, IR_MOV, row, d->c);
-    for (int y = 0; y < d->mr; y++) {
+    for (int y = 0; y < d->rows; y++) {
         int pointer = gpr(d, "row of C");
         IR(ir, IR_MOV, pointer, row);
         for (int x = 0; x < d->step; x++) {
             const int *acc = d->acc + (y * d->step + x) * d->vectors;
             if (d->kr == 4)
-                IR(ir, X86_STORE, x86_narrow_pack(ir, &n, acc), pointer, 0);
+                store_bytes(d, x86_narrow_pack(ir, &n, acc), pointer);
             else
                 store_words(d, &n, acc, pointer);
             if (x + 1 < d->step)
                 IR(ir, X86_ADD_LOAD, pointer, d->args, ARG(c_stride));
         }
-        if (y + 1 < d->mr)
+        if (y + 1 < d->rows)
             IR(ir, X86_ADD_LOAD, row, d->args, ARG(c_row));
     }
 }
@@ -239,7 +274,7 @@ static void begin_sums(struct dwrows *d)
 {
     int bytes = 4 * x86_lanes(d->v);
     for (int j = 0; j < d->vectors; j++)
-        for (int i = 0; i < d->mr * d->step; i++) {
+        for (int i = 0; i < d->rows * d->step; i++) {
             d->acc[i * d->vectors + j] = vec(d, "accumulators");
             if (i == 0)
                 IR(d->ir, X86_LOAD, d->acc[j], d->record, bytes * j);
@@ -305,8 +340,8 @@ static void begin_block(struct dwrows *d)
 
 static int record_bytes(const struct dwrows *d)
 {
-    int places = d->step * d->side * d->groups;
-    return (8 * d->nr + places * d->nr * 4 + 63) / 64 * 64;
+    int rounds = d->step * d->side * d->groups;
+    return (8 * d->places + rounds * d->places * 4 + 63) / 64 * 64;
 }
 
 static void init(struct dwrows *d, struct ir *ir, const struct var_variant *v)
@@ -315,14 +350,16 @@ static void init(struct dwrows *d, struct ir *ir, const struct var_variant *v)
     *d = (struct dwrows) { .ir = ir, .v = v };
     var_kernel_describe(v, &d->kernel, name);
     d->kernel.name = NULL;
-    d->mr = v->knob[VAR_KNOB_MR];
+    d->bands = v->knob[VAR_KNOB_ROWS];
+    d->rows = v->knob[VAR_KNOB_MR] / d->bands;
     d->nr = v->knob[VAR_KNOB_NR];
     d->kr = v->knob[VAR_KNOB_KR];
     d->side = v->knob[VAR_KNOB_FILTER];
     d->stride = v->knob[VAR_KNOB_STRIDE];
     d->groups = krn_dwrows_groups(&d->kernel);
     d->step = krn_dwrows_step(&d->kernel);
-    d->vectors = d->nr / x86_lanes(v);
+    d->places = krn_dwrows_places(&d->kernel);
+    d->vectors = d->places / x86_lanes(v);
 }
 
 static void make_registers(struct dwrows *d)
@@ -344,7 +381,7 @@ int x86_dwrows_build(struct ir *ir, const struct var_variant *v, char *err, size
     int block = ir_label(ir, "block"), loop = ir_label(ir, "pixels");
     int done = ir_label(ir, "pixels_end");
     init(&d, ir, v);
-    if (x86_accumulators_fit(ir, d.mr * d.step * d.vectors, err, err_bytes))
+    if (x86_accumulators_fit(ir, d.rows * d.step * d.vectors, err, err_bytes))
         return -ENOTSUP;
     make_registers(&d);
     IR(ir, IR_MOV_IMM, d.begin, 0);

@@ -59,6 +59,10 @@ enum {
     X86_ADD_LOAD,            /* + r i: of a general register */
     X86_LEA,                 /* w r r i: first + second * scale */
     X86_LOAD_INDEX,          /* w r r i i: V at base + index * scale + offset */
+    X86_LOADY,               /* w r i: Y, the low half of V; the rest is zero */
+    X86_LOADY_INDEX,         /* w r r i i */
+    X86_INSERTY,             /* + r i: from memory into the high half of V */
+    X86_INSERTY_INDEX,       /* + r r i i */
     X86_BCASTD_INDEX,        /* w r r i i: 4 bytes to every lane */
     X86_BCASTW,              /* w r i: 2 bytes to every word */
     X86_BCASTB,              /* w r i: 1 byte to every byte */

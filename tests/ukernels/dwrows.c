@@ -56,15 +56,16 @@ static void pack_place(const struct band *b, int c, unsigned char *record, int j
 {
     const struct krn_kernel *k = b->kernel;
     int side = krn_dwrows_side(k), groups = krn_dwrows_groups(k);
+    int places = krn_dwrows_places(k);
     memcpy(record + 4 * j, &b->bias[c], 4);
-    memcpy(record + 4 * k->nr + 4 * j, &b->scale[c], 4);
+    memcpy(record + 4 * places + 4 * j, &b->scale[c], 4);
     for (int t = 0; t < side * side; t++) {
         int8_t w = b->weights[c][t / side][t % side];
         int16_t wide = w;
         for (int x = 0; x < krn_dwrows_step(k); x++) {
             int at = t % side + x * k->stride;
             int group = (x * side + t / side) * groups + at / k->kr;
-            memcpy(record + 8 * k->nr + ((group * k->nr + j) * k->kr + at % k->kr) * k->w_bytes,
+            memcpy(record + 8 * places + ((group * places + j) * k->kr + at % k->kr) * k->w_bytes,
                    k->w_bytes == 2 ? (void *)&wide : (void *)&w, k->w_bytes);
         }
     }
@@ -74,15 +75,16 @@ static void pack(struct band *b)
 {
     const struct krn_kernel *k = b->kernel;
     int nr = k->nr, blocks = (b->channels + nr - 1) / nr;
-    int places = krn_dwrows_step(k) * krn_dwrows_side(k) * krn_dwrows_groups(k);
-    int bytes = (8 * nr + places * nr * 4 + 63) / 64 * 64;
+    int places = krn_dwrows_places(k);
+    int rounds = krn_dwrows_step(k) * krn_dwrows_side(k) * krn_dwrows_groups(k);
+    int bytes = (8 * places + rounds * places * 4 + 63) / 64 * 64;
     unsigned char *record = arena_row(&records, 0, (int64_t)bytes * blocks, b->at_end);
     memset(record, 0, (size_t)bytes * (size_t)blocks);
     for (int c = 0; c < b->channels; c++)
         draw_channel(b, c);
     for (int i = 0; i < blocks; i++) {
         int first = i * nr < b->channels - nr ? i * nr : b->channels - nr;
-        for (int j = 0; j < nr; j++)
+        for (int j = 0; j < places; j++)
             pack_place(b, first + krn_dwrows_channel(k, j), record + i * bytes, j);
     }
     b->args.w = record;
