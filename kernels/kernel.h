@@ -157,8 +157,8 @@ struct krn_direct_args {
  *            where w_bytes is 1, else s16. krn_dwrows_reach() pixels of each may be read.
  *   a_step   bytes from one input pixel to the next.
  *   w        one record per block of nr channels, blocks as for DW: s32 bias'[places], float
- *            scale[places], weights [step][side][groups][places][kr] of w_bytes each, places in the
- *            order of krn_dwrows_channel(); padded to 64 bytes; 64-byte aligned. Output pixel x of a
+ *            scale[places], weights [step][side][groups][places][kr] of w_bytes each, places in
+ *            the order of krn_dwrows_channel(); padded to 64 bytes; 64-byte aligned. Pixel x of a
  *            step reads element kr * group + t of a row of pixels: its weight is that of filter
  *            column kr * group + t - x * stride, zero outside the filter.
  *   c        s8; row r pixel x at c + r * c_row + x * c_stride, `channels` bytes written of each.
