@@ -30,6 +30,8 @@ static int64_t once(void)
 {
     const struct line *line = lines;
     uint64_t x = 1;
+    for (int i = 0; i < LINES; i++) /* what a variant left of it in the caches is not the question */
+        line = line->next;
     int64_t begin = hrn_now_ns();
     for (int i = 0; i < ALU_STEPS; i++)
         x = x * 0x5851f42d4c957f2du + 1;
