@@ -30,7 +30,7 @@ static int64_t once(void)
 {
     const struct line *line = lines;
     uint64_t x = 1;
-    for (int i = 0; i < LINES; i++) /* what a variant left of it in the caches is not the question */
+    for (int i = 0; i < LINES; i++) /* what a variant left of it in the caches is no drift */
         line = line->next;
     int64_t begin = hrn_now_ns();
     for (int i = 0; i < ALU_STEPS; i++)
