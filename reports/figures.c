@@ -241,7 +241,7 @@ static void fill_predictions(struct rpt_sheet *s, const struct rpt_run *run)
     note(s,
          "Percent of the model's peak: of the layer; of the most frequent call, requantisation "
          "included; of its inner loop. Everything in the first-level cache; what the driver does "
-         "between calls is left out.");
+         "between calls is left out. Above 100: fewer products than MACs, as Winograd's.");
 }
 
 /* ---- */

@@ -19,7 +19,7 @@ struct rpt_sheet {
     const char *const *headings;
     size_t columns, text_columns, rows;
     char (*cells)[RPT_SHEET_CELL]; /* owned */
-    char notes[4][256];            /* sentences below it; "" = none */
+    char notes[4][320];            /* sentences below it; "" = none */
     size_t note_count;
     int failed; /* -ENOMEM */
 };

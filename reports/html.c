@@ -30,7 +30,8 @@ static void put_page(const struct rpt_page *page)
         rpt_page_layers(page);
     }
     rpt_page_figures(page);
-    rpt_page_outcomes(page);
+    if (page->run->evidence != HRN_PREDICTED) /* nothing was tried, so nothing was proved */
+        rpt_page_outcomes(page);
     rpt_page_failures(page);
     rpt_page_notes(page);
     fputs("</main>\n<footer>Made by <b>quern report</b> from the samples in the database; nothing "

@@ -70,6 +70,12 @@ static void put_proof_tile(const struct rpt_page *page)
 {
     const struct rpt_digest *d = page->digest;
     char value[RPT_NUMBER_MAX], all[RPT_NUMBER_MAX], more[160];
+    if (page->run->evidence == HRN_PREDICTED) {
+        snprintf(more, sizeof more, "%zu of them without a prediction", d->fates[RPT_FAILED]);
+        put_tile(page->out, "variants on layers", rpt_count((long long)d->candidates, value), "",
+                 more);
+        return;
+    }
     int used = snprintf(more, sizeof more, "of %s variants on layers; %zu failed",
                         rpt_count((long long)d->candidates, all), d->fates[RPT_FAILED]);
     if (d->fates[RPT_VOID])
@@ -197,7 +203,10 @@ static void put_navigation(const struct rpt_page *page)
         fputs("<a href=\"#winners\">Winners</a><a href=\"#tiles\">Tiles</a><a "
               "href=\"#layers\">Layers</a>",
               out);
-    fputs("<a href=\"#outcomes\">Proofs</a>", out);
+    else if (page->run->counted)
+        fputs("<a href=\"#figures\">Figures</a>", out);
+    if (page->run->evidence != HRN_PREDICTED)
+        fputs("<a href=\"#outcomes\">Proofs</a>", out);
     if (page->digest->fates[RPT_FAILED])
         fputs("<a href=\"#failures\">Failures</a>", out);
     fputs("<a href=\"#notes\">How to read this</a></nav>", out);
@@ -235,9 +244,8 @@ void rpt_page_summary(const struct rpt_page *page)
               "page.</p></div>\n",
               out);
     if (page->run->evidence == HRN_PREDICTED)
-        fputs("<div class=\"banner\"><p><b>Predicted.</b> Every time on this page comes from a "
-              "static model of the"
-              " core, not from a measurement.</p></div>\n",
+        fputs("<div class=\"banner\"><p><b>Predicted.</b> Every figure on this page comes from a "
+              "static model of the core: nothing was run, measured or proved.</p></div>\n",
               out);
     if (rpt_peaks_doubtful(page->digest))
         fprintf(

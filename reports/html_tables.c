@@ -224,7 +224,7 @@ void rpt_page_failures(const struct rpt_page *page)
               out);
         put_fates(page, 1u << RPT_FAILED, fates[RPT_FAILED]);
     }
-    if (untimed) {
+    if (untimed && page->run->evidence != HRN_PREDICTED) {
         fprintf(out,
                 "<h2>Without a time</h2>\n<p class=\"note\">Not wrong, but no figure can be given: "
                 "%zu proved, with every sample void for the reason shown; %zu not reached.</p>\n"

@@ -232,11 +232,11 @@ static void dot_column(struct dwc *d, const int *slot, int offset)
 static void dot_group(struct dwc *d, int first, int kx, int g, int r)
 {
     int vectors = vectors_of(d), loaded[4], slot = (first + kx) % d->filter;
-    int *weight = &d->weight[((kx * d->groups + g) * d->rows + r) * vectors];
-    if (!stays_in_registers(d)) {
-        weight = loaded;
+    int *weight = loaded;
+    if (stays_in_registers(d))
+        weight = &d->weight[((kx * d->groups + g) * d->rows + r) * vectors];
+    else
         load_vectors(d, "B", weight, vectors, d->record, weight_offset(d, kx, g, r));
-    }
     for (int j = 0; j < vectors; j++)
         IR(d->ir, A64_SDOT, d->acc[r][j], d->slot[slot][g * vectors + j], weight[j]);
 }
