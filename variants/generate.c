@@ -97,6 +97,18 @@ struct krn_driver var_driver(const struct var_variant *v)
     return (struct krn_driver) { .loop_order = v->knob[VAR_KNOB_ORDER] };
 }
 
+/* A new field is a new number here. */
+static_assert(offsetof(struct krn_kernel, copies) == 40, "the last field of a row");
+
+void var_kernel_row(const struct krn_kernel *k, struct var_text *out)
+{
+    var_text_printf(out, ".mr = %u, .nr = %u, .kr = %u, .w_bytes = %u, .a_bias = %u, .taps = %u,\n",
+                    k->mr, k->nr, k->kr, k->w_bytes, k->a_bias, k->taps);
+    var_text_printf(out, "      .macs = %u, .filter = %u, .stride = %u, .rows = %u,\n", k->macs,
+                    k->filter, k->stride, k->rows);
+    var_text_printf(out, "      .epilogue = %u, .copies = %u", k->epilogue, k->copies);
+}
+
 int var_generate_registry(const struct var_variant *v, size_t count, const char *array_name,
                           struct var_text *out)
 {
@@ -117,12 +129,9 @@ int var_generate_registry(const struct var_variant *v, size_t count, const char 
         var_text_printf(out, "    { .name = \"%s\", .fn = %s,\n", name, name);
         var_text_printf(out, "      .isa = (enum krn_isa)%d, .family = (enum krn_family)%d,\n",
                         (int)k.isa, (int)k.family);
-        var_text_printf(out, "      .mr = %u, .nr = %u, .kr = %u, .w_bytes = %u, .a_bias = %u,",
-                        k.mr, k.nr, k.kr, k.w_bytes, k.a_bias);
-        var_text_printf(out, " .taps = %u, .macs = %u,\n", k.taps, k.macs);
-        var_text_printf(out, "      .filter = %u, .stride = %u, .rows = %u, .copies = %u,\n",
-                        k.filter, k.stride, k.rows, k.copies);
-        var_text_printf(out, "      .epilogue = %u },\n", k.epilogue);
+        var_text_printf(out, "      ");
+        var_kernel_row(&k, out);
+        var_text_printf(out, " },\n");
     }
     if (count == 0) /* C has no empty arrays */
         var_text_printf(out, "    { 0 },\n");

@@ -111,6 +111,10 @@ enum var_language var_language(enum krn_isa isa);
  * Several of one ISA may be appended to one text. 0, -ENOTSUP (with reason), -ENOMEM. */
 int var_generate(const struct var_variant *v, struct var_text *out, char *err, size_t err_bytes);
 
+/* Appends the numbers of a row as designated initialisers, ".mr = 4, .nr = 16, ...": whatever lists
+ * kernels in C lists all of them. */
+void var_kernel_row(const struct krn_kernel *k, struct var_text *out);
+
 /* Appends C source that declares the micro-kernels of `v[0..count)` (distinct kernel names) and
  * defines
  *     const struct krn_kernel NAME[]; const size_t NAME_count; */

@@ -75,13 +75,13 @@ static void write_enumerator(struct var_text *t, const char *prefix, const char 
 static void write_table_row(struct var_text *t, const struct exp_kernel *kernel)
 {
     const struct krn_kernel *row = &kernel->row;
-    var_text_printf(t, "    { \"%s\", %s(%s), ", kernel->name, arch_of(row->isa)->macro,
-                    kernel->name);
-    write_enumerator(t, "KRN_ISA_", krn_isas[row->isa].name);
-    write_enumerator(t, ", KRN_FAMILY_", krn_family_names[row->family]);
-    var_text_printf(t, ",\n      %d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d },\n", row->mr, row->nr,
-                    row->kr, row->w_bytes, row->a_bias, row->taps, row->macs, row->filter,
-                    row->stride, row->rows, row->copies);
+    var_text_printf(t, "    { .name = \"%s\", .fn = %s(%s),\n", kernel->name,
+                    arch_of(row->isa)->macro, kernel->name);
+    write_enumerator(t, "      .isa = KRN_ISA_", krn_isas[row->isa].name);
+    write_enumerator(t, ", .family = KRN_FAMILY_", krn_family_names[row->family]);
+    var_text_printf(t, ",\n      ");
+    var_kernel_row(row, t);
+    var_text_printf(t, " },\n");
 }
 
 static void write_table(struct var_text *t, const struct exp_plan *plan)
@@ -96,10 +96,7 @@ static void write_table(struct var_text *t, const struct exp_plan *plan)
     var_text_printf(t, "\n");
     for (size_t i = 0; i < plan->count; i++)
         var_text_printf(t, "krn_fn %s;\n", plan->kernels[i].name);
-    var_text_printf(t,
-                    "\n/* name, function, ISA, family, mr, nr, kr, w_bytes, a_bias, taps, macs,\n"
-                    " * filter, stride, rows, copies */\n"
-                    "const struct krn_kernel quern_table[] = {\n");
+    var_text_printf(t, "\nconst struct krn_kernel quern_table[] = {\n");
     for (size_t i = 0; i < plan->count; i++)
         write_table_row(t, &plan->kernels[i]);
     var_text_printf(t, "};\nconst size_t quern_table_count = %zu;\n\n", plan->count);
