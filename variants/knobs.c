@@ -148,8 +148,8 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
     { isa, KRN_FAMILY_DW, channels, 0, { m, n, k, u, 0, 0, l, s }, 0 }
 #define DWC_ROW(isa, channels, n, k, s, f, x, y) \
     { isa, KRN_FAMILY_DWC, channels, 0, { 0, n, k, 0, 0, 0, 0, s, f, x, y }, 0 }
-#define DIRECT_ROW(isa, columns, m, n, k, u, b, l, c, o) \
-    { isa, KRN_FAMILY_DIRECT, columns, 0, { m, n, k, u, 0, b, l, 0, 0, 0, 0, c, o }, 0 }
+#define DIRECT_ROW(isa, columns, rows, m, n, k, u, l, c, o) \
+    { isa, KRN_FAMILY_DIRECT, columns, rows, { m, n, k, u, 0, 0, l, 0, 0, 0, 0, c, o }, 0 }
 #define DWROWS_ROW(isa, m, n, k, l, f, x, y) \
     { isa, KRN_FAMILY_DWROWS, n, 0, { m, n, k, 0, 0, 0, l, 0, f, x, y }, 0 }
 #define WINO_ROW(isa, columns, depth, m, n, k, s, f) \
@@ -186,9 +186,11 @@ const struct var_default_row var_defaults[] = {
     PEAK_ROW(KRN_ISA_I8MM, 16, 128),
 
     WINO_ROW(KRN_ISA_AVX2, 16, 16, 4, 16, 2, 0, 4),
-    DIRECT_ROW(KRN_ISA_AVX2, 9, 6, 16, 2, 2, 0, 256, 1, 0),
-    DIRECT_ROW(KRN_ISA_AVX2, 9, 4, 16, 2, 2, 0, 256, 1, 0),
-    DWROWS_ROW(KRN_ISA_AVX2, 2, 16, 2, 256, 3, 1, 1),
+    DIRECT_ROW(KRN_ISA_AVX2, 9, 0, 6, 16, 2, 4, 256, 1, 1),
+    DIRECT_ROW(KRN_ISA_AVX2, 9, 0, 4, 16, 2, 4, 256, 1, 1),
+    DWROWS_ROW(KRN_ISA_AVX2, 1, 32, 2, 256, 3, 1, 1),
+    DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 3, 1, 1),
+    DW_ROW(KRN_ISA_AVX2, 32, 4, 16, 2, 1, 128, 1),
     DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 3, 2, 1),
     DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 5, 1, 1),
     DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 5, 2, 1),
@@ -199,9 +201,9 @@ const struct var_default_row var_defaults[] = {
     DW_ROW(KRN_ISA_AVX2, 16, 2, 16, 2, 4, 128, 0),
     DW_ROW(KRN_ISA_AVX2, 8, 2, 8, 2, 4, 128, 0),
     PEAK_ROW(KRN_ISA_AVX2, 12, 256),
-    DIRECT_ROW(KRN_ISA_AVXVNNI, 9, 6, 16, 4, 2, 0, 256, 0, 0),
-    DIRECT_ROW(KRN_ISA_AVXVNNI, 9, 6, 16, 4, 2, 0, 256, 1, 0),
-    DIRECT_ROW(KRN_ISA_AVXVNNI, 9, 4, 16, 4, 2, 0, 256, 1, 0),
+    DIRECT_ROW(KRN_ISA_AVXVNNI, 9, 0, 6, 16, 4, 2, 256, 0, 1),
+    DIRECT_ROW(KRN_ISA_AVXVNNI, 9, 0, 6, 16, 4, 2, 256, 1, 1),
+    DIRECT_ROW(KRN_ISA_AVXVNNI, 9, 0, 4, 16, 4, 2, 256, 1, 1),
     DWROWS_ROW(KRN_ISA_AVXVNNI, 1, 32, 4, 256, 3, 1, 1),
     DWROWS_ROW(KRN_ISA_AVXVNNI, 1, 32, 4, 256, 3, 2, 1),
     GEMM_ROW(KRN_ISA_AVXVNNI, 9, 0, 6, 16, 4, 2, 0, 0, 256, 0, 0),
@@ -209,12 +211,13 @@ const struct var_default_row var_defaults[] = {
     DW_ROW(KRN_ISA_AVXVNNI, 16, 1, 16, 2, 4, 128, 0),
     DW_ROW(KRN_ISA_AVXVNNI, 8, 1, 8, 2, 4, 128, 0),
     PEAK_ROW(KRN_ISA_AVXVNNI, 12, 256),
-    DIRECT_ROW(KRN_ISA_AVX512VNNI, 33, 6, 64, 4, 1, 0, 512, 0, 0),
-    DIRECT_ROW(KRN_ISA_AVX512VNNI, 33, 14, 32, 4, 1, 0, 512, 1, 0),
-    DIRECT_ROW(KRN_ISA_AVX512VNNI, 33, 7, 48, 4, 1, 0, 512, 1, 0),
-    DIRECT_ROW(KRN_ISA_AVX512VNNI, 17, 7, 32, 4, 1, 0, 512, 1, 0),
-    DIRECT_ROW(KRN_ISA_AVX512VNNI, 9, 7, 16, 4, 1, 0, 512, 1, 0),
-    DIRECT_ROW(KRN_ISA_AVX512VNNI, 0, 1, 16, 4, 1, 0, 512, 1, 0),
+    DIRECT_ROW(KRN_ISA_AVX512VNNI, 17, 64, 7, 32, 4, 4, 512, 0, 0),
+    DIRECT_ROW(KRN_ISA_AVX512VNNI, 33, 0, 4, 64, 4, 4, 512, 0, 1),
+    DIRECT_ROW(KRN_ISA_AVX512VNNI, 33, 0, 14, 32, 4, 2, 512, 1, 1),
+    DIRECT_ROW(KRN_ISA_AVX512VNNI, 33, 0, 13, 32, 4, 2, 512, 1, 1),
+    DIRECT_ROW(KRN_ISA_AVX512VNNI, 17, 0, 7, 32, 4, 2, 512, 1, 0),
+    DIRECT_ROW(KRN_ISA_AVX512VNNI, 9, 0, 7, 16, 4, 2, 512, 1, 1),
+    DIRECT_ROW(KRN_ISA_AVX512VNNI, 0, 0, 1, 16, 4, 1, 512, 1, 0),
     DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 64, 4, 512, 3, 1, 1),
     DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 64, 4, 512, 3, 2, 1),
     DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 64, 4, 512, 5, 1, 1),
