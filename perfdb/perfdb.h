@@ -107,7 +107,9 @@ struct pdb_run_row {
 };
 int pdb_runs(struct pdb *db, int (*row)(const struct pdb_run_row *, void *),
              void *user);                            /* oldest first */
-int pdb_latest_run(struct pdb *db, int64_t *run_id); /* -ENOENT when there is none */
+/* The newest that has a problem: a probe of counters is not what a report is asked for. Without
+ * one, the newest of all; -ENOENT when there is none. */
+int pdb_latest_run(struct pdb *db, int64_t *run_id);
 
 struct pdb_problem_row {
     const char *problem, *title, *network;

@@ -80,7 +80,10 @@ static int store_id(sqlite3_stmt *s, void *user)
 int pdb_latest_run(struct pdb *db, int64_t *run_id)
 {
     *run_id = 0;
-    int result = pdb_query(db, "SELECT id FROM run ORDER BY begin_unix_ns DESC, id DESC LIMIT 1",
+    int result = pdb_query(db,
+                           "SELECT id FROM run ORDER BY"
+                           " EXISTS (SELECT 1 FROM run_problem WHERE run_id = run.id) DESC,"
+                           " begin_unix_ns DESC, id DESC LIMIT 1",
                            NULL, 0, store_id, run_id);
     if (result == 0 && *run_id == 0)
         return pdb_fail(db, -ENOENT, "%s: it has no run yet; sweep something into it", db->path);

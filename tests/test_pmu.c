@@ -1,11 +1,10 @@
-/* Events, formulas, metric groups, passes and groups of counters, without a PMU: the tables as
+/* Events, metric groups, passes and groups of counters, without a PMU: the tables as
  * they are built in, and a PMU of the test's own (t_perf.h).
  *
  *     test_pmu PHONE    a phone's sysfs, as text */
 #include <math.h>
 
 #include "harness/pmu/env.h"
-#include "harness/pmu/formula.h"
 #include "harness/pmu/plan.h"
 #include "harness/pmu/pmu.h"
 #include "tests/t_perf.h"
@@ -22,81 +21,6 @@ static struct hrn_event_table *table;
 static int core_of(const char *midr)
 {
     return hrn_event_core(table, "aarch64", midr);
-}
-
-/* ---- formulas */
-
-static int value(const char *name, double *out, void *user)
-{
-    (void)user;
-    *out = strcmp(name, "A") == 0 ? 6 : strcmp(name, "page-faults") == 0 ? 4 : 0;
-    return strcmp(name, "NONE") == 0 ? -ENOENT : 0;
-}
-
-static void formulas(void)
-{
-    static const struct {
-        const char *text;
-        int error;
-        double value;
-    } rows[] = {
-        { "1", 0, 1 },
-        { "1 + 2 * 3", 0, 7 },
-        { "(1 + 2) * 3", 0, 9 },
-        { "8 / 2 / 2", 0, 2 },
-        { "7 - 2 - 1", 0, 4 },
-        { "-A + 10", 0, 4 },
-        { "--A", 0, 6 },
-        { "100*A/(A+A)", 0, 50 },
-        { "64e-9 * A", 0, 64e-9 * 6 },
-        { "1.5e2", 0, 150 },
-        { ".5", -EINVAL, 0 },
-        { "page-faults - A", 0, -2 },
-        { "A-A", 0, 0 },
-        { "A / 0", 0, (double)NAN },
-        { "A / Z", 0, (double)NAN },
-        { "NONE + 1", -ENOENT, 0 },
-        { "", -EINVAL, 0 },
-        { "1 +", -EINVAL, 0 },
-        { "(1", -EINVAL, 0 },
-        { "1)", -EINVAL, 0 },
-        { "1 2", -EINVAL, 0 },
-        { "A ^ 2", -EINVAL, 0 },
-        { "1e", -EINVAL, 0 },
-        { "A B", -EINVAL, 0 },
-        { "((((((((((((((((((((((((((((((((((((((((1", -EINVAL, 0 },
-        { "----------------------------------------1", -EINVAL, 0 },
-    };
-    char err[200];
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        double got;
-        int error = hrn_formula_evaluate(rows[i].text, value, NULL, &got, err, sizeof err);
-        if (!T_CHECK(error == rows[i].error))
-            printf("  '%s': %d\n", rows[i].text, error);
-        if (error == 0)
-            T_CHECK(isnan(rows[i].value) ? isnan(got)
-                                         : fabs(got - rows[i].value) <= 1e-12 * fabs(got));
-    }
-}
-
-/* Random bytes and random tokens: never a crash, never a number without a formula. */
-static void formula_garbage(void)
-{
-    static const char *const tokens[] = { "1", "A", "(", ")",           "+",   "-",    "*",   "/",
-                                          "e", ".", " ", "page-faults", "9e9", "\xff", "NONE" };
-    uint64_t state = t_seed;
-    char text[200], err[64];
-    double got;
-    for (int i = 0; i < 20000; i++) {
-        text[0] = '\0';
-        for (int n = t_between(&state, 0, 24); n > 0; n--) {
-            size_t used = strlen(text);
-            snprintf(text + used, sizeof text - used, "%s",
-                     tokens[t_between(&state, 0, (int)(sizeof tokens / sizeof *tokens) - 1)]);
-        }
-        int error = hrn_formula_evaluate(text, value, NULL, &got, err, sizeof err);
-        T_CHECK(error == 0 || isnan(got));
-    }
 }
 
 /* ---- the table of events */
@@ -245,6 +169,33 @@ static void broken_groups(void)
     char err[300];
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         T_CHECK(hrn_metric_group_parse("x", texts[i], &g, err, sizeof err) == -EINVAL);
+}
+
+/* A file from anybody: lines of tokens and of noise. It is a group, or it says in which line it is
+ * none. */
+static void garbage_groups(void)
+{
+    static const char *const tokens[] = { "SHORT ",      "EVENTSET\n", "METRICS\n", "LONG\n",
+                                          "\n",          "A",          "=",         " ",
+                                          "x = A / B\n", "A\n",        "#",         "\xff",
+                                          "(",           "1e9",        "\t",        "x = \n" };
+    uint64_t state = t_seed;
+    for (int i = 0; i < 5000; i++) {
+        struct hrn_metric_group g;
+        struct hrn_event_table *t;
+        char text[600] = "", err[300] = "";
+        for (int n = t_between(&state, 0, 40); n > 0; n--) {
+            size_t used = strlen(text);
+            snprintf(text + used, sizeof text - used, "%s",
+                     tokens[t_between(&state, 0, (int)(sizeof tokens / sizeof *tokens) - 1)]);
+        }
+        int error = hrn_metric_group_parse("x", text, &g, err, sizeof err);
+        T_CHECK(error == 0 || (error == -EINVAL && strstr(err, "line") != NULL));
+        if (error == 0)
+            hrn_metric_group_clear(&g);
+        if (hrn_event_table_parse(text, &t, err, sizeof err) == 0)
+            hrn_event_table_close(t);
+    }
 }
 
 /* Which metrics of which groups a core gets: the tiers. */
@@ -561,13 +512,12 @@ int main(int argc, char **argv)
         printf("  %s\n", err);
         return t_end();
     }
-    formulas();
-    formula_garbage();
     events();
     event_counts();
     broken_tables();
     builtin_groups();
     broken_groups();
+    garbage_groups();
     tiers();
     evaluation();
     passes();
