@@ -30,11 +30,11 @@ int hrn_session_fail(struct hrn_session *s, int code, const char *format, ...)
 
 /* Waits for its end and says what it was: of the program (-EPIPE), or of the way to the device
  * (-ECONNRESET), which is no fault of what was in hand. */
-static int lost(struct hrn_session *s, const char *what)
+static int lost_after(struct hrn_session *s, const char *what, int farewell_ms)
 {
     const char *key = hrn_device_info(s->device)->key;
     int status = 0;
-    int error = hrn_device_finish(s->device, &s->process, FAREWELL_MS, &status);
+    int error = hrn_device_finish(s->device, &s->process, farewell_ms, &status);
     s->running = 0;
     s->was_cut_off = error < 0;
     if (error < 0 && ++s->breaks > BREAKS_MAX)
@@ -48,6 +48,11 @@ static int lost(struct hrn_session *s, const char *what)
                                 key, what, WTERMSIG(status), strsignal(WTERMSIG(status)));
     return hrn_session_fail(s, -EPIPE, "the runner on %s %s: it ended with exit code %d", key, what,
                             WEXITSTATUS(status));
+}
+
+static int lost(struct hrn_session *s, const char *what)
+{
+    return lost_after(s, what, FAREWELL_MS);
 }
 
 /* The next line that checks, taken apart: 1; 0 = none within timeout_ms, or it was nobody's; -EPIPE
@@ -364,10 +369,15 @@ static int receive(struct hrn_session *s, const struct hrn_request *request, hrn
         if (got > 0 && strcmp(fields.word, "begin") != 0)
             s->breaks = 0;
         s->received += got > 0;
-        if (got > 0)
+        if (got > 0) {
             record(&fields, user);
-        else if (hrn_now_ms() - heard_ms > request->silence_ms || !is_there(s, heard_ms, &asked_ms))
-            return lost(s, "hangs");
+        } else if (!is_there(s, heard_ms, &asked_ms)) {
+            return lost_after(s, "hangs", 0);
+        } else if (hrn_now_ms() - heard_ms > request->silence_ms) {
+            /* The device answers, so it is the runner. */
+            int error = lost_after(s, "hangs", 0);
+            return error == -ECONNRESET ? -EPIPE : error;
+        }
     }
 }
 
