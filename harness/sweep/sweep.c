@@ -120,6 +120,8 @@ static int build_and_open(struct sweep *s)
     int rc = hrn_build(s->options->toolchain, s->options->paths, HRN_BUILD_RUNNER, all, count,
                        on_refused, s, path, sizeof path, s->err, s->err_bytes);
     free(all);
+    if (rc && stopped(s))
+        return -EINTR; /* Ctrl-C ends the compilers, too */
     if (!rc && s->sink->built)
         rc = s->sink->built(path, s->sink->user);
     if (!rc)
