@@ -12,6 +12,7 @@
 #include "harness/build/build.h"
 #include "harness/cli/capture.h"
 #include "harness/cli/cli_int.h"
+#include "harness/model/mca.h"
 #include "quant/model/graph.h"
 
 enum { TIMEOUT_MS = 5000 };
@@ -234,14 +235,19 @@ void doctor_gnuplot(struct doctor *doctor, struct doctor_finding *out)
 void doctor_mca(struct doctor *doctor, struct doctor_finding *out)
 {
     (void)doctor;
-    static const char *const programs[] = { "llvm-mca", "llvm-mca-19", "llvm-mca-14" };
-    for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
-        if (cli_program_find(programs[i], out->fact, sizeof(out->fact)) == 0)
-            return;
+    const char *program;
+    char why[300];
+    if (hrn_mca_find(&program, why, sizeof(why)) == 0) {
+        DOCTOR_SAY(out->fact, "%s", program);
+        return;
+    }
+    char *remedy = strchr(why, ';'); /* "what is missing; apt-get install ..." */
     out->status = DOCTOR_WARN;
-    DOCTOR_SAY(out->fact, "no llvm-mca");
-    DOCTOR_SAY(out->consequence, "no static prediction of inner loops");
-    DOCTOR_SAY(out->remedy, "sudo apt-get install llvm");
+    if (remedy)
+        *remedy = '\0';
+    DOCTOR_SAY(out->fact, "%s", why);
+    DOCTOR_SAY(out->consequence, "no predictions for out-of-order cores (quern predict)");
+    DOCTOR_SAY(out->remedy, "sudo%s", remedy ? remedy + 1 : " apt-get install llvm-19");
 }
 
 void doctor_dataset(struct doctor *doctor, struct doctor_finding *out)
