@@ -119,9 +119,12 @@ static void print_events(const struct hrn_probe *p)
         verdicts[e->verdict]++;
     }
     cli_table_print(table, stdout);
+    const char *comma = "";
     for (int v = 0; v < HRN_EVENT_VERDICT_COUNT; v++)
-        if (verdicts[v])
-            printf("%s%zu %s", v ? ", " : "", verdicts[v], hrn_event_verdict_names[v]);
+        if (verdicts[v]) {
+            printf("%s%zu %s", comma, verdicts[v], hrn_event_verdict_names[v]);
+            comma = ", ";
+        }
     printf("\n");
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "harness/pmu/builtin_int.h"
+#include "harness/pmu/pfm_int.h"
 
 #define CORES_MAX 63
 #define ALL_CORES (((uint64_t)1 << CORES_MAX) - 1)
@@ -388,6 +389,8 @@ int hrn_event_resolve(const struct hrn_event_table *t, int core, const char *tex
         name_number(t, core, text, out);
         return 0;
     }
+    if (core >= 0 && strcmp(t->core[core].name, "x86") == 0 && hrn_pfm_resolve(text, out) == 0)
+        return 0;
     return explain_missing(t, core, text, err, err_bytes);
 }
 
