@@ -36,12 +36,13 @@ struct krn_driver {
     int32_t loop_order; /* 0: weight panel outside, rows inside; 1: rows outside, panels inside */
     int32_t mc_tiles;   /* row tiles per block, 0 = all: with order 0 the block's rows stay in cache
                            while all panels pass over them. im2col gathers a block at a time into
-                           scratch; there 0 = as many as fit 32 KiB */
+                           scratch; there 0 = as many as fit 32 KiB, packed 128 KiB */
 };
 
 enum krn_algorithm {
     KRN_ALG_POINTWISE, /* GEMM straight on the input */
     KRN_ALG_IM2COL,    /* rows gathered tile by tile into scratch, then GEMM */
+    KRN_ALG_PACKED,    /* the same, and packed for a kernel that wants it so */
     KRN_ALG_INDIRECT,  /* IGEMM */
     KRN_ALG_DEPTHWISE, /* DW, DWC */
     KRN_ALG_WINOGRAD,  /* WINO: exact, for 3x3 layers at stride 1; winograd_int.h has the proof */

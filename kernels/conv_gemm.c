@@ -1,4 +1,5 @@
-/* GEMM: straight on the input of a 1x1 layer, or on rows gathered into scratch (im2col). */
+/* GEMM: straight on the input of a 1x1 layer, or on row tiles that lie in scratch: gathered
+ * (im2col), or packed besides (conv_packed.c). */
 #include "kernels/conv_int.h"
 
 #include <string.h>
@@ -34,9 +35,8 @@ static int8_t *gather_line(const struct krn_conv *conv, const int8_t *line, int6
     return to;
 }
 
-/* All that output pixel `pixel` (over all images) reads of one group: depth bytes at `to`. */
-static void gather_pixel(const struct krn_conv *conv, const int8_t *in, int64_t group,
-                         int64_t pixel, int8_t *to)
+void krn_gather_pixel(const struct krn_conv *conv, const int8_t *in, int64_t group, int64_t pixel,
+                      int8_t *to)
 {
     const struct krn_problem *p = &conv->problem;
     int64_t ox = pixel % p->ow, oy = pixel / p->ow % p->oh, image = pixel / p->ow / p->oh;
@@ -53,31 +53,42 @@ static void gather_pixel(const struct krn_conv *conv, const int8_t *in, int64_t 
     }
 }
 
-/* Gathers row tiles [row, row + count) of a block, each into its slot. */
-static void gather_tiles(const struct krn_job *job, const struct krn_walk *walk, int64_t count,
-                         int8_t *slots)
+static void gather_tile(const struct krn_job *job, int64_t tile, int64_t group, int8_t *to)
 {
     const struct krn_conv *conv = job->conv;
-    int64_t mr = conv->kernel->mr;
-    for (int64_t tile = 0; tile < count; tile++) {
-        int64_t row = walk->row + tile, rows = krn_tile_rows(conv, row);
-        int8_t *slot = slots + (row - walk->block) * mr * conv->depth;
-        for (int64_t i = 0; i < rows; i++)
-            gather_pixel(conv, job->in, walk->group, row * mr + i, slot + i * conv->depth);
-    }
+    int64_t mr = conv->kernel->mr, rows = krn_tile_rows(conv, tile);
+    for (int64_t i = 0; i < rows; i++)
+        krn_gather_pixel(conv, job->in, group, tile * mr + i, to + i * conv->depth);
+}
+
+int64_t krn_slot_bytes(const struct krn_conv *conv)
+{
+    int64_t kr = conv->kernel->packs_a ? conv->kernel->kr : 1;
+    return conv->kernel->mr * krn_round_up(conv->depth, kr);
+}
+
+/* Fills the slots of row tiles [row, row + count) of a block. */
+static void fill_slots(const struct krn_job *job, const struct krn_walk *walk, int64_t count,
+                       int8_t *slots)
+{
+    int64_t bytes = krn_slot_bytes(job->conv);
+    int8_t *slot = slots + (walk->row - walk->block) * bytes;
+    for (int64_t tile = walk->row; tile < walk->row + count; tile++, slot += bytes)
+        (job->conv->kernel->packs_a ? krn_pack_tile : gather_tile)(job, tile, walk->group, slot);
 }
 
 void krn_im2col_run(const struct krn_job *job)
 {
     const struct krn_conv *conv = job->conv;
-    int8_t *slots = (int8_t *)job->scratch + krn_tile_scratch_bytes(conv);
-    int64_t slot_bytes = conv->kernel->mr * conv->depth;
+    int64_t slot_bytes = krn_slot_bytes(conv);
+    int8_t *slots =
+        (int8_t *)job->scratch + krn_tile_scratch_bytes(conv) + krn_packed_rows_bytes(conv);
     struct krn_gemm_args args = { .a_stride = conv->depth, .out = krn_out_of(&conv->quant) };
     struct krn_walk walk;
     int64_t seen = 0;
     krn_walk_begin(job, &walk);
     while (walk.left > 0) {
-        gather_tiles(job, &walk, krn_fresh_tiles(conv, &walk, seen), slots);
+        fill_slots(job, &walk, krn_fresh_tiles(conv, &walk, seen), slots);
         args.a = slots + (walk.row - walk.block) * slot_bytes;
         krn_line_run(job, &walk, &args, slot_bytes);
         int64_t block = walk.block, group = walk.group;

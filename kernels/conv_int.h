@@ -24,6 +24,7 @@ struct krn_job {
 
 void krn_pointwise_run(const struct krn_job *job);
 void krn_im2col_run(const struct krn_job *job);
+void krn_packed_setup(const struct krn_conv *conv, const int8_t *in, void *workspace);
 void krn_indirect_setup(const struct krn_conv *conv, const int8_t *in, void *workspace);
 void krn_indirect_run(const struct krn_job *job);
 void krn_depthwise_setup(const struct krn_conv *conv, const int8_t *in, void *workspace);
@@ -75,6 +76,16 @@ void krn_ring_begin(struct krn_ring *ring, const struct krn_conv *conv, char *sl
 void krn_ring_want(struct krn_ring *ring, const int8_t *in, int64_t image, int64_t lo, int64_t hi);
 /* Row y, or the row of padding where it is outside the image. */
 const char *krn_ring_row(const struct krn_ring *ring, int64_t y);
+
+/* All that output pixel `pixel` (over all images) reads of one group: depth bytes at `to`. */
+void krn_gather_pixel(const struct krn_conv *conv, const int8_t *in, int64_t group, int64_t pixel,
+                      int8_t *to);
+
+/* A row tile in scratch: its size, and filling it for a kernel with packs_a; what scratch that
+ * needs between the column tail and the first tile, in bytes. */
+int64_t krn_slot_bytes(const struct krn_conv *conv);
+void krn_pack_tile(const struct krn_job *job, int64_t tile, int64_t group, int8_t *to);
+int64_t krn_packed_rows_bytes(const struct krn_conv *conv);
 
 /* Channels of the head of a panel or record: DWROWS has them once for each of its bands. */
 static inline int64_t krn_head_columns(const struct krn_kernel *kernel)

@@ -143,6 +143,11 @@ static void run_rows(const struct krn_job *job, const struct krn_walk *walk,
 {
     int64_t mr = job->conv->kernel->mr, whole = columns == job->conv->kernel->nr ? walk->count : 0;
     int64_t last = walk->row + walk->count - 1;
+    if (whole > 0 && job->conv->kernel->many) {
+        args->m = (whole - 1) * mr + krn_tile_rows(job->conv, last);
+        run_whole(job->conv->kernel->fn, args, at, 1);
+        return;
+    }
     if (whole > 0 && krn_tile_rows(job->conv, last) < mr)
         whole--;
     args->m = mr;

@@ -67,7 +67,12 @@ struct krn_out {
  *   FIXED    s32 multiplier[nr], s32 shift[nr]
  *   SUMS     nothing; c is s32 and c_stride still in bytes
  *   ADD      scale; add  s8, the second tensor: row i at add + i * add_stride, nr bytes read
- *   1 <= m <= mr, k >= 1, taps >= 1 (GEMM: 1). No alignment of a or c is assumed. */
+ *   1 <= m <= mr, k >= 1, taps >= 1 (GEMM: 1). No alignment of a or c is assumed.
+ * A kernel with `many` takes any m >= 1 and works on mr rows at a time, from the top: the next tile
+ * of GEMM begins mr rows below; IGEMM reads [tile][taps][mr] pointers, and it is in the last tile
+ * that rows beyond m repeat.
+ * A kernel with `packs_a` (GEMM) reads tiles of A as [tile][ceil(k / kr)][mr][kr] s8; rows
+ * beyond m repeat row m - 1, depth beyond k may hold anything. It has no use for a_stride. */
 struct krn_gemm_args {
     const void *a;
     int64_t a_stride;
@@ -196,6 +201,8 @@ struct krn_kernel {
                                1 or 2 */
     uint8_t epilogue;       /* enum krn_epilogue */
     uint8_t copies;         /* DIRECT: 1 if the driver makes A ready, 0 if it is the input itself */
+    uint8_t many;           /* GEMM, IGEMM: takes more rows than mr */
+    uint8_t packs_a;        /* GEMM: wants A packed */
 };
 
 /* DWROWS: taps of a line of the filter; groups of kr pixels that it spans; output pixels that share

@@ -23,7 +23,7 @@ const char *const krn_algorithm_names[KRN_ALG_COUNT] = {
     [KRN_ALG_POINTWISE] = "pointwise",      [KRN_ALG_IM2COL] = "im2col",
     [KRN_ALG_INDIRECT] = "indirect",        [KRN_ALG_DEPTHWISE] = "depthwise",
     [KRN_ALG_WINOGRAD] = "winograd",        [KRN_ALG_DIRECT] = "direct",
-    [KRN_ALG_DWROWS] = "depthwise by rows",
+    [KRN_ALG_DWROWS] = "depthwise by rows", [KRN_ALG_PACKED] = "packed",
 };
 
 static const struct {
@@ -32,6 +32,7 @@ static const struct {
 } drivers[KRN_ALG_COUNT] = {
     [KRN_ALG_POINTWISE] = { NULL, krn_pointwise_run },
     [KRN_ALG_IM2COL] = { NULL, krn_im2col_run },
+    [KRN_ALG_PACKED] = { krn_packed_setup, krn_im2col_run },
     [KRN_ALG_INDIRECT] = { krn_indirect_setup, krn_indirect_run },
     [KRN_ALG_DEPTHWISE] = { krn_depthwise_setup, krn_depthwise_run },
     [KRN_ALG_WINOGRAD] = { krn_winograd_setup, krn_winograd_run },
@@ -39,8 +40,10 @@ static const struct {
     [KRN_ALG_DWROWS] = { NULL, krn_dwrows_run },
 };
 
-/* Rows that im2col gathers at a time unless told: the L1 data cache of the smallest cores. */
+/* Row tiles that lie in scratch at a time unless told: gathered ones in the L1 data cache of the
+ * smallest cores; packed ones, which cost more to make, in their L2 cache. */
 #define GATHER_BYTES (32 << 10)
+#define PACKED_BYTES (128 << 10)
 
 /* No buffer may need more; products saturate here, so that none of them overflows. */
 #define BYTES_MAX ((int64_t)1 << 46)
@@ -94,17 +97,11 @@ static int check_driver(struct krn_driver d, char *err, size_t err_bytes)
     return -EINVAL;
 }
 
-/* GEMM can work straight on the input where a row of A is a pixel; groups only move its begin. */
-static int is_pixelwise(const struct krn_problem *p)
+int krn_is_pixelwise(const struct krn_problem *p)
 {
     struct krn_problem dense = *p;
     dense.groups = 1;
     return krn_problem_is_pointwise(&dense);
-}
-
-int krn_is_pixelwise(const struct krn_problem *p)
-{
-    return is_pixelwise(p);
 }
 
 static int check_depthwise(const struct krn_problem *p, const struct krn_kernel *kernel, char *err,
@@ -180,7 +177,7 @@ static int is_padded(const struct krn_problem *p)
 static int check_direct(const struct krn_problem *p, const struct krn_kernel *kernel, char *err,
                         size_t err_bytes)
 {
-    int64_t run = is_pixelwise(p) ? (int64_t)p->n * p->oh * p->ow : p->ow;
+    int64_t run = krn_is_pixelwise(p) ? (int64_t)p->n * p->oh * p->ow : p->ow;
     if (kernel->copies && check_row(p, kernel, err, err_bytes))
         return -ENOTSUP;
     if (run < kernel->mr)
@@ -201,7 +198,9 @@ static int choose(struct krn_conv *conv, char *err, size_t err_bytes)
     const struct krn_kernel *kernel = conv->kernel;
     switch (kernel->family) {
     case KRN_FAMILY_GEMM:
-        conv->algorithm = is_pixelwise(p) ? KRN_ALG_POINTWISE : KRN_ALG_IM2COL;
+        conv->algorithm = kernel->packs_a       ? KRN_ALG_PACKED
+                          : krn_is_pixelwise(p) ? KRN_ALG_POINTWISE
+                                                : KRN_ALG_IM2COL;
         return 0;
     case KRN_FAMILY_IGEMM:
         conv->algorithm = KRN_ALG_INDIRECT;
@@ -293,8 +292,9 @@ static void size_tiles(struct krn_conv *conv)
     conv->row_tiles = ceil_div((int64_t)p->n * p->oh * p->ow, conv->kernel->mr);
     conv->tiles = p->groups * conv->row_tiles * conv->panels;
     int64_t block = conv->driver.mc_tiles;
-    if (block == 0 && conv->algorithm == KRN_ALG_IM2COL) {
-        int64_t fit = GATHER_BYTES / times(conv->kernel->mr, conv->depth);
+    int packed = conv->algorithm == KRN_ALG_PACKED;
+    if (block == 0 && (packed || conv->algorithm == KRN_ALG_IM2COL)) {
+        int64_t fit = (packed ? PACKED_BYTES : GATHER_BYTES) / krn_slot_bytes(conv);
         block = fit > 0 ? fit : 1;
     }
     conv->block_tiles = block == 0 || block > conv->row_tiles ? conv->row_tiles : block;
@@ -311,7 +311,7 @@ static int64_t size_workspace(const struct krn_conv *conv)
     else if (conv->algorithm == KRN_ALG_DEPTHWISE)
         pointers = 0; /* what they point to is only known in a thread */
     else
-        return 0;
+        return conv->algorithm == KRN_ALG_PACKED ? krn_padding_bytes(p) : 0;
     return krn_padding_bytes(p) + krn_round_up(times(pointers, (int64_t)sizeof(void *)), KRN_ALIGN);
 }
 
@@ -324,9 +324,9 @@ static int64_t size_scratch(const struct krn_conv *conv)
     if (conv->algorithm == KRN_ALG_DWROWS)
         return krn_dwrows_scratch_bytes(conv);
     int64_t bytes = krn_tile_scratch_bytes(conv);
-    if (conv->algorithm == KRN_ALG_IM2COL)
-        bytes +=
-            krn_round_up(times(times(conv->block_tiles, conv->kernel->mr), conv->depth), KRN_ALIGN);
+    if (conv->algorithm == KRN_ALG_IM2COL || conv->algorithm == KRN_ALG_PACKED)
+        bytes += krn_packed_rows_bytes(conv) +
+                 krn_round_up(times(conv->block_tiles, krn_slot_bytes(conv)), KRN_ALIGN);
     return bytes;
 }
 

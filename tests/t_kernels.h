@@ -24,7 +24,7 @@ static inline int8_t t_requantise(uint32_t acc, float scale, const struct krn_ou
 }
 
 struct t_shape {
-    int mr, nr, kr, w_bytes, a_bias, is_igemm;
+    int mr, nr, kr, w_bytes, a_bias, is_igemm, many, packs_a;
 };
 
 static inline const int8_t *t_row(const struct krn_gemm_args *g, const struct t_shape *s,
@@ -32,7 +32,18 @@ static inline const int8_t *t_row(const struct krn_gemm_args *g, const struct t_
 {
     if (!s->is_igemm)
         return (const int8_t *)g->a + i * g->a_stride;
-    return ((const int8_t *const *)g->a)[tap * s->mr + i] + g->a_stride;
+    int64_t tile = i / s->mr;
+    return ((const int8_t *const *)g->a)[(tile * g->taps + tap) * s->mr + i % s->mr] + g->a_stride;
+}
+
+static inline int t_activation(const struct krn_gemm_args *g, const struct t_shape *s, int64_t tap,
+                               int64_t i, int64_t k)
+{
+    int64_t groups = (g->k + s->kr - 1) / s->kr, tile = i / s->mr;
+    if (!s->packs_a)
+        return t_row(g, s, tap, i)[k];
+    return ((const int8_t *)
+                g->a)[((tile * groups + k / s->kr) * s->mr + i % s->mr) * s->kr + k % s->kr];
 }
 
 static inline void t_gemm(const struct krn_gemm_args *g, const struct t_shape *s)
@@ -41,10 +52,10 @@ static inline void t_gemm(const struct krn_gemm_args *g, const struct t_shape *s
     const float *scale = (const float *)(bias + s->nr);
     const char *body = (const char *)(scale + s->nr);
     int64_t groups = (g->k + s->kr - 1) / s->kr;
-    T_CHECK(g->m >= 1 && g->m <= s->mr && g->k >= 1 && g->taps >= 1);
+    T_CHECK(g->m >= 1 && (s->many || g->m <= s->mr) && g->k >= 1 && g->taps >= 1);
     T_CHECK((uintptr_t)g->w % 64 == 0 && (s->is_igemm || g->taps == 1));
     for (int64_t tap = 0; s->is_igemm && tap < g->taps; tap++)
-        for (int64_t i = g->m; i < s->mr; i++)
+        for (int64_t i = g->m; i % s->mr; i++)
             T_CHECK(t_row(g, s, tap, i) == t_row(g, s, tap, g->m - 1));
     for (int64_t i = 0; i < g->m; i++)
         for (int j = 0; j < s->nr; j++) {
@@ -53,7 +64,7 @@ static inline void t_gemm(const struct krn_gemm_args *g, const struct t_shape *s
                 for (int64_t k = 0; k < g->k; k++) {
                     int64_t group = tap * groups + k / s->kr;
                     int w = t_weight(body, (group * s->nr + j) * s->kr + k % s->kr, s->w_bytes);
-                    acc += (uint32_t)((t_row(g, s, tap, i)[k] + s->a_bias) * w);
+                    acc += (uint32_t)((t_activation(g, s, tap, i, k) + s->a_bias) * w);
                 }
             g->c[i * g->c_stride + j] = t_requantise(acc, scale[j], &g->out);
         }
@@ -234,13 +245,19 @@ static inline void t_dwrows(const struct krn_dwrows_args *d, const struct krn_ke
     X(m1k2f5d2, 1, 16, 2, 2, 0, 5, 2)                                                              \
     X(m3k2f3d1, 3, 16, 2, 2, 0, 3, 1)
 
-/* X(name, mr, nr, kr, w_bytes, a_bias) */
+/* X(name, mr, nr, kr, w_bytes, a_bias, many) */
 #define T_GEMM_TABLE(X)                                                                            \
-    X(m1n1k1, 1, 1, 1, 1, 0)                                                                       \
-    X(m4n16k4, 4, 16, 4, 1, 0)                                                                     \
-    X(m6n8k8, 6, 8, 8, 1, 128)                                                                     \
-    X(m3n5k2, 3, 5, 2, 2, 0)                                                                       \
-    X(m8n12k1, 8, 12, 1, 2, 128)
+    X(m1n1k1, 1, 1, 1, 1, 0, 0)                                                                    \
+    X(m4n16k4, 4, 16, 4, 1, 0, 0)                                                                  \
+    X(m6n8k8, 6, 8, 8, 1, 128, 0)                                                                  \
+    X(m3n5k2, 3, 5, 2, 2, 0, 0)                                                                    \
+    X(m8n12k1, 8, 12, 1, 2, 128, 0)                                                                \
+    X(m4n8k4many, 4, 8, 4, 1, 0, 1)
+/* X(name, mr, nr, kr, many): those that want A packed */
+#define T_PACKED_TABLE(X)                                                                          \
+    X(m8n12k4packed, 8, 12, 4, 1)                                                                  \
+    X(m6n8k8packed, 6, 8, 8, 1)                                                                    \
+    X(m3n5k2packed, 3, 5, 2, 0)
 /* X(name, nr, kr, w_bytes, a_bias, taps) */
 #define T_DW_TABLE(X)                                                                              \
     X(n1, 1, 1, 1, 0, 0)                                                                           \
@@ -262,19 +279,24 @@ static inline void t_dwrows(const struct krn_dwrows_args *d, const struct krn_ke
     X(m3n4k1f4, 3, 4, 1, 4)                                                                        \
     X(m2n16k4f4, 2, 16, 4, 4)
 
-#define T_GEMM_FN(name, mr, nr, kr, w, b)                                                          \
+#define T_GEMM_FN(name, mr, nr, kr, w, b, many)                                                    \
     static void t_gemm_##name(const void *args)                                                    \
     {                                                                                              \
-        t_gemm(args, &(struct t_shape) { mr, nr, kr, w, b, 0 });                                   \
+        t_gemm(args, &(struct t_shape) { mr, nr, kr, w, b, 0, many, 0 });                          \
     }                                                                                              \
     static void t_igemm_##name(const void *args)                                                   \
     {                                                                                              \
-        t_gemm(args, &(struct t_shape) { mr, nr, kr, w, b, 1 });                                   \
+        t_gemm(args, &(struct t_shape) { mr, nr, kr, w, b, 1, many, 0 });                          \
+    }
+#define T_PACKED_FN(name, mr, nr, kr, many)                                                        \
+    static void t_gemm_##name(const void *args)                                                    \
+    {                                                                                              \
+        t_gemm(args, &(struct t_shape) { mr, nr, kr, 1, 0, 0, many, 1 });                          \
     }
 #define T_DW_FN(name, nr, kr, w, b, taps)                                                          \
     static void t_dw_##name(const void *args)                                                      \
     {                                                                                              \
-        t_dw(args, &(struct t_shape) { 1, nr, kr, w, b, 0 });                                      \
+        t_dw(args, &(struct t_shape) { 1, nr, kr, w, b, 0, 0, 0 });                                \
     }
 #define T_DWC_FN(name, nr, kr, filter, stride, rows)                                               \
     static void t_dwc_##name(const void *args)                                                     \
@@ -288,6 +310,7 @@ static inline void t_dwrows(const struct krn_dwrows_args *d, const struct krn_ke
     }
 T_WINO_TABLE(T_WINO_FN)
 T_GEMM_TABLE(T_GEMM_FN)
+T_PACKED_TABLE(T_PACKED_FN)
 T_DW_TABLE(T_DW_FN)
 T_DWC_TABLE(T_DWC_FN)
 
@@ -297,9 +320,12 @@ T_DWC_TABLE(T_DWC_FN)
         .name = title, .fn = function, .isa = KRN_ISA_C, .family = family_, .mr = m, .nr = n,      \
         .kr = k, .w_bytes = w, .a_bias = b, __VA_ARGS__                                            \
     }
-#define T_GEMM_ROW(n, mr, nr, kr, w, b)                                                            \
-    T_KERNEL("test_gemm_" #n, t_gemm_##n, KRN_FAMILY_GEMM, mr, nr, kr, w, b, .taps = 0),           \
-        T_KERNEL("test_igemm_" #n, t_igemm_##n, KRN_FAMILY_IGEMM, mr, nr, kr, w, b, .taps = 0),
+#define T_GEMM_ROW(n, mr, nr, kr, w, b, more)                                                      \
+    T_KERNEL("test_gemm_" #n, t_gemm_##n, KRN_FAMILY_GEMM, mr, nr, kr, w, b, .many = more),        \
+        T_KERNEL("test_igemm_" #n, t_igemm_##n, KRN_FAMILY_IGEMM, mr, nr, kr, w, b, .many = more),
+#define T_PACKED_ROW(n, mr, nr, kr, more)                                                          \
+    T_KERNEL("test_gemm_" #n, t_gemm_##n, KRN_FAMILY_GEMM, mr, nr, kr, 1, 0, .many = more,         \
+             .packs_a = 1),
 #define T_DW_ROW(n, nr, kr, w, b, count)                                                           \
     T_KERNEL("test_dw_" #n, t_dw_##n, KRN_FAMILY_DW, 1, nr, kr, w, b, .taps = count),
 #define T_DWC_ROW(n, nr, kr, size, step, count)                                                    \
@@ -330,10 +356,11 @@ T_DWROWS_TABLE(T_DWROWS_FN)
 #define T_WINO_ROW(n, mr, nr, kr, form)                                                            \
     T_KERNEL("test_wino_" #n, t_wino_##n, KRN_FAMILY_WINO, mr, nr, kr, 2, 0, .filter = form),
 
-static const struct krn_kernel t_kernels[] = { T_GEMM_TABLE(T_GEMM_ROW) T_DW_TABLE(T_DW_ROW)
-                                                   T_DWC_TABLE(T_DWC_ROW) T_WINO_TABLE(T_WINO_ROW)
-                                                       T_DIRECT_TABLE(T_DIRECT_ROW)
-                                                           T_DWROWS_TABLE(T_DWROWS_ROW) };
+static const struct krn_kernel t_kernels[] = { T_GEMM_TABLE(T_GEMM_ROW) T_PACKED_TABLE(T_PACKED_ROW)
+                                                   T_DW_TABLE(T_DW_ROW) T_DWC_TABLE(T_DWC_ROW)
+                                                       T_WINO_TABLE(T_WINO_ROW)
+                                                           T_DIRECT_TABLE(T_DIRECT_ROW)
+                                                               T_DWROWS_TABLE(T_DWROWS_ROW) };
 enum { T_KERNEL_COUNT = sizeof t_kernels / sizeof t_kernels[0] };
 
 #endif

@@ -103,10 +103,10 @@ static const struct {
     const char *problem, *variant;
     int products_each; /* of one multiplication */
 } exact[] = {
-    { "ic64ih8oc32oh8kh1", "dotprod_gemm_m4n16k4u1a0b0l128s0", 16 },
-    { "ic64ih8oc32oh8kh1", "dotprod_gemm_m8n8k4u1a0b0l128s0", 16 },
-    { "ic32ih8oc16oh8kh3ph1", "dotprod_igemm_m4n16k4u1a0b0l128s0", 16 },
-    { "ic64ih8oc32oh8kh1", "neon_gemm_m4n4k16u1a0b0l128s0", 8 },
+    { "ic64ih8oc32oh8kh1", "dotprod_gemm_m4n16k4u1a0b0l128s0v1i1", 16 },
+    { "ic64ih8oc32oh8kh1", "dotprod_gemm_m8n8k4u1a0b0l128s0v1i1", 16 },
+    { "ic32ih8oc16oh8kh3ph1", "dotprod_igemm_m4n16k4u1a0b0l128s0v1i1", 16 },
+    { "ic64ih8oc32oh8kh1", "neon_gemm_m4n4k16u1a0b0l128s0v1i1", 8 },
     { "g16ic16ih8oc16oh8kh3ph1", "neon_dw_m1n16k1u9l128s0", 8 },
 };
 

@@ -22,7 +22,8 @@ static void check_names(void)
     int bad = 0;
     var_space_init(&space, ~0u, NULL);
     while (var_space_next(&space, &v)) {
-        count[v.isa]++;
+        if (count[v.isa]++ % 5 != (long)(t_seed % 5) && !all)
+            continue;
         var_name_format(&v, name);
         var_kernel_name_format(&v, kernel);
         bad += strncmp(name, kernel, strlen(kernel)) != 0;
@@ -68,6 +69,10 @@ static void check_near_misses(void)
         "avx2_dw_m1n16k2u4a0b0l128s0",
         "neon_gemm_m4n4k16u1a0b0l64s0",
         "dotprod_gemm_m4n16k8u1a0b0l128s0",
+        "dotprod_gemm_m4n16k4u1a0b0l128s0v0",
+        "dotprod_gemm_m4n16k4u1a0b0l128s0i1v1",
+        "dotprod_gemm_m4n16k4u1a0b0l128s0v2",
+        "dotprod_gemm_m4n16k4u1a64b0l128s0i1",
         "i8mm_gemm_m3n8k8u1a0b0l128s0",
         "dotprod_dw_m1n16k1u1l128s0",
         "c_gemm_m4n8k1u2a64b0l8s0",
@@ -116,7 +121,7 @@ static void check_problem(const char *text)
         }
         T_CHECK(bad == 0);
         T_CHECK(!has_plain || seen == 1);
-        T_CHECK(count <= 400);
+        T_CHECK(count <= 650);
         T_CHECK(isa != KRN_ISA_C || has_plain);
         printf("%-28s %-10s %4d points\n", text, krn_isas[isa].name, count);
     }
@@ -153,7 +158,7 @@ static void check_problems(void)
 
 static void check_refusals(void)
 {
-    struct var_variant v = { KRN_ISA_AVX2, KRN_FAMILY_GEMM, { 5, 16, 2, 1, 0, 0, 64, 0, 0 } };
+    struct var_variant v = { KRN_ISA_AVX2, KRN_FAMILY_GEMM, { 5, 16, 2, 1, 0, 0, 64 } };
     char err[300] = "";
     T_CHECK(var_feasible(&v, err, sizeof(err)) == -ENOTSUP);
     T_CHECK(strstr(err, "vector registers") != NULL);

@@ -1,155 +1,187 @@
 /* AArch64 GEMM schemes: how A and B meet in the MACs of each level. */
 #include "variants/a64_int.h"
 
-#include <stddef.h>
-
-enum { SCALE_AND_BOUNDS = offsetof(struct krn_gemm_args, out) };
-
 static int vec(struct gemm *g, const char *group)
 {
     return ir_vreg(g->ir, IR_VEC, group);
 }
 
+/* How many vectors the next load of the stream takes. */
+static int stream_width(const struct gemm *g, const struct gemm_stream *s)
+{
+    enum { PAIR_REACH = 1008 }; /* the largest offset of ldp */
+    int left = s->count - s->loaded, form = s->single ? 0 : g->v->knob[VAR_KNOB_FORM];
+    if (form == 2 && s->moves && left >= 4)
+        return 4;
+    if ((form == 1 || form == 2) && left >= 2 &&
+        (s->moves || s->offset + 16 * s->loaded <= PAIR_REACH))
+        return 2;
+    return 1;
+}
+
+int a64_stream(struct gemm *g, struct gemm_stream *s, int n)
+{
+    while (s->loaded <= n) {
+        int width = stream_width(g, s), at = s->offset + 16 * s->loaded, *id = &s->id[s->loaded];
+        for (int k = 0; k < width; k++)
+            id[k] = vec(g, s->group);
+        if (width == 4) {
+            ir_tuple(g->ir, id[0], 4);
+            IR(g->ir, A64_LD1_4, id[0], id[1], id[2], id[3], s->base);
+        } else if (width == 2 && s->moves) {
+            IR(g->ir, A64_LDP_Q_POST, id[0], id[1], s->base, 32);
+        } else if (width == 2) {
+            IR(g->ir, A64_LDP_Q, id[0], id[1], s->base, at);
+        } else if (s->moves) {
+            IR(g->ir, A64_LDR_Q_POST, id[0], s->base, 16);
+        } else {
+            IR(g->ir, A64_LDR_Q, id[0], s->base, at);
+        }
+        s->loaded += width;
+    }
+    return s->id[n];
+}
+
+/* Vector j of the `count` of a group, and as many behind it as `taken` other registers allow. */
+static int stream_b(struct gemm *g, int b_offset, int j, int count, int taken)
+{
+    static const int width_of_form[] = { 1, 2, 4, 1 };
+    int first = b_offset / 16, ahead = j + 32 - taken - width_of_form[g->v->knob[VAR_KNOB_FORM]];
+    ahead = ahead < count - 1 ? ahead : count - 1;
+    a64_stream(g, &g->b_stream, first + (ahead > j ? ahead : j));
+    return g->b_stream.id[first + j];
+}
+
+static int load_row(struct gemm *g, int row, int offset)
+{
+    int whole = g->scheme->block == 16, a = vec(g, "A");
+    if (g->post)
+        IR(g->ir, whole ? A64_LDR_Q_POST : A64_LDR_D_POST, a, g->row[row], g->scheme->block);
+    else if (g->index[0] >= 0)
+        IR(g->ir, whole ? A64_LDR_Q_REG : A64_LDR_D_REG, a, g->row[row],
+           g->index[offset / g->scheme->block]);
+    else
+        IR(g->ir, whole ? A64_LDR_Q : A64_LDR_D, a, g->row[row], offset);
+    return a;
+}
+
 /* Loads `block` bytes of each row into g->a[]. */
 static void load_rows(struct gemm *g, int offset)
 {
-    int op = g->scheme->block == 16 ? A64_LDR_Q : A64_LDR_D;
-    for (int i = 0; i < g->mr; i++) {
-        g->a[i] = vec(g, "A");
-        IR(g->ir, op, g->a[i], g->row[i], offset);
-    }
+    for (int i = 0; i < g->mr; i++)
+        g->a[i] = load_row(g, i, offset);
+}
+
+/* Loads a group of packed A. */
+static void load_packed(struct gemm *g, int offset)
+{
+    int count = g->mr * g->kr / 16;
+    for (int i = 0; i < count; i++)
+        g->a[i] = a64_stream(g, &g->a_stream, offset / 16 + i);
+}
+
+static int tail_vector(struct gemm *g, int lo, int hi)
+{
+    int a = vec(g, "A");
+    IR(g->ir, A64_FMOV_D, a, lo);
+    if (g->scheme->block == 16)
+        IR(g->ir, A64_INS_D1, a, hi);
+    return a;
 }
 
 static void tail_row(struct gemm *g, int row, int lo, int hi)
 {
-    g->a[row] = vec(g, "A");
-    IR(g->ir, A64_FMOV_D, g->a[row], lo);
-    if (g->scheme->block == 16)
-        IR(g->ir, A64_INS_D1, g->a[row], hi);
-}
-
-static void load_b(struct gemm *g, int j, int offset)
-{
-    g->b[j] = vec(g, "B");
-    IR(g->ir, A64_LDR_Q, g->b[j], g->w, offset + 16 * j);
-}
-
-/* Loads B as far ahead as `taken` other registers allow: all `count` vectors, or a window of them.
- * Call it ahead of the MACs with j = 0, and behind those of vector j - 1 with j. */
-static void load_b_ahead(struct gemm *g, int j, int count, int taken, int offset)
-{
-    int window = 32 - taken < count ? 32 - taken : count;
-    window = window < 1 ? 1 : window;
-    if (j == 0)
-        for (int i = 0; i < window; i++)
-            load_b(g, i, offset);
-    else if (j + window - 1 < count)
-        load_b(g, j + window - 1, offset);
-}
-
-/* The epilogue: row_vectors() gives the sums of row `row`, four columns to a vector, in order. */
-static void store_rows(struct gemm *g, void (*row_vectors)(struct gemm *g, int row, int *vectors))
-{
-    struct a64_epilogue e;
-    struct gemm_rows rows;
-    int vectors = g->nr / 4, panel = ir_vreg(g->ir, IR_GPR, "temporaries");
-    a64_epilogue_begin(g->ir, g->args, SCALE_AND_BOUNDS, &e);
-    IR(g->ir, IR_LOAD64, panel, g->args, (int)offsetof(struct krn_gemm_args, w));
-    for (int j = 0; j < vectors; j++) {
-        e.scale[j] = vec(g, "scales");
-        IR(g->ir, A64_LDR_Q, e.scale[j], panel, 4 * g->nr + 16 * j);
-    }
-    gemm_c_rows_begin(g->ir, g->args, &rows);
-    for (int i = 0; i < g->mr; i++) {
-        if (i)
-            gemm_c_rows_next(g->ir, &rows, i);
-        int sums[GEMM_MAX_ACC];
-        row_vectors(g, i, sums);
-        a64_epilogue_row(g->ir, &e, sums, vectors, rows.pointer);
-    }
+    g->a[row] = tail_vector(g, lo, hi);
 }
 
 /* ---- dotprod: acc[row][4 columns] += B[4 columns][4] . A[row][lane] */
 
+/* Every row from memory: the load ports are idle here, the vector pipes are not. */
 static void dot_init(struct gemm *g)
 {
     int vectors = g->nr / 4;
-    for (int j = 0; j < vectors; j++) {
-        for (int i = 0; i < g->mr; i++) {
-            g->acc[i * vectors + j] = vec(g, "accumulators");
-            if (i == 0)
-                IR(g->ir, A64_LDR_Q, g->acc[j], g->w, 16 * j);
-            else
-                IR(g->ir, A64_MOV_V, g->acc[i * vectors + j], g->acc[j]);
-        }
+    for (int i = 0; i < g->mr; i++) {
+        struct gemm_stream bias = { .base = g->w, .group = "accumulators", .count = vectors };
+        for (int j = 0; j < vectors; j++)
+            g->acc[i * vectors + j] = a64_stream(g, &bias, j);
     }
 }
 
 static void dot_group(struct gemm *g, int index, int b_offset)
 {
-    int vectors = g->nr / 4;
+    int vectors = g->nr / 4, taken = g->mr * vectors + (g->packed ? g->mr / 4 : g->mr);
     for (int j = 0; j < vectors; j++) {
-        load_b_ahead(g, j, vectors, g->mr * vectors + g->mr, b_offset);
+        int b = stream_b(g, b_offset, j, vectors, taken);
         for (int i = 0; i < g->mr; i++)
-            IR(g->ir, A64_SDOT_LANE, g->acc[i * vectors + j], g->b[j], g->a[i], index);
+            IR(g->ir, A64_SDOT_LANE, g->acc[i * vectors + j], b, g->a[g->packed ? i / 4 : i],
+               g->packed ? i % 4 : index);
     }
-}
-
-static void dot_row(struct gemm *g, int row, int *vectors)
-{
-    for (int j = 0; j < g->nr / 4; j++)
-        vectors[j] = g->acc[row * g->nr / 4 + j];
 }
 
 static void dot_store(struct gemm *g)
 {
-    store_rows(g, dot_row);
+    a64_gemm_store(g, g->acc, 0);
 }
 
-/* ---- i8mm: acc[row pair][column pair], 2x2, row by row. Rows are paired by trn in the kernel. */
+/* ---- i8mm: acc[row pair][column pair], 2x2, row by row. */
 
 static void mm_init(struct gemm *g)
 {
-    int pairs = g->nr / 2;
-    for (int j = 0; j < pairs; j += 2) {
-        int bias = vec(g, "temporaries");
-        IR(g->ir, A64_LDR_Q, bias, g->w, 8 * j);
+    int pairs = g->nr / 2, pointer = ir_vreg(g->ir, IR_GPR, "temporaries");
+    IR(g->ir, IR_MOV, pointer, g->w);
+    for (int j = 0; j < pairs; j++)
         for (int i = 0; i < g->mr / 2; i++) {
-            for (int half = 0; half < 2; half++) {
-                g->acc[i * pairs + j + half] = vec(g, "accumulators");
-                IR(g->ir, half ? A64_DUP_D1 : A64_DUP_D0, g->acc[i * pairs + j + half], bias);
-            }
+            g->acc[i * pairs + j] = vec(g, "accumulators");
+            if (i == 0)
+                IR(g->ir, A64_LD1R_D2_POST, g->acc[j], pointer);
+            else
+                IR(g->ir, A64_MOV_V, g->acc[i * pairs + j], g->acc[j]);
         }
+}
+
+/* The 8-byte parts of rows 2 i and 2 i + 1, side by side: g->a[2 * i] the first, [2 * i + 1] the
+ * second parts. */
+static void pair_rows(struct gemm *g, int i)
+{
+    int *a = &g->a[2 * i], parts[2];
+    for (int k = 0; k < g->scheme->block / 8; k++) {
+        parts[k] = vec(g, "A, row pairs");
+        IR(g->ir, k ? A64_TRN2_D : A64_TRN1_D, parts[k], a[0], a[1]);
+    }
+    for (int k = 0; k < g->scheme->block / 8; k++)
+        a[k] = parts[k];
+}
+
+static void mm_load_rows(struct gemm *g, int offset)
+{
+    for (int i = 0; i < g->mr; i++) {
+        g->a[i] = load_row(g, i, offset);
+        if (i % 2)
+            pair_rows(g, i / 2);
     }
 }
 
-/* Group `index` is one half of the registers that a block was loaded into. */
+static void mm_tail_row(struct gemm *g, int row, int lo, int hi)
+{
+    g->a[row] = tail_vector(g, lo, hi);
+    if (row % 2)
+        pair_rows(g, row / 2);
+}
+
 static void mm_group(struct gemm *g, int index, int b_offset)
 {
-    int pairs = g->nr / 2, a[GEMM_MAX_ROWS / 2];
-    for (int i = 0; i < g->mr / 2; i++) {
-        a[i] = vec(g, "A, row pairs");
-        IR(g->ir, index ? A64_TRN2_D : A64_TRN1_D, a[i], g->a[2 * i], g->a[2 * i + 1]);
-    }
+    int pairs = g->nr / 2, rows = g->mr / 2;
+    int taken = rows * pairs + (g->packed ? rows : rows * g->scheme->block / 8);
     for (int j = 0; j < pairs; j++) {
-        load_b_ahead(g, j, pairs, g->mr / 2 * pairs + g->mr + g->mr / 2, b_offset);
-        for (int i = 0; i < g->mr / 2; i++)
-            IR(g->ir, A64_SMMLA, g->acc[i * pairs + j], a[i], g->b[j]);
-    }
-}
-
-static void mm_row(struct gemm *g, int row, int *vectors)
-{
-    for (int j = 0; j < g->nr / 4; j++) {
-        const int *pair = &g->acc[row / 2 * (g->nr / 2) + 2 * j];
-        vectors[j] = vec(g, "temporaries");
-        IR(g->ir, row % 2 ? A64_TRN2_D : A64_TRN1_D, vectors[j], pair[0], pair[1]);
+        int b = stream_b(g, b_offset, j, pairs, taken);
+        for (int i = 0; i < rows; i++)
+            IR(g->ir, A64_SMMLA, g->acc[i * pairs + j], g->a[g->packed ? i : 2 * i + index], b);
     }
 }
 
 static void mm_store(struct gemm *g)
 {
-    store_rows(g, mm_row);
+    a64_gemm_store(g, g->acc, 1);
 }
 
 /* ---- v8.0: four partial sums of one output in each accumulator. Two products are at most
@@ -160,61 +192,111 @@ static void mull_init(struct gemm *g)
     for (int j = 0; j < g->nr; j++) {
         for (int i = 0; i < g->mr; i++) {
             g->acc[i * g->nr + j] = vec(g, "accumulators");
-            if (i == 0)
-                IR(g->ir, A64_LDR_S, g->acc[j], g->w, 4 * j);
-            else
-                IR(g->ir, A64_MOV_V, g->acc[i * g->nr + j], g->acc[j]);
+            IR(g->ir, A64_LDR_S, g->acc[i * g->nr + j], g->w, 4 * j);
         }
     }
+}
+
+/* Some products of a row and some columns: all instructions of a kind together, so that none waits
+ * for the one before it. */
+static void mull_products(struct gemm *g, int count, const int *a, const int *b, const int *acc)
+{
+    int whole = g->kr == 16, product[4];
+    for (int i = 0; i < count; i++) {
+        product[i] = vec(g, "products");
+        IR(g->ir, A64_SMULL, product[i], b[i], a[i]);
+    }
+    for (int i = 0; i < count && whole; i++)
+        IR(g->ir, A64_SMLAL2, product[i], b[i], a[i]);
+    for (int i = 0; i < count; i++)
+        IR(g->ir, A64_SADALP, acc[i], product[i]);
+}
+
+static int mull_b(struct gemm *g, int column, int b_offset)
+{
+    if (g->kr == 16)
+        return a64_stream(g, &g->b_stream, b_offset / 16 + column);
+    int b = vec(g, "B");
+    if (g->b_stream.moves)
+        IR(g->ir, A64_LDR_D_POST, b, g->w, g->kr);
+    else
+        IR(g->ir, A64_LDR_D, b, g->w, b_offset + g->kr * column);
+    return b;
+}
+
+/* The operand that is not held is loaded late; but in the tail, A is there already. */
+static void mull_load(struct gemm *g, int offset)
+{
+    g->a_offset = offset;
+    if (g->v->knob[VAR_KNOB_HOLD] == 0)
+        load_rows(g, offset);
+}
+
+static void mull_tail_row(struct gemm *g, int row, int lo, int hi)
+{
+    g->a_offset = -1;
+    tail_row(g, row, lo, hi);
 }
 
 static void mull_group(struct gemm *g, int index, int b_offset)
 {
-    int whole = g->kr == 16;
+    int hold_b = g->v->knob[VAR_KNOB_HOLD] && g->a_offset >= 0,
+        flight = g->v->knob[VAR_KNOB_FLIGHT];
+    int outer = hold_b ? g->mr : g->nr, inner = hold_b ? g->nr : g->mr;
     (void)index; /* a block is one group */
-    for (int j = 0; j < g->nr; j++) {
-        int b = vec(g, "B");
-        IR(g->ir, whole ? A64_LDR_Q : A64_LDR_D, b, g->w, b_offset + g->kr * j);
-        for (int i = 0; i < g->mr; i++) {
-            int product = vec(g, "products");
-            IR(g->ir, A64_SMULL, product, b, g->a[i]);
-            if (whole)
-                IR(g->ir, A64_SMLAL2, product, b, g->a[i]);
-            IR(g->ir, A64_SADALP, g->acc[i * g->nr + j], product);
+    for (int j = 0; j < g->nr && hold_b; j++)
+        g->b[j] = mull_b(g, j, b_offset);
+    for (int o = 0; o < outer; o++) {
+        if (hold_b)
+            g->a[o] = load_row(g, o, g->a_offset);
+        if (!hold_b)
+            g->b[o] = mull_b(g, o, b_offset);
+        for (int first = 0; first < inner; first += flight) {
+            int a[4], b[4], acc[4], count = inner - first < flight ? inner - first : flight;
+            for (int i = 0; i < count; i++) {
+                int row = hold_b ? o : first + i, column = hold_b ? first + i : o;
+                a[i] = g->a[row];
+                b[i] = g->b[column];
+                acc[i] = g->acc[row * g->nr + column];
+            }
+            mull_products(g, count, a, b, acc);
         }
     }
 }
 
-static void mull_row(struct gemm *g, int row, int *vectors)
+static int add_pairs(struct gemm *g, int first, int second)
 {
-    for (int j = 0; j < g->nr / 4; j++) {
-        const int *acc = &g->acc[row * g->nr + 4 * j];
-        int sums[2];
-        for (int half = 0; half < 2; half++) {
-            sums[half] = vec(g, "temporaries");
-            IR(g->ir, A64_ADDP_S, sums[half], acc[2 * half], acc[2 * half + 1]);
-        }
-        vectors[j] = vec(g, "temporaries");
-        IR(g->ir, A64_ADDP_S, vectors[j], sums[0], sums[1]);
-    }
+    int sum = vec(g, "temporaries");
+    IR(g->ir, A64_ADDP_S, sum, first, second);
+    return sum;
 }
 
 static void mull_store(struct gemm *g)
 {
-    store_rows(g, mull_row);
+    int sums[GEMM_MAX_ACC], vectors = g->mr * g->nr / 4;
+    for (int i = 0; i < vectors; i++) {
+        const int *acc = &g->acc[4 * i];
+        int first = add_pairs(g, acc[0], acc[1]), second = add_pairs(g, acc[2], acc[3]);
+        sums[i] = add_pairs(g, first, second);
+    }
+    a64_gemm_store(g, sums, 0);
 }
 
-/* Block, lanes, init, load A, tail of A, group, store; for load widths of 64 and 128 bits. */
-static const struct gemm_scheme schemes[][2] = {
-    [KRN_ISA_NEON] = { { 8, 1, mull_init, load_rows, tail_row, mull_group, mull_store },
-                       { 16, 1, mull_init, load_rows, tail_row, mull_group, mull_store } },
-    [KRN_ISA_DOTPROD] = { { 8, 4, dot_init, load_rows, tail_row, dot_group, dot_store },
-                          { 16, 4, dot_init, load_rows, tail_row, dot_group, dot_store } },
-    [KRN_ISA_I8MM] = { { 8, 4, mm_init, load_rows, tail_row, mm_group, mm_store },
-                       { 16, 4, mm_init, load_rows, tail_row, mm_group, mm_store } },
+/* Block, lanes, init, load A, tail of A, group, store; for load widths of 64 and 128 bits, and for
+ * packed A, where a block is one group. */
+static const struct gemm_scheme schemes[][3] = {
+    [KRN_ISA_NEON] = { { 8, 1, mull_init, mull_load, mull_tail_row, mull_group, mull_store, 1 },
+                       { 16, 1, mull_init, mull_load, mull_tail_row, mull_group, mull_store, 1 } },
+    [KRN_ISA_DOTPROD] = { { 8, 4, dot_init, load_rows, tail_row, dot_group, dot_store, 1 },
+                          { 16, 4, dot_init, load_rows, tail_row, dot_group, dot_store, 1 },
+                          { 4, 4, dot_init, load_packed, NULL, dot_group, dot_store, 1 } },
+    [KRN_ISA_I8MM] = { { 8, 4, mm_init, mm_load_rows, mm_tail_row, mm_group, mm_store, 1 },
+                       { 16, 4, mm_init, mm_load_rows, mm_tail_row, mm_group, mm_store, 1 },
+                       { 8, 4, mm_init, load_packed, NULL, mm_group, mm_store, 1 } },
 };
 
 const struct gemm_scheme *a64_gemm_scheme(const struct var_variant *v)
 {
-    return &schemes[v->isa][v->knob[VAR_KNOB_LOAD] == 128];
+    int packed = v->knob[VAR_KNOB_FEED] == 1;
+    return &schemes[v->isa][packed ? 2 : v->knob[VAR_KNOB_LOAD] == 128];
 }

@@ -10,9 +10,22 @@ enum {
     A64_LDR_S,                /* w r i */
     A64_LDR_Q_REG,            /* w r r: base + index */
     A64_LDR_D_REG,            /* w r r */
+    A64_LDP_Q,                /* w w r i */
+    A64_LDR_Q_POST,           /* w + i: pointer += i */
+    A64_LDR_D_POST,           /* w + i */
+    A64_LDP_Q_POST,           /* w w + i */
+    A64_LD1_4,                /* w w w w +: four consecutive registers, pointer += 64 */
+    A64_LD1R_D2_POST,         /* w +: 64 bits to both halves, pointer += 8 */
     A64_STR_Q,                /* r r i */
     A64_STR_D,                /* r r i */
     A64_STR_S,                /* r r i */
+    A64_STR_Q_POST,           /* r + i */
+    A64_STR_D_POST,           /* r + i */
+    A64_STR_S_POST,           /* r + i */
+    A64_ST1_D,                /* r r i: one lane */
+    A64_ST1_S,                /* r r i */
+    A64_ST1_D_POST,           /* r + i: pointer += 8 */
+    A64_ST1_S_POST,           /* r + i: pointer += 4 */
     A64_DUP_S,                /* w r: general register to all four lanes */
     A64_FMOV_D,               /* w r */
     A64_INS_D1,               /* + r: general register to the high half */
@@ -40,10 +53,19 @@ enum {
     A64_FMIN,                 /* w r r */
     A64_FCVTNS,               /* w r */
     A64_UZP1_H,               /* w r r */
+    A64_UZP2_H,               /* w r r */
     A64_UZP1_B,               /* w r r */
+    A64_SQXTN_H,              /* w r: four words to the low half, saturated */
+    A64_SQXTN2_H,             /* + r: to the high half */
+    A64_SQXTN_B,              /* w r */
+    A64_SQXTN2_B,             /* + r */
+    A64_SQADD_H,              /* + r */
+    A64_SMAX_B,               /* + r */
+    A64_SMIN_B,               /* + r */
+    A64_DUP_H_LANE,           /* w r i */
+    A64_DUP_B_LANE,           /* w r i */
     A64_ADD_B,                /* + r */
     A64_LDP_X,                /* w w r i */
-    A64_LDP_Q,                /* w w r i */
     A64_ST1_Q_NEXT,           /* r + r: stores, then adds a register to the address */
     A64_ST1_D0_NEXT,          /* r + r: the low half */
     A64_ST1_D1_NEXT,          /* r + r: the high half */
@@ -53,13 +75,6 @@ enum {
     A64_ZIP2_B,               /* w r r */
     A64_ZIP1_H,               /* w r r */
     A64_ZIP2_H,               /* w r r */
-    A64_SQXTN_H,              /* w r: to halfwords, saturating, in the low half */
-    A64_SQXTN2_H,             /* + r: in the high half */
-    A64_SQXTN_B,              /* w r */
-    A64_SQXTN2_B,             /* + r */
-    A64_SQADD_H,              /* + r */
-    A64_SMAX_B,               /* + r */
-    A64_SMIN_B,               /* + r */
     A64_STP_Q,                /* r r r i */
     A64_SMULL_LANE,           /* w r r i: words, the lane of a register below v16 */
     A64_SMULL2_LANE,          /* w r r i */
@@ -78,6 +93,14 @@ void a64_epilogue_begin(struct ir *ir, int args, int out_offset, struct a64_epil
 /* Writes 4 * count bytes at `pointer`: acc[0..count) are s32 vectors of four columns each. */
 void a64_epilogue_row(struct ir *ir, const struct a64_epilogue *e, const int *acc, int count,
                       int pointer);
+
+/* Vector n of the stream, loaded if it is not yet, in the form that the variant asks for. */
+int a64_stream(struct gemm *g, struct gemm_stream *stream, int n);
+
+/* The epilogue of a GEMM tile: v[] are its sums, requantised in place and stored to g->c_row[].
+ *   in_pairs == 0: v[row * nr / 4 + j] has columns 4 j.. of a row
+ *   in_pairs == 1: v[row / 2 * nr / 2 + j] has columns 2 j.. of two rows, one after the other */
+void a64_gemm_store(struct gemm *g, int *v, int in_pairs);
 
 const struct gemm_scheme *a64_gemm_scheme(const struct var_variant *v);
 void a64_dw_build(struct ir *ir, const struct var_variant *v);

@@ -31,6 +31,8 @@
     [IR_LOAD8] = { "movzx %0w, byte ptr [%1x%2o]", IR_LOAD, "wri" },                               \
     [IR_ADD] = { "add %0x, %1x", IR_ALU, "+r" },                                                   \
     [IR_SUM] = { "lea %0x, [%1x + %2x]", IR_ALU, "wrr" },                                          \
+    [IR_SUM_IMM] = { "lea %0x, [%1x%2o]", IR_ALU, "wri" },                                         \
+    [IR_JUMP] = { "jmp %0l", IR_BRANCH, "l" },                                                     \
     [IR_ADD_SHL3] = { "lea %0x, [%0x + %1x*8]", IR_ALU, "+r" },                                    \
     [IR_ADD_IMM] = { "add %0x, %1i", IR_ALU, "+i" },                                               \
     [IR_SHL_IMM] = { "shl %0x, %1i", IR_ALU, "+i" }, [IR_OR] = { "or %0x, %1x", IR_ALU, "+r" },    \
@@ -39,6 +41,8 @@
     [IR_MIN] = { "mov %0x, %1x\ncmp %0x, %2x\ncmovg %0x, %2x", IR_ALU, "Wrr" },                    \
     [IR_SUB_JUMP_NEG] = { "sub %0x, %1i\njs %2l", IR_BRANCH, "+il" },                              \
     [IR_SUB_JUMP_POS] = { "sub %0x, %1i\njns %2l", IR_BRANCH, "+il" },                             \
+    [IR_SUB_JUMP_MORE] = { "sub %0x, %1i\njg %2l", IR_BRANCH, "+il" },                             \
+    [IR_ADD_JUMP_ZERO] = { "add %0x, %1i\nje %2l", IR_BRANCH, "+il" },                             \
     [IR_JUMP_ZERO] = { "test %0x, %0x\njz %1l", IR_BRANCH, "rl" },                                 \
     [IR_JUMP_NONZERO] = { "test %0x, %0x\njnz %1l", IR_BRANCH, "rl" },                             \
     [IR_JUMP_LE] = { "cmp %0x, %1i\njle %2l", IR_BRANCH, "ril" },                                  \

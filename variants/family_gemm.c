@@ -22,21 +22,60 @@ static int load_arg(struct gemm *g, const char *group, int offset)
     return reg;
 }
 
-/* Rows of A at a fixed stride: rows >= m are row m - 1 again. */
+static void row_registers(struct gemm *g, int *row, const char *group)
+{
+    for (int i = 0; i < g->mr; i++)
+        row[i] = ir_vreg(g->ir, IR_GPR, group);
+}
+
+/* Rows at a fixed stride from row[0] on; those beyond m repeat the last one. */
+static void clamped_rows(struct gemm *g, const int *row, int stride, int m)
+{
+    struct ir *ir = g->ir;
+    int next = ir_vreg(ir, IR_GPR, "temporaries");
+    for (int i = 1; i < g->mr; i++) {
+        IR(ir, IR_SUM, next, row[i - 1], stride);
+        IR(ir, IR_SELECT_GT, row[i], m, i, next, row[i - 1]);
+    }
+}
+
+/* The same from `*next` on, for whole tiles without a comparison each. *next moves to the tile
+ * below, if there is one. */
+static void tile_rows(struct gemm *g, const char *name, int *row, const char *group, int *next,
+                      int stride)
+{
+    struct ir *ir = g->ir;
+    int few = ir_label(ir, "%s_few", name), done = ir_label(ir, "%s_done", name);
+    row_registers(g, row, group);
+    IR(ir, IR_MOV, row[0], *next);
+    if (g->mr > 1)
+        IR(ir, IR_JUMP_LE, g->left, g->mr - 1, few);
+    for (int i = 1; i < g->mr; i++)
+        IR(ir, IR_SUM, row[i], row[i - 1], stride);
+    IR(ir, IR_SUM, *next, row[g->mr - 1], stride);
+    if (g->mr == 1)
+        return;
+    IR(ir, IR_JUMP, done);
+    IR(ir, IR_LABEL, few);
+    clamped_rows(g, row, stride, g->left);
+    IR(ir, IR_LABEL, done);
+}
+
 static void begin_rows(struct gemm *g)
 {
     struct ir *ir = g->ir;
     ir_comment(ir, "rows of A: those beyond m repeat the last one");
-    g->row[0] = load_arg(g, "rows of A", ARG(a));
+    if (g->scheme->many) {
+        int stride = load_arg(g, "temporaries", ARG(a_stride));
+        tile_rows(g, "a", g->row, "rows of A", &g->a_next, stride);
+        return;
+    }
+    row_registers(g, g->row, "rows of A");
+    IR(ir, IR_LOAD64, g->row[0], g->args, ARG(a));
     if (g->mr == 1)
         return;
     int stride = load_arg(g, "temporaries", ARG(a_stride)), m = load_arg(g, "temporaries", ARG(m));
-    int next = ir_vreg(ir, IR_GPR, "temporaries");
-    for (int i = 1; i < g->mr; i++) {
-        g->row[i] = ir_vreg(ir, IR_GPR, "rows of A");
-        IR(ir, IR_SUM, next, g->row[i - 1], stride);
-        IR(ir, IR_SELECT_GT, g->row[i], m, i, next, g->row[i - 1]);
-    }
+    clamped_rows(g, g->row, stride, m);
 }
 
 /* Rows of one tap, from the table. */
@@ -45,11 +84,19 @@ static void load_rows(struct gemm *g)
     struct ir *ir = g->ir;
     ir_comment(ir, "rows of A of this tap");
     int offset = load_arg(g, "temporaries", ARG(a_stride));
+    row_registers(g, g->row, "rows of A");
     for (int i = 0; i < g->mr; i++) {
-        g->row[i] = ir_vreg(ir, IR_GPR, "rows of A");
-        IR(ir, IR_LOAD64, g->row[i], g->table, 8 * i);
-        IR(ir, IR_ADD, g->row[i], offset);
+        if (i + 1 < g->mr && ir->target->ops[IR_LOAD64_PAIR].text) {
+            IR(ir, IR_LOAD64_PAIR, g->row[i], g->row[i + 1], g->table, 8 * i);
+            i++;
+        } else {
+            IR(ir, IR_LOAD64, g->row[i], g->table, 8 * i);
+        }
     }
+    for (int i = 0; i < g->mr && g->index[0] < 0; i++)
+        IR(ir, IR_ADD, g->row[i], offset);
+    if (g->index[0] >= 0)
+        IR(ir, IR_MOV, g->index[0], offset);
     IR(ir, IR_ADD_IMM, g->table, 8 * g->mr);
 }
 
@@ -64,35 +111,87 @@ static void prefetch(struct gemm *g, int reg, int from, int bytes, int distance)
 static void block_body(struct gemm *g, int step)
 {
     int block = g->scheme->block, groups = block / g->kr;
-    int b_offset = step * groups * g->group_bytes;
-    for (int i = 0; i < g->mr; i++)
+    int b_offset = step * groups * g->group_bytes, a_bytes = g->mr * block;
+    for (int i = 0; i < g->mr && !g->packed; i++)
         prefetch(g, g->row[i], step * block, block, g->v->knob[VAR_KNOB_PREFETCH_A]);
+    if (g->packed)
+        prefetch(g, g->row[0], step * a_bytes, a_bytes, g->v->knob[VAR_KNOB_PREFETCH_A]);
     prefetch(g, g->w, b_offset, groups * g->group_bytes, g->v->knob[VAR_KNOB_PREFETCH_B]);
-    g->scheme->load_a(g, step * block);
+    g->scheme->load_a(g, step * (g->packed ? a_bytes : block));
     for (int group = 0; group < groups; group++)
         g->scheme->group(g, group, b_offset + group * g->group_bytes);
 }
 
-/* while (k >= steps * block) steps bodies; leaves k as the rest. */
-static void depth_loop(struct gemm *g, const char *name, int steps)
+static void begin_streams(struct gemm *g, int steps)
+{
+    int depth = steps * g->scheme->block;
+    g->a_stream = (struct gemm_stream) { .base = g->row[0], .group = "A", .moves = g->post };
+    g->a_stream.count = g->packed ? depth * g->mr / 16 : 0;
+    g->b_stream = (struct gemm_stream) { .base = g->w, .group = "B", .moves = g->post };
+    g->b_stream.count = depth / g->kr * g->group_bytes / 16;
+}
+
+static void begin_index(struct gemm *g, int steps)
+{
+    for (int step = 1; step < steps && g->index[0] >= 0; step++) {
+        g->index[step] = ir_vreg(g->ir, IR_GPR, "depth offset of A");
+        IR(g->ir, IR_SUM_IMM, g->index[step], g->index[0], step * g->scheme->block);
+    }
+}
+
+static void advance(struct gemm *g, int steps)
 {
     struct ir *ir = g->ir;
-    int depth = steps * g->scheme->block, macs_per_load = g->nr > 8 ? 8 : 4;
-    int loop = ir_label(ir, "%s", name), skip = ir_label(ir, "%s_end", name);
-    ir_comment(ir, "%s loop: %d of depth", name, depth);
-    IR(ir, IR_SUB_JUMP_NEG, g->k, depth, skip);
-    IR(ir, IR_LABEL, loop);
-    int begin = ir->insn_count;
+    int depth = steps * g->scheme->block;
+    if (g->post)
+        return;
+    if (g->index[0] >= 0)
+        for (int step = 0; step < steps; step++)
+            IR(ir, IR_ADD_IMM, g->index[step], depth);
+    else if (g->packed)
+        IR(ir, IR_ADD_IMM, g->row[0], depth * g->mr);
+    else
+        for (int i = 0; i < g->mr; i++)
+            IR(ir, IR_ADD_IMM, g->row[i], depth);
+    IR(ir, IR_ADD_IMM, g->w, depth / g->kr * g->group_bytes);
+}
+
+static void loop_body(struct gemm *g, int steps)
+{
+    int begin = g->ir->insn_count, macs_per_load = g->nr > 8 ? 8 : 4;
+    begin_streams(g, steps);
     for (int step = 0; step < steps; step++)
         block_body(g, step);
     if (g->v->knob[VAR_KNOB_SCHEDULE] == 1)
-        ir_spread(ir, begin, ir->insn_count, macs_per_load);
-    for (int i = 0; i < g->mr; i++)
-        IR(ir, IR_ADD_IMM, g->row[i], depth);
-    IR(ir, IR_ADD_IMM, g->w, depth / g->kr * g->group_bytes);
+        ir_spread(g->ir, begin, g->ir->insn_count, macs_per_load);
+    advance(g, steps);
+}
+
+/* while (k >= steps * block) steps bodies; leaves k as the rest, or jumps if there is none. */
+static void depth_loop(struct gemm *g, const char *name, int steps, int done)
+{
+    struct ir *ir = g->ir;
+    int depth = steps * g->scheme->block;
+    int loop = ir_label(ir, "%s", name), skip = ir_label(ir, "%s_end", name);
+    ir_comment(ir, "%s loop: %d of depth", name, depth);
+    IR(ir, IR_SUB_JUMP_NEG, g->k, depth, skip);
+    begin_index(g, steps);
+    IR(ir, IR_LABEL, loop);
+    loop_body(g, steps);
     IR(ir, IR_SUB_JUMP_POS, g->k, depth, loop);
     IR(ir, IR_LABEL, skip);
-    IR(ir, IR_ADD_IMM, g->k, depth);
+    IR(ir, IR_ADD_JUMP_ZERO, g->k, depth, done);
+}
+
+/* Packed A is zero beyond k, and so is B: whole groups only, and no tail. */
+static void group_loop(struct gemm *g)
+{
+    struct ir *ir = g->ir;
+    int loop = ir_label(ir, "group");
+    ir_comment(ir, "group loop: %d of depth", g->scheme->block);
+    IR(ir, IR_LABEL, loop);
+    loop_body(g, 1);
+    IR(ir, IR_SUB_JUMP_MORE, g->k, g->scheme->block, loop);
 }
 
 /* The last k < block bytes of one row, zero-extended, in general registers: never a byte beyond. */
@@ -103,6 +202,8 @@ static void tail_row(struct gemm *g, int row)
     int part = ir_vreg(ir, IR_GPR, "temporaries"), hi = -1;
     IR(ir, IR_MOV_IMM, part, 0);
     IR(ir, IR_ADD, g->row[row], g->k);
+    if (g->index[0] >= 0)
+        IR(ir, IR_ADD, g->row[row], g->index[0]);
     for (int bit = 0; 1 << bit < g->scheme->block && bit < 3; bit++) {
         int skip = ir_label(ir, "row%d_bit%d", row, bit), bytes = 1 << bit;
         IR(ir, IR_JUMP_BIT_CLEAR, g->k, bit, skip);
@@ -129,21 +230,21 @@ static void tail_row(struct gemm *g, int row)
     g->scheme->tail_a(g, row, part, hi);
 }
 
-static void depth_tail(struct gemm *g)
+static void depth_tail(struct gemm *g, int done)
 {
     struct ir *ir = g->ir;
-    int done = ir_label(ir, "tail_end"), groups = g->scheme->block / g->kr;
-    IR(ir, IR_JUMP_ZERO, g->k, done);
+    int groups = g->scheme->block / g->kr;
     ir_comment(ir, "depth tail: 1 to %d bytes of each row, zero-extended", g->scheme->block - 1);
     for (int i = 0; i < g->mr; i++)
         tail_row(g, i);
     for (int group = 0; group < groups; group++) {
         if (group)
             IR(ir, IR_JUMP_LE, g->k, group * g->kr, done);
+        g->b_stream = (struct gemm_stream) { .base = g->w, .group = "B", .single = 1 };
+        g->b_stream.count = g->group_bytes / 16;
         g->scheme->group(g, group, 0);
         IR(ir, IR_ADD_IMM, g->w, g->group_bytes);
     }
-    IR(ir, IR_LABEL, done);
 }
 
 /* ---- Rows of C */
@@ -166,15 +267,98 @@ void gemm_c_rows_next(struct ir *ir, struct gemm_rows *rows, int row)
     rows->pointer = pointer;
 }
 
+/* ---- The tile */
+
+static void depth_loops(struct gemm *g)
+{
+    int unroll = g->v->knob[VAR_KNOB_UNROLL], done = ir_label(g->ir, "depth_end");
+    g->k = load_arg(g, "depth left", ARG(k));
+    if (unroll > 1)
+        depth_loop(g, "main", unroll, done);
+    if (g->packed) {
+        group_loop(g);
+    } else {
+        depth_loop(g, "block", 1, done);
+        depth_tail(g, done);
+    }
+    IR(g->ir, IR_LABEL, done);
+}
+
+static void tile(struct gemm *g)
+{
+    struct ir *ir = g->ir;
+    int indirect = g->v->family == KRN_FAMILY_IGEMM, tap = ir_label(ir, "tap");
+    if (g->packed)
+        g->row[0] = g->a_next;
+    else if (!indirect)
+        begin_rows(g);
+    ir_comment(ir, "accumulators = bias");
+    g->w = g->panel;
+    g->scheme->init(g);
+    g->w = ir_vreg(ir, IR_GPR, "weights of B");
+    IR(ir, IR_SUM_IMM, g->w, g->panel, 8 * g->nr);
+    if (g->v->knob[VAR_KNOB_ADDRESS] == 1) {
+        g->index[0] = ir_vreg(ir, IR_GPR, "depth offset of A");
+        if (!indirect)
+            IR(ir, IR_MOV_IMM, g->index[0], 0);
+    }
+    if (indirect) {
+        g->taps = load_arg(g, "taps left", ARG(taps));
+        IR(ir, IR_LABEL, tap);
+        load_rows(g);
+    }
+    depth_loops(g);
+    if (indirect) {
+        IR(ir, IR_ADD_IMM, g->taps, -1);
+        IR(ir, IR_JUMP_NONZERO, g->taps, tap);
+    }
+    if (g->scheme->many) {
+        ir_comment(ir, "rows of C: those beyond m repeat the last one");
+        int stride = load_arg(g, "temporaries", ARG(c_stride));
+        tile_rows(g, "c", g->c_row, "rows of C", &g->c_next, stride);
+    }
+    ir_comment(ir, "requantise: float, scale, clamp, round half to even, zero point, narrow");
+    g->scheme->store(g);
+}
+
+static void all_tiles(struct gemm *g)
+{
+    struct ir *ir = g->ir;
+    int next = ir_label(ir, "tile");
+    g->left = load_arg(g, "rows left", ARG(m));
+    g->c_next = load_arg(g, "next tile of C", ARG(c));
+    if (g->v->family == KRN_FAMILY_GEMM)
+        g->a_next = load_arg(g, "next tile of A", ARG(a));
+    IR(ir, IR_LABEL, next);
+    tile(g);
+    ir_comment(ir, "the tile below");
+    IR(ir, IR_SUB_JUMP_MORE, g->left, g->mr, next);
+}
+
+/* Why two knobs cannot be combined, or NULL. */
+static const char *knob_clash(const struct var_variant *v)
+{
+    const int *knob = v->knob;
+    int prefetches = knob[VAR_KNOB_PREFETCH_A] || knob[VAR_KNOB_PREFETCH_B];
+    if (knob[VAR_KNOB_ADDRESS] == 1 && knob[VAR_KNOB_PREFETCH_A])
+        return "prefetch of A needs rows that advance (i0)";
+    if (knob[VAR_KNOB_ADDRESS] == 2 && prefetches)
+        return "prefetch needs pointers that stand still in a body (i0)";
+    if (knob[VAR_KNOB_FORM] == 2 && knob[VAR_KNOB_ADDRESS] != 2)
+        return "loads of four vectors (v2) advance their pointer: they need i2";
+    return NULL;
+}
+
 int gemm_build(struct ir *ir, const struct var_variant *v, const struct gemm_scheme *scheme,
                char *err, size_t err_bytes)
 {
     const struct var_domain *domain = var_domain_find(v, NULL, 0);
-    struct gemm g = { .ir = ir, .v = v, .scheme = scheme };
-    int indirect = v->family == KRN_FAMILY_IGEMM, tap = ir_label(ir, "tap");
+    struct gemm g = { .ir = ir, .v = v, .scheme = scheme, .index = { -1 } };
     g.mr = v->knob[VAR_KNOB_MR];
     g.nr = v->knob[VAR_KNOB_NR];
     g.kr = v->knob[VAR_KNOB_KR];
+    g.packed = v->knob[VAR_KNOB_FEED] == 1;
+    g.post = v->knob[VAR_KNOB_ADDRESS] == 2;
     g.group_bytes = g.nr * g.kr * domain->w_bytes;
     int accumulators = g.mr * g.nr / scheme->lanes, vectors = ir->target->file[IR_VEC].count;
     if (accumulators >= vectors) {
@@ -182,29 +366,18 @@ int gemm_build(struct ir *ir, const struct var_variant *v, const struct gemm_sch
                  vectors);
         return -ENOTSUP;
     }
+    const char *clash = knob_clash(v);
+    if (clash) {
+        snprintf(err, err_bytes, "%s", clash);
+        return -ENOTSUP;
+    }
     g.args = gemm_argument(ir);
-    if (!indirect)
-        begin_rows(&g);
-    g.w = load_arg(&g, "panel of B", ARG(w));
-    ir_comment(ir, "accumulators = bias");
-    scheme->init(&g);
-    IR(ir, IR_ADD_IMM, g.w, 8 * g.nr);
-    if (indirect) {
+    g.panel = load_arg(&g, "panel of B", ARG(w));
+    if (v->family == KRN_FAMILY_IGEMM)
         g.table = load_arg(&g, "table of rows", ARG(a));
-        g.taps = load_arg(&g, "taps left", ARG(taps));
-        IR(ir, IR_LABEL, tap);
-        load_rows(&g);
-    }
-    g.k = load_arg(&g, "depth left", ARG(k));
-    if (v->knob[VAR_KNOB_UNROLL] > 1)
-        depth_loop(&g, "main", v->knob[VAR_KNOB_UNROLL]);
-    depth_loop(&g, "block", 1);
-    depth_tail(&g);
-    if (indirect) {
-        IR(ir, IR_ADD_IMM, g.taps, -1);
-        IR(ir, IR_JUMP_NONZERO, g.taps, tap);
-    }
-    ir_comment(ir, "requantise: float, scale, clamp, round half to even, zero point, narrow");
-    scheme->store(&g);
+    if (scheme->many)
+        all_tiles(&g);
+    else
+        tile(&g);
     return 0;
 }

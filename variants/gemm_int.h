@@ -5,7 +5,7 @@
 #include "variants/ir.h"
 #include "variants/variant_int.h"
 
-enum { GEMM_MAX_ROWS = 16, GEMM_MAX_ACC = 32 };
+enum { GEMM_MAX_ROWS = 16, GEMM_MAX_ACC = 32, GEMM_MAX_STREAM = 128, GEMM_MAX_STEPS = 4 };
 
 struct gemm;
 
@@ -17,6 +17,17 @@ struct gemm_scheme {
     void (*tail_a)(struct gemm *g, int row, int lo, int hi); /* one row of a block from GPRs */
     void (*group)(struct gemm *g, int index, int b_offset); /* MACs of group `index` of the block */
     void (*store)(struct gemm *g);                          /* epilogue: g->row and g->w are dead */
+    int many; /* the kernel walks over row tiles: store() takes the rows of C from g->c_row */
+};
+
+/* Vectors at consecutive addresses, loaded in order. */
+struct gemm_stream {
+    int base, offset;  /* general register; where the first one is, in bytes */
+    int count;         /* vectors of 16 bytes */
+    const char *group; /* of the register map */
+    int moves;         /* loads advance `base`; else they have offsets */
+    int single;        /* one by one, whatever the variant asks for */
+    int loaded, id[GEMM_MAX_STREAM];
 };
 
 struct gemm {
@@ -24,12 +35,19 @@ struct gemm {
     const struct var_variant *v;
     const struct gemm_scheme *scheme;
     int mr, nr, kr, group_bytes;
-    int args, w, k, table, taps; /* virtual registers, as all below */
+    int packed;                      /* A is packed as [depth group][mr][kr] */
+    int post;                        /* loads of a body advance the pointers themselves */
+    int args, w, k, table, taps;     /* virtual registers, as all below */
+    int panel, a_next, c_next, left; /* `many`: panel of B; where the next tile begins; rows left */
     int row[GEMM_MAX_ROWS];
-    int acc[GEMM_MAX_ACC]; /* [row][vector], or as the scheme likes it */
+    int c_row[GEMM_MAX_ROWS];
+    int index[GEMM_MAX_STEPS]; /* depth offsets of the blocks of a body, for all rows; [0] is -1
+                                  where rows are advanced instead */
+    int acc[GEMM_MAX_ACC];     /* [row][vector], or as the scheme likes it */
     int a[GEMM_MAX_ROWS], b[GEMM_MAX_ROWS];
     int a_offset; /* where a scheme that loads A late finds the block; -1: in the tail */
     int constant; /* whatever the scheme keeps in a register throughout */
+    struct gemm_stream a_stream, b_stream; /* of a loop body; schemes may use them or not */
 };
 
 /* Builds the whole kernel into `ir`, which is initialised. 0, or -ENOTSUP and the reason, before

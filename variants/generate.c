@@ -88,6 +88,8 @@ void var_kernel_describe(const struct var_variant *v, struct krn_kernel *out, ch
         .rows = (uint8_t)v->knob[VAR_KNOB_ROWS],
         .copies = (uint8_t)v->knob[VAR_KNOB_COPY],
         .epilogue = (uint8_t)v->knob[VAR_KNOB_EPILOGUE],
+        .many = domain && domain->axis[VAR_KNOB_FEED].count > 0,
+        .packs_a = v->family == KRN_FAMILY_GEMM && v->knob[VAR_KNOB_FEED] == 1,
         .macs = (uint16_t)(domain && peak ? domain->peak_macs * v->knob[VAR_KNOB_UNROLL] : 0),
     };
 }
@@ -106,7 +108,8 @@ void var_kernel_row(const struct krn_kernel *k, struct var_text *out)
                     k->mr, k->nr, k->kr, k->w_bytes, k->a_bias, k->taps);
     var_text_printf(out, "      .macs = %u, .filter = %u, .stride = %u, .rows = %u,\n", k->macs,
                     k->filter, k->stride, k->rows);
-    var_text_printf(out, "      .epilogue = %u, .copies = %u", k->epilogue, k->copies);
+    var_text_printf(out, "      .epilogue = %u, .copies = %u, .many = %u, .packs_a = %u",
+                    k->epilogue, k->copies, k->many, k->packs_a);
 }
 
 int var_generate_registry(const struct var_variant *v, size_t count, const char *array_name,

@@ -48,6 +48,15 @@ int ir_vreg(struct ir *ir, enum ir_file file, const char *group)
     return i;
 }
 
+void ir_tuple(struct ir *ir, int first, int count)
+{
+    if (ir->failed)
+        return;
+    ir->vreg[first].tuple = count;
+    for (int i = 1; i < count; i++)
+        ir->vreg[first + i].tuple = -1;
+}
+
 static int add_label(struct ir *ir, const char *format, va_list args)
 {
     int i =

@@ -40,6 +40,7 @@ enum {
     IR_LOAD8,          /* w r i */
     IR_ADD,            /* + r */
     IR_SUM,            /* w r r */
+    IR_SUM_IMM,        /* w r i */
     IR_ADD_SHL3,       /* + r: += r * 8 */
     IR_ADD_IMM,        /* + i */
     IR_SHL_IMM,        /* + i */
@@ -47,8 +48,12 @@ enum {
     IR_ALIGN64,        /* +: up to a multiple of 64 */
     IR_SELECT_GT,      /* W r i r r: 0 = 1 > 2 ? 3 : 4 */
     IR_MIN,            /* W r r: signed */
+    IR_JUMP,           /* l */
     IR_SUB_JUMP_NEG,   /* + i l: subtract; jump if negative */
     IR_SUB_JUMP_POS,   /* + i l: subtract; jump if not negative */
+    IR_SUB_JUMP_MORE,  /* + i l: subtract; jump if positive */
+    IR_ADD_JUMP_ZERO,  /* + i l: add; jump if zero */
+    IR_LOAD64_PAIR,    /* W W r i: no text where the target has none */
     IR_JUMP_ZERO,      /* r l */
     IR_JUMP_NONZERO,   /* r l */
     IR_JUMP_LE,        /* r i l */
@@ -67,8 +72,10 @@ struct ir_vreg {
     enum ir_file file;
     const char *group; /* heading in the register map; static text */
     int fixed;         /* register number it must have, or -1 */
-    int phys;          /* after ir_allocate() */
-    int begin, end;    /* live interval, in half positions */
+    int tuple;         /* first of so many consecutive registers; -1: another one; 0: none */
+    int limit;         /* its register number must be below, 0 = any */
+    int phys;          /* after ir_allocate(); -1 if it is never used */
+    int begin, end;    /* ends of its live range, in half positions; -1 if it has none */
 };
 
 struct ir_target;
@@ -81,6 +88,7 @@ struct ir {
     int insn_count, insn_capacity, vreg_count, vreg_capacity, label_count, label_capacity;
     int frame_bytes; /* scratch at the stack pointer, set by the family */
     int failed;
+    const char *why; /* failed == -ENOTSUP: the reason, static text */
 };
 
 /* A register file of a target: what may be allocated, in order of preference. */
@@ -110,6 +118,9 @@ void ir_init(struct ir *ir, const struct ir_target *target);
 void ir_clear(struct ir *ir);
 
 int ir_vreg(struct ir *ir, enum ir_file file, const char *group);
+/* `count` virtual registers from `first` on, which were made one after the other and are written by
+ * one instruction, get consecutive registers. */
+void ir_tuple(struct ir *ir, int first, int count);
 int ir_label(struct ir *ir, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ir_add(struct ir *ir, int op, const int *args);
 #define IR(ir, op, ...) ir_add(ir, op, (const int[IR_OPERANDS]) { __VA_ARGS__ })

@@ -34,9 +34,27 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
                             "what becomes of a sum: 0 = a byte by a float, 1 = a byte by integers "
                             "alone, 2 = s32 as it is, 3 = a byte after adding a second tensor",
                             0, 0, 1 },
+    [VAR_KNOB_FEED] = { 't', "feed of A", "",
+                        "0 = A as it lies, 1 = packed ahead by the driver: [depth][MR][KR]", 0, 0,
+                        1 },
+    [VAR_KNOB_FORM] = { 'v', "form of loads", "",
+                        "what is contiguous: 0 = one by one, 1 = in pairs, 2 = in fours, 3 = in "
+                        "halves, one of them through a general register",
+                        0, 0, 1 },
+    [VAR_KNOB_ADDRESS] = { 'i', "addressing", "",
+                           "rows of A: 0 = each advances, 1 = all share an offset; 2 = every load "
+                           "advances its pointer",
+                           0, 0, 1 },
+    [VAR_KNOB_HOLD] = { 'h', "held operand", "",
+                        "stays in registers for a body: 0 = rows of A, 1 = columns of B", 0, 0, 1 },
+    [VAR_KNOB_FLIGHT] = { 'g', "products", "registers",
+                          "products in flight before they are accumulated", 0, 1, 1 },
+    [VAR_KNOB_PIPELINE] = { 'p', "pipelining", "iterations",
+                            "how far ahead of its MACs an iteration's loads begin", 0, 0, 1 },
 };
 
 #define GEMM (1u << KRN_FAMILY_GEMM | 1u << KRN_FAMILY_IGEMM)
+#define PACKED (1u << KRN_FAMILY_GEMM)
 #define DW (1u << KRN_FAMILY_DW)
 #define DWC (1u << KRN_FAMILY_DWC)
 #define WINO (1u << KRN_FAMILY_WINO)
@@ -50,6 +68,9 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
 #define GEMM_AXES(m, n, k, u, a, b, l, s) \
     { AXIS m, AXIS n, AXIS k, AXIS u, AXIS a, AXIS b, AXIS l, AXIS s, NONE, NONE, NONE, NONE, \
       AXIS(0, 1) }
+#define A64_AXES(m, n, k, u, a, b, l, s, t, v, i, h, g, p) \
+    { AXIS m, AXIS n, AXIS k, AXIS u, AXIS a, AXIS b, AXIS l, AXIS s, NONE, NONE, NONE, NONE, \
+      AXIS(0, 1), NONE, AXIS t, AXIS v, AXIS i, AXIS h, AXIS g, AXIS p }
 #define DW_AXES(m, n, k, u, l, s) \
     { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS l, AXIS s, NONE, NONE, NONE, NONE, NONE }
 #define DWC_AXES(n, k, s, f, x, y) \
@@ -78,23 +99,29 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_C, WINO, 2, 0, 0, WINO_AXES((4), (4, 8), (1), (0), (2, 4)) },
 
     { KRN_ISA_NEON, GEMM, 1, 0, 0,
-      GEMM_AXES((1, 2, 3, 4, 6), (4, 8, 12), (16), (1, 2), (0, 64, 128), (0, 256, 512), (128),
-                (0, 1)) },
+      A64_AXES((1, 2, 3, 4, 5, 6), (4, 8), (16), (1, 2), (0, 128), (0, 256, 512), (128), (0, 1),
+               (0), (0, 1, 2), (0, 1, 2), (0, 1), (1, 2, 4), (0)) },
     { KRN_ISA_NEON, GEMM, 1, 0, 0,
-      GEMM_AXES((1, 2, 3, 4, 6), (4, 8, 12), (8), (1, 2), (0, 64, 128), (0, 256, 512), (64),
-                (0, 1)) },
+      A64_AXES((1, 2, 3, 4, 5, 6), (4, 8), (8), (1, 2), (0, 128), (0, 256, 512), (64), (0, 1), (0),
+               (0), (0, 1), (0), (1, 2, 4), (0)) },
     { KRN_ISA_NEON, DW, 1, 0, 0, DW_AXES((1, 2, 3, 4), (8, 16), (1), (1, 2, 3, 9), (128), (0, 1)) },
     { KRN_ISA_NEON, DWC, 1, 0, 0, DWC_AXES((8, 16), (1), (0, 1, 2), (3), (1, 2), (1, 2)) },
     { KRN_ISA_NEON, WINO, 2, 0, 0, WINO_AXES((2, 4, 6, 8), (8, 16, 24), (1), (0, 1), (2, 4)) },
     { KRN_ISA_NEON, PEAK, 1, 0, 16, PEAK_AXES((12), (128)) },
     { KRN_ISA_DOTPROD, GEMM, 1, 0, 0,
-      GEMM_AXES((1, 2, 3, 4, 6, 8), (4, 8, 12, 16), (4), (1, 2), (0, 64, 128), (0, 256, 512),
-                (64, 128), (0, 1)) },
+      A64_AXES((1, 2, 3, 4, 5, 6, 7, 8, 9, 10), (4, 8, 12, 16), (4), (1, 2), (0, 128),
+               (0, 256, 512), (64, 128), (0, 1), (0), (0, 1, 2), (0, 1, 2), (0), (1), (0)) },
+    { KRN_ISA_DOTPROD, PACKED, 1, 0, 0,
+      A64_AXES((4, 8, 12), (8, 12, 16), (4), (1, 2, 4), (0, 320), (0, 256, 512), (128), (0, 1), (1),
+               (0, 1, 2), (0, 2), (0), (1), (0)) },
     { KRN_ISA_DOTPROD, DWC, 1, 0, 0, DWC_AXES((8, 16), (4), (0, 1, 2), (3, 5), (1, 2), (1, 2)) },
     { KRN_ISA_DOTPROD, PEAK, 1, 0, 16, PEAK_AXES((16), (128)) },
     { KRN_ISA_I8MM, GEMM, 1, 0, 0,
-      GEMM_AXES((2, 4, 6, 8, 10), (4, 8, 12, 16), (8), (1, 2, 4), (0, 64, 128), (0, 256, 512),
-                (64, 128), (0, 1)) },
+      A64_AXES((2, 4, 6, 8, 10), (4, 8, 12, 16, 20, 24), (8), (1, 2), (0, 128), (0, 256, 512),
+               (64, 128), (0, 1), (0), (0, 1, 2), (0, 1, 2), (0), (1), (0)) },
+    { KRN_ISA_I8MM, PACKED, 1, 0, 0,
+      A64_AXES((2, 4, 6, 8, 10, 12), (4, 8, 12, 16, 20), (8), (1, 2, 4), (0, 320), (0, 256, 512),
+               (128), (0, 1), (1), (0, 1, 2), (0, 2), (0), (1), (0)) },
     { KRN_ISA_I8MM, PEAK, 1, 0, 32, PEAK_AXES((16), (128)) },
 
     { KRN_ISA_AVX2, GEMM, 2, 0, 0,
@@ -144,6 +171,13 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
 #define GEMM_ROW(isa, columns, rows, ...) \
     { isa, KRN_FAMILY_GEMM, columns, rows, GEMM_KNOBS(__VA_ARGS__), 0 }, \
     { isa, KRN_FAMILY_IGEMM, columns, rows, GEMM_KNOBS(__VA_ARGS__), 0 }
+#define A64_KNOBS(m, n, k, u, t, v, i, h, g) \
+    { m, n, k, u, 0, 0, 128, 0, 0, 0, 0, 0, 0, 0, t, v, i, h, g, 0 }
+#define A64_ROW(isa, columns, rows, ...) \
+    { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0 }, \
+    { isa, KRN_FAMILY_IGEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0 }
+#define PACKED_ROW(isa, columns, rows, ...) \
+    { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0 }
 #define DW_ROW(isa, channels, m, n, k, u, l, s) \
     { isa, KRN_FAMILY_DW, channels, 0, { m, n, k, u, 0, 0, l, s }, 0 }
 #define DWC_ROW(isa, channels, n, k, s, f, x, y) \
@@ -165,24 +199,25 @@ const struct var_default_row var_defaults[] = {
     DW_ROW(KRN_ISA_C, 0, 1, 1, 1, 1, 8, 0),
 
     WINO_ROW(KRN_ISA_NEON, 16, 8, 4, 16, 1, 1, 4),
-    GEMM_ROW(KRN_ISA_NEON, 0, 1, 1, 8, 16, 1, 0, 0, 128, 0, 0),
-    GEMM_ROW(KRN_ISA_NEON, 0, 0, 4, 4, 16, 1, 0, 0, 128, 0, 0),
+    A64_ROW(KRN_ISA_NEON, 0, 1, 1, 8, 16, 1, 0, 1, 1, 0, 1),
+    A64_ROW(KRN_ISA_NEON, 0, 0, 4, 4, 16, 2, 0, 1, 1, 0, 1),
     DWC_ROW(KRN_ISA_NEON, 16, 16, 1, 1, 3, 1, 1),
     DWC_ROW(KRN_ISA_NEON, 16, 16, 1, 1, 3, 2, 1),
     DW_ROW(KRN_ISA_NEON, 16, 1, 16, 1, 9, 128, 0),
     DW_ROW(KRN_ISA_NEON, 8, 1, 8, 1, 9, 128, 0),
     PEAK_ROW(KRN_ISA_NEON, 12, 128),
-    GEMM_ROW(KRN_ISA_DOTPROD, 0, 1, 1, 16, 4, 1, 0, 0, 128, 0, 0),
-    GEMM_ROW(KRN_ISA_DOTPROD, 9, 0, 4, 16, 4, 1, 0, 0, 128, 0, 0),
-    GEMM_ROW(KRN_ISA_DOTPROD, 0, 0, 8, 8, 4, 1, 0, 0, 128, 0, 0),
+    A64_ROW(KRN_ISA_DOTPROD, 0, 1, 1, 16, 4, 1, 0, 1, 1, 0, 1),
+    A64_ROW(KRN_ISA_DOTPROD, 9, 0, 6, 16, 4, 2, 0, 1, 1, 0, 1),
+    A64_ROW(KRN_ISA_DOTPROD, 0, 0, 8, 8, 4, 2, 0, 1, 1, 0, 1),
     DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 1, 3, 1, 2),
     DWC_ROW(KRN_ISA_DOTPROD, 16, 16, 4, 0, 3, 2, 1),
     DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 0, 3, 2, 1),
     DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 0, 5, 1, 2),
     DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 0, 5, 2, 1),
     PEAK_ROW(KRN_ISA_DOTPROD, 16, 128),
-    GEMM_ROW(KRN_ISA_I8MM, 0, 2, 2, 16, 8, 1, 0, 0, 128, 0, 0),
-    GEMM_ROW(KRN_ISA_I8MM, 0, 0, 8, 8, 8, 1, 0, 0, 128, 0, 0),
+    A64_ROW(KRN_ISA_I8MM, 0, 2, 2, 16, 8, 1, 0, 1, 1, 0, 1),
+    PACKED_ROW(KRN_ISA_I8MM, 0, 0, 12, 8, 8, 2, 1, 1, 0, 0, 1),
+    A64_ROW(KRN_ISA_I8MM, 0, 0, 6, 16, 8, 2, 0, 1, 1, 0, 1),
     PEAK_ROW(KRN_ISA_I8MM, 16, 128),
 
     WINO_ROW(KRN_ISA_AVX2, 16, 16, 4, 16, 2, 0, 4),

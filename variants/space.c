@@ -172,27 +172,54 @@ static int is_good_step(const struct var_variant *v, const struct krn_problem *p
            (mr * v->knob[VAR_KNOB_NR] >= enough * lanes || 2 * mr > demand->run);
 }
 
-/* Tile, unroll, load width and schedule are tried in every combination; prefetch distances and the
- * order of the driver around the plain choices only, one group at a time. */
+/* Loads in fours advance their pointer, so the two knobs go together. */
+static int advances_in_fours(const struct var_variant *v)
+{
+    return v->knob[VAR_KNOB_FORM] == 2 && v->knob[VAR_KNOB_ADDRESS] == 2;
+}
+
+/* Whether the knobs of the bit set `fixed`, where there is a choice, have the values that the first
+ * plain choice of the level gives them. */
+static int is_settled(const struct var_variant *v, uint32_t fixed)
+{
+    const struct var_domain *domain = var_domain_find(v, NULL, 0);
+    size_t i = 0;
+    while (i < var_default_count &&
+           (var_defaults[i].isa != v->isa || var_defaults[i].family != v->family))
+        i++;
+    for (int k = 0; i < var_default_count && k < VAR_KNOB_COUNT; k++)
+        if (fixed & 1u << k && domain->axis[k].count > 1 && v->knob[k] != var_defaults[i].knob[k])
+            return 0;
+    return 1;
+}
+
+/* Tile, unroll, load width, feed and schedule are tried in every combination; prefetch distances,
+ * the order of the driver and the finer points of the loop around the plain choices only, one group
+ * at a time. */
 static int worth_trying(const struct var_variant *v, const struct krn_problem *problem,
                         const struct demand *demand)
 {
     const uint32_t prefetch = 1u << VAR_KNOB_PREFETCH_A | 1u << VAR_KNOB_PREFETCH_B;
-    const uint32_t order = 1u << VAR_KNOB_ORDER;
+    const uint32_t order = 1u << VAR_KNOB_ORDER, schedule = 1u << VAR_KNOB_SCHEDULE;
+    const uint32_t finer = 1u << VAR_KNOB_FORM | 1u << VAR_KNOB_ADDRESS | 1u << VAR_KNOB_HOLD |
+                           1u << VAR_KNOB_FLIGHT | 1u << VAR_KNOB_PIPELINE;
     if (is_default(v, problem))
         return 1;
     if (!(demand->families & 1u << v->family) || !tile_fits(v, demand))
         return 0;
     if (v->family == KRN_FAMILY_DIRECT && !is_good_step(v, problem, demand))
         return 0;
-    if (!(demand->tuned & 1u << v->family))
+    if (!(demand->tuned & 1u << v->family) && v->knob[VAR_KNOB_FEED] == 0)
         return near_default(v, 0);
     if (v->knob[VAR_KNOB_PREFETCH_A] || v->knob[VAR_KNOB_PREFETCH_B])
-        return near_default(v, prefetch);
+        return near_default(v, prefetch | 1u << VAR_KNOB_ADDRESS);
     if (v->family == KRN_FAMILY_DIRECT)
         return 1; /* which order is faster depends on the step */
     if (v->knob[VAR_KNOB_ORDER] != var_knobs[VAR_KNOB_ORDER].default_value)
         return near_default(v, order | 1u << VAR_KNOB_UNROLL);
+    uint32_t loads = 1u << VAR_KNOB_FORM | 1u << VAR_KNOB_ADDRESS;
+    if (!is_settled(v, advances_in_fours(v) ? finer & ~loads : finer))
+        return near_default(v, finer | schedule | 1u << VAR_KNOB_LOAD);
     return 1;
 }
 
@@ -221,10 +248,13 @@ static int repays_winograd(const struct krn_problem *p, int min_depth)
     return p->ic / p->groups >= min_depth && p->oh >= 4 && p->ow >= 4;
 }
 
+/* Packing makes a GEMM of any convolution, so such a row stands for IGEMM too. */
 static int row_fits(const struct var_default_row *row, const struct demand *demand,
                     uint32_t families)
 {
     struct var_variant v;
+    if (row->knob[VAR_KNOB_FEED] == 1)
+        families |= demand->families & 1u << KRN_FAMILY_GEMM;
     if (!(families & 1u << row->family) || demand->columns < row->min_columns ||
         (row->max_rows != 0 && demand->rows > row->max_rows))
         return 0;

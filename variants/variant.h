@@ -34,6 +34,12 @@ enum var_knob {
     VAR_KNOB_COPY,       /* c: DIRECT: whether the driver copies rows of A */
     VAR_KNOB_ORDER,      /* o: driver, krn_driver.loop_order */
     VAR_KNOB_EPILOGUE,   /* e: enum krn_epilogue */
+    VAR_KNOB_FEED,       /* t: A as it lies (0) or packed ahead as [depth group][mr][kr] (1) */
+    VAR_KNOB_FORM,       /* v: loads of what is contiguous: one by one, in pairs, in fours */
+    VAR_KNOB_ADDRESS,    /* i: rows advance (0), share an offset (1); all loads advance (2) */
+    VAR_KNOB_HOLD,       /* h: the operand that stays in registers (0 = rows of A, 1 = B) */
+    VAR_KNOB_FLIGHT,     /* g: products in flight, where a product is no accumulation yet */
+    VAR_KNOB_PIPELINE,   /* p: loads of the next iteration among the MACs of this one (1) */
     VAR_KNOB_COUNT
 };
 

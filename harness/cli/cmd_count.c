@@ -244,7 +244,7 @@ int cmd_count(int argc, char **argv)
         .options = options,
         .option_count = sizeof options / sizeof *options,
         .examples = "quern count -p ic64ih56oc64kh1 -t 5\n"
-                    "quern count -p ic64ih56oc64kh1 dotprod_gemm_m8n8k4u1a0b0l128s1\n"
+                    "quern count -p ic64ih56oc64kh1 dotprod_gemm_m8n8k4u2a0b0l128s0v1i1\n"
                     "quern count -d qemu:max,sve=off --isa i8mm --batch shapes.txt",
     };
     int code = cli_parse(&command, argc, argv, &w.look.names);

@@ -2,16 +2,17 @@
 /* One tile: bias; depth in unrolled bodies, blocks and a tail; requantise; store.
  * Registers
  *   arguments            rdi
- *   rows of A            rax r8
- *   temporaries          rax-rdx rsi r8 r11
- *   panel of B           r9
+ *   panel of B           rax
+ *   rows of A            rcx r9
+ *   temporaries          rax-rdx rsi r8-r9
  *   accumulators         ymm0-ymm3
- *   depth left           r10
+ *   weights of B         r10
+ *   depth left           r11
  *   A                    ymm4-ymm13 ymm15
  *   B                    ymm4-ymm6 ymm8-ymm9 ymm11-ymm13 ymm15
  *   products             ymm4-ymm15
  *   bounds, zero point   ymm5-ymm6 ymm15
- *   row of C             rsi r11
+ *   row of C             rax rdx
  *   temporaries          ymm0 ymm2 ymm4 ymm7-ymm14
  */
     .intel_syntax noprefix
@@ -21,34 +22,34 @@
     .hidden avx2_gemm_m2n16k2u1a64b0l64s0
     .type avx2_gemm_m2n16k2u1a64b0l64s0, @function
 avx2_gemm_m2n16k2u1a64b0l64s0:
+    mov rax, qword ptr [rdi + 16]
     /* rows of A: those beyond m repeat the last one */
-    mov rax, qword ptr [rdi]
-    mov rcx, qword ptr [rdi + 8]
-    mov rdx, qword ptr [rdi + 40]
-    lea rsi, [rax + rcx]
-    cmp rdx, 1
-    mov r8, rax
-    cmovg r8, rsi
-    mov r9, qword ptr [rdi + 16]
+    mov rcx, qword ptr [rdi]
+    mov rdx, qword ptr [rdi + 8]
+    mov rsi, qword ptr [rdi + 40]
+    lea r8, [rcx + rdx]
+    cmp rsi, 1
+    mov r9, rcx
+    cmovg r9, r8
     /* accumulators = bias */
-    vmovdqu ymm0, [r9]
+    vmovdqu ymm0, [rax]
     vmovdqa ymm1, ymm0
-    vmovdqu ymm2, [r9 + 32]
+    vmovdqu ymm2, [rax + 32]
     vmovdqa ymm3, ymm2
-    add r9, 128
-    mov r10, qword ptr [rdi + 48]
+    lea r10, [rax + 128]
+    mov r11, qword ptr [rdi + 48]
     /* block loop: 8 of depth */
-    sub r10, 8
+    sub r11, 8
     js .Lavx2_gemm_m2n16k2u1a64b0l64s0_block_end
 .Lavx2_gemm_m2n16k2u1a64b0l64s0_block:
-    prefetcht0 [rax + 64]
-    prefetcht0 [r8 + 64]
-    vmovddup xmm4, qword ptr [rax]
+    prefetcht0 [rcx + 64]
+    prefetcht0 [r9 + 64]
+    vmovddup xmm4, qword ptr [rcx]
     vpmovsxbw ymm5, xmm4
-    vmovddup xmm6, qword ptr [r8]
+    vmovddup xmm6, qword ptr [r9]
     vpmovsxbw ymm7, xmm6
-    vmovdqu ymm8, [r9]
-    vmovdqu ymm9, [r9 + 32]
+    vmovdqu ymm8, [r10]
+    vmovdqu ymm9, [r10 + 32]
     vpshufd ymm10, ymm5, 0
     vpmaddwd ymm11, ymm10, ymm8
     vpaddd ymm0, ymm0, ymm11
@@ -59,8 +60,8 @@ avx2_gemm_m2n16k2u1a64b0l64s0:
     vpaddd ymm1, ymm1, ymm14
     vpmaddwd ymm15, ymm13, ymm9
     vpaddd ymm3, ymm3, ymm15
-    vmovdqu ymm4, [r9 + 64]
-    vmovdqu ymm6, [r9 + 96]
+    vmovdqu ymm4, [r10 + 64]
+    vmovdqu ymm6, [r10 + 96]
     vpshufd ymm11, ymm5, 85
     vpmaddwd ymm10, ymm11, ymm4
     vpaddd ymm0, ymm0, ymm10
@@ -71,8 +72,8 @@ avx2_gemm_m2n16k2u1a64b0l64s0:
     vpaddd ymm1, ymm1, ymm14
     vpmaddwd ymm9, ymm8, ymm6
     vpaddd ymm3, ymm3, ymm9
-    vmovdqu ymm13, [r9 + 128]
-    vmovdqu ymm15, [r9 + 160]
+    vmovdqu ymm13, [r10 + 128]
+    vmovdqu ymm15, [r10 + 160]
     vpshufd ymm10, ymm5, 170
     vpmaddwd ymm11, ymm10, ymm13
     vpaddd ymm0, ymm0, ymm11
@@ -83,8 +84,8 @@ avx2_gemm_m2n16k2u1a64b0l64s0:
     vpaddd ymm1, ymm1, ymm14
     vpmaddwd ymm6, ymm4, ymm15
     vpaddd ymm3, ymm3, ymm6
-    vmovdqu ymm8, [r9 + 192]
-    vmovdqu ymm9, [r9 + 224]
+    vmovdqu ymm8, [r10 + 192]
+    vmovdqu ymm9, [r10 + 224]
     vpshufd ymm11, ymm5, 255
     vpmaddwd ymm10, ymm11, ymm8
     vpaddd ymm0, ymm0, ymm10
@@ -95,66 +96,65 @@ avx2_gemm_m2n16k2u1a64b0l64s0:
     vpaddd ymm1, ymm1, ymm14
     vpmaddwd ymm4, ymm13, ymm9
     vpaddd ymm3, ymm3, ymm4
-    add rax, 8
-    add r8, 8
-    add r9, 256
-    sub r10, 8
+    add rcx, 8
+    add r9, 8
+    add r10, 256
+    sub r11, 8
     jns .Lavx2_gemm_m2n16k2u1a64b0l64s0_block
 .Lavx2_gemm_m2n16k2u1a64b0l64s0_block_end:
-    add r10, 8
-    test r10, r10
-    jz .Lavx2_gemm_m2n16k2u1a64b0l64s0_tail_end
+    add r11, 8
+    je .Lavx2_gemm_m2n16k2u1a64b0l64s0_depth_end
     /* depth tail: 1 to 7 bytes of each row, zero-extended */
-    mov r11d, 0
-    add rax, r10
-    bt r10, 0
+    mov edx, 0
+    add rcx, r11
+    bt r11, 0
     jnc .Lavx2_gemm_m2n16k2u1a64b0l64s0_row0_bit0
-    movzx r11d, byte ptr [rax - 1]
-    add rax, -1
+    movzx edx, byte ptr [rcx - 1]
+    add rcx, -1
 .Lavx2_gemm_m2n16k2u1a64b0l64s0_row0_bit0:
-    bt r10, 1
+    bt r11, 1
     jnc .Lavx2_gemm_m2n16k2u1a64b0l64s0_row0_bit1
-    movzx ecx, word ptr [rax - 2]
-    shl r11, 16
-    or r11, rcx
-    add rax, -2
+    movzx esi, word ptr [rcx - 2]
+    shl rdx, 16
+    or rdx, rsi
+    add rcx, -2
 .Lavx2_gemm_m2n16k2u1a64b0l64s0_row0_bit1:
-    bt r10, 2
+    bt r11, 2
     jnc .Lavx2_gemm_m2n16k2u1a64b0l64s0_row0_bit2
-    mov edx, dword ptr [rax - 4]
-    shl r11, 32
-    or r11, rdx
-    add rax, -4
+    mov r8d, dword ptr [rcx - 4]
+    shl rdx, 32
+    or rdx, r8
+    add rcx, -4
 .Lavx2_gemm_m2n16k2u1a64b0l64s0_row0_bit2:
-    vmovq xmm15, r11
+    vmovq xmm15, rdx
     vpbroadcastq xmm15, xmm15
     vpmovsxbw ymm6, xmm15
-    mov esi, 0
-    add r8, r10
-    bt r10, 0
+    mov eax, 0
+    add r9, r11
+    bt r11, 0
     jnc .Lavx2_gemm_m2n16k2u1a64b0l64s0_row1_bit0
-    movzx esi, byte ptr [r8 - 1]
-    add r8, -1
+    movzx eax, byte ptr [r9 - 1]
+    add r9, -1
 .Lavx2_gemm_m2n16k2u1a64b0l64s0_row1_bit0:
-    bt r10, 1
+    bt r11, 1
     jnc .Lavx2_gemm_m2n16k2u1a64b0l64s0_row1_bit1
-    movzx ecx, word ptr [r8 - 2]
-    shl rsi, 16
-    or rsi, rcx
-    add r8, -2
+    movzx esi, word ptr [r9 - 2]
+    shl rax, 16
+    or rax, rsi
+    add r9, -2
 .Lavx2_gemm_m2n16k2u1a64b0l64s0_row1_bit1:
-    bt r10, 2
+    bt r11, 2
     jnc .Lavx2_gemm_m2n16k2u1a64b0l64s0_row1_bit2
-    mov edx, dword ptr [r8 - 4]
-    shl rsi, 32
-    or rsi, rdx
-    add r8, -4
+    mov r8d, dword ptr [r9 - 4]
+    shl rax, 32
+    or rax, r8
+    add r9, -4
 .Lavx2_gemm_m2n16k2u1a64b0l64s0_row1_bit2:
-    vmovq xmm5, rsi
+    vmovq xmm5, rax
     vpbroadcastq xmm5, xmm5
     vpmovsxbw ymm10, xmm5
-    vmovdqu ymm11, [r9]
-    vmovdqu ymm12, [r9 + 32]
+    vmovdqu ymm11, [r10]
+    vmovdqu ymm12, [r10 + 32]
     vpshufd ymm7, ymm6, 0
     vpmaddwd ymm8, ymm7, ymm11
     vpaddd ymm0, ymm0, ymm8
@@ -165,11 +165,11 @@ avx2_gemm_m2n16k2u1a64b0l64s0:
     vpaddd ymm1, ymm1, ymm13
     vpmaddwd ymm4, ymm9, ymm12
     vpaddd ymm3, ymm3, ymm4
-    add r9, 64
-    cmp r10, 2
-    jle .Lavx2_gemm_m2n16k2u1a64b0l64s0_tail_end
-    vmovdqu ymm15, [r9]
-    vmovdqu ymm5, [r9 + 32]
+    add r10, 64
+    cmp r11, 2
+    jle .Lavx2_gemm_m2n16k2u1a64b0l64s0_depth_end
+    vmovdqu ymm15, [r10]
+    vmovdqu ymm5, [r10 + 32]
     vpshufd ymm8, ymm6, 85
     vpmaddwd ymm7, ymm8, ymm15
     vpaddd ymm0, ymm0, ymm7
@@ -180,11 +180,11 @@ avx2_gemm_m2n16k2u1a64b0l64s0:
     vpaddd ymm1, ymm1, ymm13
     vpmaddwd ymm9, ymm11, ymm5
     vpaddd ymm3, ymm3, ymm9
-    add r9, 64
-    cmp r10, 4
-    jle .Lavx2_gemm_m2n16k2u1a64b0l64s0_tail_end
-    vmovdqu ymm12, [r9]
-    vmovdqu ymm4, [r9 + 32]
+    add r10, 64
+    cmp r11, 4
+    jle .Lavx2_gemm_m2n16k2u1a64b0l64s0_depth_end
+    vmovdqu ymm12, [r10]
+    vmovdqu ymm4, [r10 + 32]
     vpshufd ymm7, ymm6, 170
     vpmaddwd ymm8, ymm7, ymm12
     vpaddd ymm0, ymm0, ymm8
@@ -195,11 +195,11 @@ avx2_gemm_m2n16k2u1a64b0l64s0:
     vpaddd ymm1, ymm1, ymm13
     vpmaddwd ymm5, ymm15, ymm4
     vpaddd ymm3, ymm3, ymm5
-    add r9, 64
-    cmp r10, 6
-    jle .Lavx2_gemm_m2n16k2u1a64b0l64s0_tail_end
-    vmovdqu ymm11, [r9]
-    vmovdqu ymm9, [r9 + 32]
+    add r10, 64
+    cmp r11, 6
+    jle .Lavx2_gemm_m2n16k2u1a64b0l64s0_depth_end
+    vmovdqu ymm11, [r10]
+    vmovdqu ymm9, [r10 + 32]
     vpshufd ymm8, ymm6, 255
     vpmaddwd ymm7, ymm8, ymm11
     vpaddd ymm0, ymm0, ymm7
@@ -210,24 +210,24 @@ avx2_gemm_m2n16k2u1a64b0l64s0:
     vpaddd ymm1, ymm1, ymm13
     vpmaddwd ymm4, ymm12, ymm9
     vpaddd ymm3, ymm3, ymm4
-    add r9, 64
-.Lavx2_gemm_m2n16k2u1a64b0l64s0_tail_end:
+    add r10, 64
+.Lavx2_gemm_m2n16k2u1a64b0l64s0_depth_end:
     /* requantise: float, scale, clamp, round half to even, zero point, narrow */
     vpbroadcastd ymm15, dword ptr [rdi + 64]
     vpbroadcastd ymm5, dword ptr [rdi + 68]
     vpbroadcastd ymm6, dword ptr [rdi + 72]
     vpackssdw ymm6, ymm6, ymm6
-    mov rax, qword ptr [rdi + 16]
-    mov r11, qword ptr [rdi + 24]
-    mov rcx, qword ptr [rdi + 32]
-    mov rdx, qword ptr [rdi + 40]
+    mov rcx, qword ptr [rdi + 16]
+    mov rdx, qword ptr [rdi + 24]
+    mov rsi, qword ptr [rdi + 32]
+    mov r8, qword ptr [rdi + 40]
     vcvtdq2ps ymm7, ymm0
-    vmulps ymm7, ymm7, [rax + 64]
+    vmulps ymm7, ymm7, [rcx + 64]
     vmaxps ymm7, ymm7, ymm15
     vminps ymm7, ymm7, ymm5
     vcvtps2dq ymm8, ymm7
     vcvtdq2ps ymm14, ymm2
-    vmulps ymm14, ymm14, [rax + 96]
+    vmulps ymm14, ymm14, [rcx + 96]
     vmaxps ymm14, ymm14, ymm15
     vminps ymm14, ymm14, ymm5
     vcvtps2dq ymm10, ymm14
@@ -236,18 +236,18 @@ avx2_gemm_m2n16k2u1a64b0l64s0:
     vpaddw ymm13, ymm13, ymm6
     vextracti128 xmm9, ymm13, 1
     vpacksswb xmm12, xmm13, xmm9
-    vmovdqu [r11], xmm12
-    lea r8, [r11 + rcx]
-    cmp rdx, 1
-    mov rsi, r11
-    cmovg rsi, r8
+    vmovdqu [rdx], xmm12
+    lea r9, [rdx + rsi]
+    cmp r8, 1
+    mov rax, rdx
+    cmovg rax, r9
     vcvtdq2ps ymm4, ymm1
-    vmulps ymm4, ymm4, [rax + 64]
+    vmulps ymm4, ymm4, [rcx + 64]
     vmaxps ymm4, ymm4, ymm15
     vminps ymm4, ymm4, ymm5
     vcvtps2dq ymm0, ymm4
     vcvtdq2ps ymm7, ymm3
-    vmulps ymm7, ymm7, [rax + 96]
+    vmulps ymm7, ymm7, [rcx + 96]
     vmaxps ymm7, ymm7, ymm15
     vminps ymm7, ymm7, ymm5
     vcvtps2dq ymm2, ymm7
@@ -256,7 +256,7 @@ avx2_gemm_m2n16k2u1a64b0l64s0:
     vpaddw ymm8, ymm8, ymm6
     vextracti128 xmm10, ymm8, 1
     vpacksswb xmm11, xmm8, xmm10
-    vmovdqu [rsi], xmm11
+    vmovdqu [rax], xmm11
     vzeroupper
     ret
     .size avx2_gemm_m2n16k2u1a64b0l64s0, . - avx2_gemm_m2n16k2u1a64b0l64s0

@@ -2,16 +2,17 @@
 /* One tile: bias; depth in unrolled bodies, blocks and a tail; requantise; store.
  * Registers
  *   arguments            rdi
- *   rows of A            rax r8
- *   temporaries          rcx-rdx rsi r10-r11
- *   panel of B           r9
+ *   panel of B           rax
+ *   rows of A            rcx r9
+ *   temporaries          rax rdx rsi r8 r10
  *   0x80 in every byte   zmm0
  *   accumulators         zmm1-zmm4
- *   depth left           r11
+ *   weights of B         r11
+ *   depth left           rdx
  *   B                    zmm5-zmm6 zmm9-zmm10
  *   A                    zmm7-zmm8 zmm11-zmm12
  *   bounds, zero point   zmm13-zmm15
- *   row of C             rax r8
+ *   row of C             rcx r9
  *   temporaries          zmm16 zmm18-zmm19 zmm21-zmm22 zmm24-zmm25 zmm27
  *   scales               zmm17 zmm20 zmm23 zmm26
  */
@@ -23,80 +24,79 @@
     .type avx512vnni_gemm_m2n32k4u1a0b0l512s0, @function
 avx512vnni_gemm_m2n32k4u1a0b0l512s0:
     sub rsp, 8
+    mov rax, qword ptr [rdi + 16]
     /* rows of A: those beyond m repeat the last one */
-    mov rax, qword ptr [rdi]
-    mov rcx, qword ptr [rdi + 8]
-    mov rdx, qword ptr [rdi + 40]
-    lea rsi, [rax + rcx]
-    cmp rdx, 1
-    mov r8, rax
-    cmovg r8, rsi
-    mov r9, qword ptr [rdi + 16]
+    mov rcx, qword ptr [rdi]
+    mov rdx, qword ptr [rdi + 8]
+    mov rsi, qword ptr [rdi + 40]
+    lea r8, [rcx + rdx]
+    cmp rsi, 1
+    mov r9, rcx
+    cmovg r9, r8
     /* accumulators = bias */
     mov r10d, -2139062144
     vpbroadcastd zmm0, r10d
-    vmovdqu32 zmm1, [r9]
+    vmovdqu32 zmm1, [rax]
     vmovdqa32 zmm2, zmm1
-    vmovdqu32 zmm3, [r9 + 64]
+    vmovdqu32 zmm3, [rax + 64]
     vmovdqa32 zmm4, zmm3
-    add r9, 256
-    mov r11, qword ptr [rdi + 48]
+    lea r11, [rax + 256]
+    mov rdx, qword ptr [rdi + 48]
     /* block loop: 4 of depth */
-    sub r11, 4
+    sub rdx, 4
     js .Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_block_end
 .Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_block:
-    vmovdqu32 zmm5, [r9]
-    vmovdqu32 zmm6, [r9 + 64]
-    {evex} vpbroadcastd zmm7, dword ptr [rax]
+    vmovdqu32 zmm5, [r11]
+    vmovdqu32 zmm6, [r11 + 64]
+    {evex} vpbroadcastd zmm7, dword ptr [rcx]
     vpxord zmm7, zmm7, zmm0
     {evex} vpdpbusd zmm1, zmm7, zmm5
     {evex} vpdpbusd zmm3, zmm7, zmm6
-    {evex} vpbroadcastd zmm8, dword ptr [r8]
+    {evex} vpbroadcastd zmm8, dword ptr [r9]
     vpxord zmm8, zmm8, zmm0
     {evex} vpdpbusd zmm2, zmm8, zmm5
     {evex} vpdpbusd zmm4, zmm8, zmm6
-    add rax, 4
-    add r8, 4
-    add r9, 128
-    sub r11, 4
+    add rcx, 4
+    add r9, 4
+    add r11, 128
+    sub rdx, 4
     jns .Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_block
 .Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_block_end:
-    add r11, 4
-    test r11, r11
-    jz .Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_tail_end
+    add rdx, 4
+    je .Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_depth_end
     /* depth tail: 1 to 3 bytes of each row, zero-extended */
-    mov ecx, 0
-    add rax, r11
-    bt r11, 0
-    jnc .Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_row0_bit0
-    movzx ecx, byte ptr [rax - 1]
-    add rax, -1
-.Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_row0_bit0:
-    bt r11, 1
-    jnc .Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_row0_bit1
-    movzx edx, word ptr [rax - 2]
-    shl rcx, 16
-    or rcx, rdx
-    add rax, -2
-.Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_row0_bit1:
-    mov dword ptr [rsp], ecx
     mov esi, 0
-    add r8, r11
-    bt r11, 0
-    jnc .Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_row1_bit0
-    movzx esi, byte ptr [r8 - 1]
-    add r8, -1
-.Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_row1_bit0:
-    bt r11, 1
-    jnc .Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_row1_bit1
-    movzx r10d, word ptr [r8 - 2]
+    add rcx, rdx
+    bt rdx, 0
+    jnc .Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_row0_bit0
+    movzx esi, byte ptr [rcx - 1]
+    add rcx, -1
+.Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_row0_bit0:
+    bt rdx, 1
+    jnc .Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_row0_bit1
+    movzx r8d, word ptr [rcx - 2]
     shl rsi, 16
-    or rsi, r10
-    add r8, -2
+    or rsi, r8
+    add rcx, -2
+.Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_row0_bit1:
+    mov dword ptr [rsp], esi
+    mov r10d, 0
+    add r9, rdx
+    bt rdx, 0
+    jnc .Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_row1_bit0
+    movzx r10d, byte ptr [r9 - 1]
+    add r9, -1
+.Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_row1_bit0:
+    bt rdx, 1
+    jnc .Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_row1_bit1
+    movzx eax, word ptr [r9 - 2]
+    shl r10, 16
+    or r10, rax
+    add r9, -2
 .Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_row1_bit1:
-    mov dword ptr [rsp + 4], esi
-    vmovdqu32 zmm9, [r9]
-    vmovdqu32 zmm10, [r9 + 64]
+    mov dword ptr [rsp + 4], r10d
+    vmovdqu32 zmm9, [r11]
+    vmovdqu32 zmm10, [r11 + 64]
     {evex} vpbroadcastd zmm11, dword ptr [rsp]
     vpxord zmm11, zmm11, zmm0
     {evex} vpdpbusd zmm1, zmm11, zmm9
@@ -105,52 +105,52 @@ avx512vnni_gemm_m2n32k4u1a0b0l512s0:
     vpxord zmm12, zmm12, zmm0
     {evex} vpdpbusd zmm2, zmm12, zmm9
     {evex} vpdpbusd zmm4, zmm12, zmm10
-    add r9, 128
-.Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_tail_end:
+    add r11, 128
+.Lavx512vnni_gemm_m2n32k4u1a0b0l512s0_depth_end:
     /* requantise: float, scale, clamp, round half to even, zero point, narrow */
     {evex} vpbroadcastd zmm13, dword ptr [rdi + 64]
     {evex} vpbroadcastd zmm14, dword ptr [rdi + 68]
     {evex} vpbroadcastd zmm15, dword ptr [rdi + 72]
-    mov rdx, qword ptr [rdi + 16]
-    mov rax, qword ptr [rdi + 24]
-    mov rcx, qword ptr [rdi + 32]
-    mov r11, qword ptr [rdi + 40]
+    mov r8, qword ptr [rdi + 16]
+    mov rcx, qword ptr [rdi + 24]
+    mov rsi, qword ptr [rdi + 32]
+    mov rdx, qword ptr [rdi + 40]
     {evex} vcvtdq2ps zmm16, zmm1
-    vmovdqu32 zmm17, [rdx + 128]
+    vmovdqu32 zmm17, [r8 + 128]
     {evex} vmulps zmm16, zmm16, zmm17
     {evex} vmaxps zmm16, zmm16, zmm13
     {evex} vminps zmm16, zmm16, zmm14
     {evex} vcvtps2dq zmm18, zmm16
     {evex} vpaddd zmm18, zmm18, zmm15
-    vpmovdb [rax], zmm18
+    vpmovdb [rcx], zmm18
     {evex} vcvtdq2ps zmm19, zmm3
-    vmovdqu32 zmm20, [rdx + 192]
+    vmovdqu32 zmm20, [r8 + 192]
     {evex} vmulps zmm19, zmm19, zmm20
     {evex} vmaxps zmm19, zmm19, zmm13
     {evex} vminps zmm19, zmm19, zmm14
     {evex} vcvtps2dq zmm21, zmm19
     {evex} vpaddd zmm21, zmm21, zmm15
-    vpmovdb [rax + 16], zmm21
-    lea r10, [rax + rcx]
-    cmp r11, 1
-    mov r8, rax
-    cmovg r8, r10
+    vpmovdb [rcx + 16], zmm21
+    lea rax, [rcx + rsi]
+    cmp rdx, 1
+    mov r9, rcx
+    cmovg r9, rax
     {evex} vcvtdq2ps zmm22, zmm2
-    vmovdqu32 zmm23, [rdx + 128]
+    vmovdqu32 zmm23, [r8 + 128]
     {evex} vmulps zmm22, zmm22, zmm23
     {evex} vmaxps zmm22, zmm22, zmm13
     {evex} vminps zmm22, zmm22, zmm14
     {evex} vcvtps2dq zmm24, zmm22
     {evex} vpaddd zmm24, zmm24, zmm15
-    vpmovdb [r8], zmm24
+    vpmovdb [r9], zmm24
     {evex} vcvtdq2ps zmm25, zmm4
-    vmovdqu32 zmm26, [rdx + 192]
+    vmovdqu32 zmm26, [r8 + 192]
     {evex} vmulps zmm25, zmm25, zmm26
     {evex} vmaxps zmm25, zmm25, zmm13
     {evex} vminps zmm25, zmm25, zmm14
     {evex} vcvtps2dq zmm27, zmm25
     {evex} vpaddd zmm27, zmm27, zmm15
-    vpmovdb [r8 + 16], zmm27
+    vpmovdb [r9 + 16], zmm27
     vzeroupper
     add rsp, 8
     ret

@@ -4,18 +4,21 @@
  * Registers
  *   arguments            x0
  *   panel of B           x1
- *   accumulators         v0-v7
  *   table of rows        x2
- *   taps left            x3
- *   temporaries          x4-x8 x10-x17
- *   rows of A            x5-x8
- *   depth left           x9
+ *   rows left            x3
+ *   next tile of C       x4
+ *   accumulators         v0-v7
+ *   weights of B         x5
+ *   taps left            x6
+ *   temporaries          x7-x9 x13-x17
+ *   rows of A            x8-x11
+ *   depth left           x12
  *   A                    v16-v19 v24-v27
  *   B                    v20-v23 v28-v31
- *   bounds, zero point   v20-v22
- *   scales               v16-v17
- *   row of C             x5 x11 x13 x16
- *   temporaries          v0-v2 v4-v6 v18-v19 v23-v31
+ *   rows of C            x8 x10 x15-x16
+ *   scales               v20 v26
+ *   temporaries          v0 v2-v6 v16-v25 v27-v31
+ *   bounds, zero point   v1 v24 v30
  */
     .arch armv8.2-a+dotprod
     .text
@@ -25,254 +28,254 @@
     .type dotprod_igemm_m4n8k4u1a0b256l64s1, %function
 dotprod_igemm_m4n8k4u1a0b256l64s1:
     ldur x1, [x0, #16]
+    ldur x2, [x0]
+    ldur x3, [x0, #40]
+    ldur x4, [x0, #24]
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_tile:
     /* accumulators = bias */
     ldr q0, [x1]
-    mov v1.16b, v0.16b
-    mov v2.16b, v0.16b
-    mov v3.16b, v0.16b
-    ldr q4, [x1, #16]
-    mov v5.16b, v4.16b
-    mov v6.16b, v4.16b
-    mov v7.16b, v4.16b
-    add x1, x1, #64
-    ldur x2, [x0]
-    ldur x3, [x0, #56]
+    ldr q1, [x1, #16]
+    ldr q2, [x1]
+    ldr q3, [x1, #16]
+    ldr q4, [x1]
+    ldr q5, [x1, #16]
+    ldr q6, [x1]
+    ldr q7, [x1, #16]
+    add x5, x1, #64
+    ldur x6, [x0, #56]
 .Ldotprod_igemm_m4n8k4u1a0b256l64s1_tap:
     /* rows of A of this tap */
-    ldur x4, [x0, #8]
-    ldur x5, [x2]
-    add x5, x5, x4
-    ldur x6, [x2, #8]
-    add x6, x6, x4
-    ldur x7, [x2, #16]
-    add x7, x7, x4
-    ldur x8, [x2, #24]
-    add x8, x8, x4
+    ldur x7, [x0, #8]
+    ldp x8, x9, [x2]
+    ldp x10, x11, [x2, #16]
+    add x8, x8, x7
+    add x9, x9, x7
+    add x10, x10, x7
+    add x11, x11, x7
     add x2, x2, #32
-    ldur x9, [x0, #48]
+    ldur x12, [x0, #48]
     /* block loop: 8 of depth */
-    subs x9, x9, #8
+    subs x12, x12, #8
     b.mi .Ldotprod_igemm_m4n8k4u1a0b256l64s1_block_end
 .Ldotprod_igemm_m4n8k4u1a0b256l64s1_block:
-    prfm pldl1keep, [x1, #256]
-    ldr d16, [x5]
-    ldr d17, [x6]
-    ldr d18, [x7]
-    ldr d19, [x8]
-    ldr q20, [x1]
-    ldr q21, [x1, #16]
+    prfm pldl1keep, [x5, #256]
+    ldr d16, [x8]
+    ldr d17, [x9]
+    ldr d18, [x10]
+    ldr d19, [x11]
+    ldr q20, [x5]
+    ldr q21, [x5, #16]
     sdot v0.4s, v20.16b, v16.4b[0]
-    sdot v1.4s, v20.16b, v17.4b[0]
-    sdot v2.4s, v20.16b, v18.4b[0]
-    sdot v3.4s, v20.16b, v19.4b[0]
-    ldr q22, [x1, #32]
-    sdot v4.4s, v21.16b, v16.4b[0]
-    sdot v5.4s, v21.16b, v17.4b[0]
-    sdot v6.4s, v21.16b, v18.4b[0]
+    sdot v2.4s, v20.16b, v17.4b[0]
+    sdot v4.4s, v20.16b, v18.4b[0]
+    sdot v6.4s, v20.16b, v19.4b[0]
+    ldr q22, [x5, #32]
+    sdot v1.4s, v21.16b, v16.4b[0]
+    sdot v3.4s, v21.16b, v17.4b[0]
+    sdot v5.4s, v21.16b, v18.4b[0]
     sdot v7.4s, v21.16b, v19.4b[0]
-    ldr q23, [x1, #48]
+    ldr q23, [x5, #48]
     sdot v0.4s, v22.16b, v16.4b[1]
-    sdot v1.4s, v22.16b, v17.4b[1]
-    sdot v2.4s, v22.16b, v18.4b[1]
-    sdot v3.4s, v22.16b, v19.4b[1]
-    sdot v4.4s, v23.16b, v16.4b[1]
-    sdot v5.4s, v23.16b, v17.4b[1]
-    sdot v6.4s, v23.16b, v18.4b[1]
+    sdot v2.4s, v22.16b, v17.4b[1]
+    sdot v4.4s, v22.16b, v18.4b[1]
+    sdot v6.4s, v22.16b, v19.4b[1]
+    sdot v1.4s, v23.16b, v16.4b[1]
+    sdot v3.4s, v23.16b, v17.4b[1]
+    sdot v5.4s, v23.16b, v18.4b[1]
     sdot v7.4s, v23.16b, v19.4b[1]
-    add x5, x5, #8
-    add x6, x6, #8
-    add x7, x7, #8
     add x8, x8, #8
-    add x1, x1, #64
-    subs x9, x9, #8
+    add x9, x9, #8
+    add x10, x10, #8
+    add x11, x11, #8
+    add x5, x5, #64
+    subs x12, x12, #8
     b.pl .Ldotprod_igemm_m4n8k4u1a0b256l64s1_block
 .Ldotprod_igemm_m4n8k4u1a0b256l64s1_block_end:
-    add x9, x9, #8
-    cbz x9, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_tail_end
+    adds x12, x12, #8
+    b.eq .Ldotprod_igemm_m4n8k4u1a0b256l64s1_depth_end
     /* depth tail: 1 to 7 bytes of each row, zero-extended */
-    mov x10, #0
-    add x5, x5, x9
-    tbz x9, #0, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit0
-    ldurb w10, [x5, #-1]
-    add x5, x5, #-1
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit0:
-    tbz x9, #1, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit1
-    ldurh w11, [x5, #-2]
-    lsl x10, x10, #16
-    orr x10, x10, x11
-    add x5, x5, #-2
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit1:
-    tbz x9, #2, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit2
-    ldur w12, [x5, #-4]
-    lsl x10, x10, #32
-    orr x10, x10, x12
-    add x5, x5, #-4
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit2:
-    fmov d24, x10
     mov x13, #0
-    add x6, x6, x9
-    tbz x9, #0, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit0
-    ldurb w13, [x6, #-1]
-    add x6, x6, #-1
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit0:
-    tbz x9, #1, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit1
-    ldurh w14, [x6, #-2]
+    add x8, x8, x12
+    tbz x12, #0, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit0
+    ldurb w13, [x8, #-1]
+    add x8, x8, #-1
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit0:
+    tbz x12, #1, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit1
+    ldurh w14, [x8, #-2]
     lsl x13, x13, #16
     orr x13, x13, x14
-    add x6, x6, #-2
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit1:
-    tbz x9, #2, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit2
-    ldur w15, [x6, #-4]
+    add x8, x8, #-2
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit1:
+    tbz x12, #2, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit2
+    ldur w15, [x8, #-4]
     lsl x13, x13, #32
     orr x13, x13, x15
-    add x6, x6, #-4
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit2:
-    fmov d25, x13
+    add x8, x8, #-4
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit2:
+    fmov d24, x13
     mov x16, #0
-    add x7, x7, x9
-    tbz x9, #0, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit0
-    ldurb w16, [x7, #-1]
-    add x7, x7, #-1
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit0:
-    tbz x9, #1, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit1
-    ldurh w17, [x7, #-2]
+    add x9, x9, x12
+    tbz x12, #0, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit0
+    ldurb w16, [x9, #-1]
+    add x9, x9, #-1
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit0:
+    tbz x12, #1, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit1
+    ldurh w17, [x9, #-2]
     lsl x16, x16, #16
     orr x16, x16, x17
-    add x7, x7, #-2
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit1:
-    tbz x9, #2, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit2
-    ldur w4, [x7, #-4]
+    add x9, x9, #-2
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit1:
+    tbz x12, #2, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit2
+    ldur w7, [x9, #-4]
     lsl x16, x16, #32
-    orr x16, x16, x4
-    add x7, x7, #-4
+    orr x16, x16, x7
+    add x9, x9, #-4
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit2:
+    fmov d25, x16
+    mov x14, #0
+    add x10, x10, x12
+    tbz x12, #0, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit0
+    ldurb w14, [x10, #-1]
+    add x10, x10, #-1
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit0:
+    tbz x12, #1, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit1
+    ldurh w15, [x10, #-2]
+    lsl x14, x14, #16
+    orr x14, x14, x15
+    add x10, x10, #-2
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit1:
+    tbz x12, #2, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit2
+    ldur w8, [x10, #-4]
+    lsl x14, x14, #32
+    orr x14, x14, x8
+    add x10, x10, #-4
 .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit2:
-    fmov d26, x16
-    mov x11, #0
-    add x8, x8, x9
-    tbz x9, #0, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit0
-    ldurb w11, [x8, #-1]
-    add x8, x8, #-1
+    fmov d26, x14
+    mov x13, #0
+    add x11, x11, x12
+    tbz x12, #0, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit0
+    ldurb w13, [x11, #-1]
+    add x11, x11, #-1
 .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit0:
-    tbz x9, #1, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit1
-    ldurh w12, [x8, #-2]
-    lsl x11, x11, #16
-    orr x11, x11, x12
-    add x8, x8, #-2
+    tbz x12, #1, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit1
+    ldurh w17, [x11, #-2]
+    lsl x13, x13, #16
+    orr x13, x13, x17
+    add x11, x11, #-2
 .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit1:
-    tbz x9, #2, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit2
-    ldur w5, [x8, #-4]
-    lsl x11, x11, #32
-    orr x11, x11, x5
-    add x8, x8, #-4
+    tbz x12, #2, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit2
+    ldur w7, [x11, #-4]
+    lsl x13, x13, #32
+    orr x13, x13, x7
+    add x11, x11, #-4
 .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit2:
-    fmov d27, x11
-    ldr q28, [x1]
-    ldr q29, [x1, #16]
+    fmov d27, x13
+    ldr q28, [x5]
+    ldr q29, [x5, #16]
     sdot v0.4s, v28.16b, v24.4b[0]
-    sdot v1.4s, v28.16b, v25.4b[0]
-    sdot v2.4s, v28.16b, v26.4b[0]
-    sdot v3.4s, v28.16b, v27.4b[0]
-    sdot v4.4s, v29.16b, v24.4b[0]
-    sdot v5.4s, v29.16b, v25.4b[0]
-    sdot v6.4s, v29.16b, v26.4b[0]
+    sdot v2.4s, v28.16b, v25.4b[0]
+    sdot v4.4s, v28.16b, v26.4b[0]
+    sdot v6.4s, v28.16b, v27.4b[0]
+    sdot v1.4s, v29.16b, v24.4b[0]
+    sdot v3.4s, v29.16b, v25.4b[0]
+    sdot v5.4s, v29.16b, v26.4b[0]
     sdot v7.4s, v29.16b, v27.4b[0]
-    add x1, x1, #32
-    cmp x9, #4
-    b.le .Ldotprod_igemm_m4n8k4u1a0b256l64s1_tail_end
-    ldr q30, [x1]
-    ldr q31, [x1, #16]
+    add x5, x5, #32
+    cmp x12, #4
+    b.le .Ldotprod_igemm_m4n8k4u1a0b256l64s1_depth_end
+    ldr q30, [x5]
+    ldr q31, [x5, #16]
     sdot v0.4s, v30.16b, v24.4b[1]
-    sdot v1.4s, v30.16b, v25.4b[1]
-    sdot v2.4s, v30.16b, v26.4b[1]
-    sdot v3.4s, v30.16b, v27.4b[1]
-    sdot v4.4s, v31.16b, v24.4b[1]
-    sdot v5.4s, v31.16b, v25.4b[1]
-    sdot v6.4s, v31.16b, v26.4b[1]
+    sdot v2.4s, v30.16b, v25.4b[1]
+    sdot v4.4s, v30.16b, v26.4b[1]
+    sdot v6.4s, v30.16b, v27.4b[1]
+    sdot v1.4s, v31.16b, v24.4b[1]
+    sdot v3.4s, v31.16b, v25.4b[1]
+    sdot v5.4s, v31.16b, v26.4b[1]
     sdot v7.4s, v31.16b, v27.4b[1]
-    add x1, x1, #32
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_tail_end:
-    add x3, x3, #-1
-    cbnz x3, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_tap
+    add x5, x5, #32
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_depth_end:
+    add x6, x6, #-1
+    cbnz x6, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_tap
+    /* rows of C: those beyond m repeat the last one */
+    ldur x9, [x0, #32]
+    mov x16, x4
+    cmp x3, #3
+    b.le .Ldotprod_igemm_m4n8k4u1a0b256l64s1_c_few
+    add x15, x16, x9
+    add x8, x15, x9
+    add x10, x8, x9
+    add x4, x10, x9
+    b .Ldotprod_igemm_m4n8k4u1a0b256l64s1_c_done
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_c_few:
+    add x14, x16, x9
+    cmp x3, #1
+    csel x15, x14, x16, gt
+    add x14, x15, x9
+    cmp x3, #2
+    csel x8, x14, x15, gt
+    add x14, x8, x9
+    cmp x3, #3
+    csel x10, x14, x8, gt
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_c_done:
     /* requantise: float, scale, clamp, round half to even, zero point, narrow */
-    ldur w10, [x0, #64]
-    dup v20.4s, w10
-    ldur w14, [x0, #68]
-    dup v21.4s, w14
-    ldur w15, [x0, #72]
-    dup v22.4s, w15
-    uzp1 v22.8h, v22.8h, v22.8h
-    uzp1 v22.16b, v22.16b, v22.16b
-    ldur x6, [x0, #16]
-    ldr q16, [x6, #32]
-    ldr q17, [x6, #48]
-    ldur x13, [x0, #24]
-    ldur x17, [x0, #32]
-    ldur x4, [x0, #40]
-    scvtf v18.4s, v0.4s
-    scvtf v19.4s, v4.4s
-    fmul v23.4s, v18.4s, v16.4s
-    fmul v28.4s, v19.4s, v17.4s
-    fmax v29.4s, v23.4s, v20.4s
-    fmax v30.4s, v28.4s, v20.4s
-    fmin v24.4s, v29.4s, v21.4s
-    fmin v25.4s, v30.4s, v21.4s
-    fcvtns v26.4s, v24.4s
-    fcvtns v27.4s, v25.4s
-    uzp1 v31.8h, v26.8h, v27.8h
-    uzp1 v0.16b, v31.16b, v31.16b
-    add v0.16b, v0.16b, v22.16b
-    str d0, [x13]
-    add x7, x13, x17
-    cmp x4, #1
-    csel x16, x7, x13, gt
-    scvtf v4.4s, v1.4s
-    scvtf v18.4s, v5.4s
-    fmul v19.4s, v4.4s, v16.4s
-    fmul v23.4s, v18.4s, v17.4s
-    fmax v28.4s, v19.4s, v20.4s
-    fmax v29.4s, v23.4s, v20.4s
-    fmin v30.4s, v28.4s, v21.4s
-    fmin v24.4s, v29.4s, v21.4s
-    fcvtns v25.4s, v30.4s
-    fcvtns v26.4s, v24.4s
-    uzp1 v27.8h, v25.8h, v26.8h
-    uzp1 v31.16b, v27.16b, v27.16b
-    add v31.16b, v31.16b, v22.16b
-    str d31, [x16]
-    add x12, x16, x17
-    cmp x4, #2
-    csel x5, x12, x16, gt
-    scvtf v0.4s, v2.4s
-    scvtf v1.4s, v6.4s
-    fmul v5.4s, v0.4s, v16.4s
-    fmul v4.4s, v1.4s, v17.4s
-    fmax v18.4s, v5.4s, v20.4s
-    fmax v19.4s, v4.4s, v20.4s
-    fmin v23.4s, v18.4s, v21.4s
-    fmin v28.4s, v19.4s, v21.4s
-    fcvtns v29.4s, v23.4s
-    fcvtns v30.4s, v28.4s
-    uzp1 v24.8h, v29.8h, v30.8h
-    uzp1 v25.16b, v24.16b, v24.16b
-    add v25.16b, v25.16b, v22.16b
-    str d25, [x5]
-    add x8, x5, x17
-    cmp x4, #3
-    csel x11, x8, x5, gt
-    scvtf v26.4s, v3.4s
-    scvtf v27.4s, v7.4s
-    fmul v31.4s, v26.4s, v16.4s
-    fmul v2.4s, v27.4s, v17.4s
-    fmax v6.4s, v31.4s, v20.4s
-    fmax v0.4s, v2.4s, v20.4s
-    fmin v1.4s, v6.4s, v21.4s
-    fmin v5.4s, v0.4s, v21.4s
-    fcvtns v4.4s, v1.4s
-    fcvtns v18.4s, v5.4s
-    uzp1 v19.8h, v4.8h, v18.8h
-    uzp1 v23.16b, v19.16b, v19.16b
-    add v23.16b, v23.16b, v22.16b
-    str d23, [x11]
+    ldr q20, [x1, #32]
+    scvtf v21.4s, v0.4s
+    fmul v22.4s, v21.4s, v20.4s
+    fcvtns v16.4s, v22.4s
+    scvtf v17.4s, v2.4s
+    fmul v18.4s, v17.4s, v20.4s
+    fcvtns v19.4s, v18.4s
+    scvtf v23.4s, v4.4s
+    fmul v28.4s, v23.4s, v20.4s
+    fcvtns v29.4s, v28.4s
+    scvtf v30.4s, v6.4s
+    fmul v24.4s, v30.4s, v20.4s
+    fcvtns v25.4s, v24.4s
+    ldr q26, [x1, #48]
+    scvtf v27.4s, v1.4s
+    fmul v31.4s, v27.4s, v26.4s
+    fcvtns v0.4s, v31.4s
+    scvtf v21.4s, v3.4s
+    fmul v22.4s, v21.4s, v26.4s
+    fcvtns v2.4s, v22.4s
+    scvtf v17.4s, v5.4s
+    fmul v18.4s, v17.4s, v26.4s
+    fcvtns v4.4s, v18.4s
+    scvtf v23.4s, v7.4s
+    fmul v28.4s, v23.4s, v26.4s
+    fcvtns v6.4s, v28.4s
+    ldr q20, [x0, #72]
+    dup v30.8h, v20.h[0]
+    dup v24.16b, v20.b[4]
+    dup v1.16b, v20.b[8]
+    sqxtn v27.4h, v16.4s
+    sqxtn2 v27.8h, v0.4s
+    sqadd v27.8h, v27.8h, v30.8h
+    sqxtn v31.4h, v19.4s
+    sqxtn2 v31.8h, v2.4s
+    sqadd v31.8h, v31.8h, v30.8h
+    sqxtn v3.8b, v27.8h
+    sqxtn2 v3.16b, v31.8h
+    smax v3.16b, v3.16b, v24.16b
+    smin v3.16b, v3.16b, v1.16b
+    str d3, [x16]
+    st1 {v3.d}[1], [x15]
+    sqxtn v21.4h, v29.4s
+    sqxtn2 v21.8h, v4.4s
+    sqadd v21.8h, v21.8h, v30.8h
+    sqxtn v22.4h, v25.4s
+    sqxtn2 v22.8h, v6.4s
+    sqadd v22.8h, v22.8h, v30.8h
+    sqxtn v5.8b, v21.8h
+    sqxtn2 v5.16b, v22.8h
+    smax v5.16b, v5.16b, v24.16b
+    smin v5.16b, v5.16b, v1.16b
+    str d5, [x8]
+    st1 {v5.d}[1], [x10]
+    /* the tile below */
+    subs x3, x3, #4
+    b.gt .Ldotprod_igemm_m4n8k4u1a0b256l64s1_tile
     ret
     .size dotprod_igemm_m4n8k4u1a0b256l64s1, . - dotprod_igemm_m4n8k4u1a0b256l64s1
     .section .note.GNU-stack, "", %progbits

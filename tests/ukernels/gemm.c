@@ -6,19 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 64, K_MAX = 300, NR_MAX = 64, CANARY = 0x5a };
+enum { ROWS = 160, K_MAX = 300, NR_MAX = 64, CANARY = 0x5a };
 
 struct tile {
     const struct krn_kernel *kernel;
     int m, k, taps, at_end, extreme, spread; /* spread: every row in a page of its own */
-    const int8_t *row[ROWS];                 /* [taps][mr] */
+    const int8_t *row[ROWS];                 /* [tile][taps][mr] */
     int8_t weights[NR_MAX][3][K_MAX];
     int32_t bias[NR_MAX];
     float scale[NR_MAX];
     struct krn_gemm_args args;
 };
 
-static struct arena a_rows, c_rows, panels, tables;
+static struct arena a_rows, c_rows, panels, tables, packed_rows;
 
 static void put_weight(unsigned char *panel, int w_bytes, int64_t index, int8_t w)
 {
@@ -66,24 +66,47 @@ static void place_rows(struct tile *t, int count)
     }
 }
 
+static int tiles_of(const struct tile *t, int mr)
+{
+    return (t->m + mr - 1) / mr;
+}
+
+/* As kernel.h states it; what no result depends on is noise. */
+static void pack_rows(struct tile *t, int mr, int kr)
+{
+    int groups = (t->k + kr - 1) / kr, bytes = tiles_of(t, mr) * groups * mr * kr;
+    unsigned char *to = arena_row(&packed_rows, 0, bytes, 1);
+    to -= (uintptr_t)to % 16;
+    t->args.a = to;
+    t->args.a_stride = 12345;
+    for (int i = 0; i < bytes; i++)
+        to[i] = (unsigned char)random_below(256);
+    for (int i = 0; i < tiles_of(t, mr) * mr; i++)
+        for (int q = 0; q < t->k; q++)
+            to[((i / mr * groups + q / kr) * mr + i % mr) * kr + q % kr] =
+                (unsigned char)t->row[i < t->m ? i : t->m - 1][q];
+}
+
 static void set_rows(struct tile *t, int mr)
 {
     if (t->kernel->family == KRN_FAMILY_GEMM) {
         place_rows(t, t->m);
         t->args.a = t->row[0];
         t->args.a_stride = t->m > 1 ? t->row[1] - t->row[0] : 12345;
+        if (t->kernel->packs_a)
+            pack_rows(t, mr, t->kernel->kr);
         return;
     }
-    place_rows(t, mr * t->taps);
+    int tiles = tiles_of(t, mr), last = t->m - 1;
+    place_rows(t, tiles * mr * t->taps);
     const int8_t **table =
-        (const int8_t **)(void *)arena_row(&tables, 0, 8 * mr * t->taps, t->at_end);
+        (const int8_t **)(void *)arena_row(&tables, 0, 8 * tiles * mr * t->taps, t->at_end);
     t->args.a_stride = random_below(2) ? 0 : random_below(100000) - 50000;
-    for (int tap = 0; tap < t->taps; tap++)
+    for (int line = 0; line < tiles * t->taps; line++)
         for (int i = 0; i < mr; i++) {
-            int valid = i < t->m ? i : t->m - 1;
-            t->row[tap * mr + i] = t->row[tap * mr + valid];
-            table[tap * mr + i] =
-                (const int8_t *)((uintptr_t)t->row[tap * mr + i] - (uintptr_t)t->args.a_stride);
+            int valid = line / t->taps * mr + i < t->m ? i : last % mr, at = line * mr + i;
+            t->row[at] = t->row[line * mr + valid];
+            table[at] = (const int8_t *)((uintptr_t)t->row[at] - (uintptr_t)t->args.a_stride);
         }
     t->args.a = table;
 }
@@ -91,10 +114,12 @@ static void set_rows(struct tile *t, int mr)
 static int8_t expected(const struct tile *t, int mr, int i, int j)
 {
     uint32_t acc = (uint32_t)t->bias[j];
-    int step = t->kernel->family == KRN_FAMILY_GEMM ? 0 : mr;
-    for (int tap = 0; tap < t->taps; tap++)
+    int indirect = t->kernel->family == KRN_FAMILY_IGEMM;
+    for (int tap = 0; tap < t->taps; tap++) {
+        int at = indirect ? (i / mr * t->taps + tap) * mr + i % mr : i;
         for (int q = 0; q < t->k; q++)
-            acc += (uint32_t)(t->row[tap * step + i][q] * t->weights[j][tap][q]);
+            acc += (uint32_t)(t->row[at][q] * t->weights[j][tap][q]);
+    }
     return expected_byte((int32_t)acc, t->scale[j], &t->args.out);
 }
 
@@ -109,7 +134,7 @@ static int untouched(const unsigned char *p, int bytes)
 /* C in pages of its own: every byte of the page but the row must keep its value. */
 static void check_output(struct tile *t, int mr, int nr)
 {
-    for (int i = 0; i < mr; i++) {
+    for (int i = 0; i < tiles_of(t, mr) * mr; i++) {
         unsigned char *page = arena_row(&c_rows, i, ARENA_PAGE, 1);
         unsigned char *row = arena_row(&c_rows, i, nr, t->at_end);
         int before = (int)(row - page), used = i < t->m ? nr : 0;
@@ -145,7 +170,7 @@ static void check_close_output(struct tile *t, int mr, int nr, const unsigned ch
 static void run(struct tile *t)
 {
     static unsigned char area[ROWS * (NR_MAX + 8)];
-    int mr = t->kernel->mr, nr = t->kernel->nr, room = mr * (nr + 8);
+    int mr = t->kernel->mr, nr = t->kernel->nr, room = tiles_of(t, mr) * mr * (nr + 8);
     t->args = (struct krn_gemm_args) { .m = t->m, .k = t->k, .taps = t->taps, .out = random_out() };
     snprintf(current_case, sizeof(current_case), "m %d k %d taps %d %s%s%s", t->m, t->k, t->taps,
              t->at_end ? "at end" : "at start", t->extreme ? " extreme" : "",
@@ -184,9 +209,10 @@ void check_gemm(const struct krn_kernel *kernel)
         c_rows = arena_open(ROWS, CANARY);
         panels = arena_open(1, 0x7f);
         tables = arena_open(1, 0x7f);
+        packed_rows = arena_open(4, 0x7f);
     }
     t.kernel = kernel;
-    for (int m = 1; m <= kernel->mr; m++) {
+    for (int m = 1; m <= (kernel->many ? 2 * kernel->mr + 1 : kernel->mr); m++) {
         int whole = m == kernel->mr || m == 1;
         for (int k = 1; k; k = next_k(k)) {
             if (!whole && random_below(6))

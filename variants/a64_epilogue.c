@@ -1,0 +1,187 @@
+/* The epilogue of AArch64 GEMM tiles. Every output costs three conversions of a quarter vector,
+ * and the rest works on as many outputs as fit:
+ *
+ *     scvtf, fmul, fcvtns         four sums each; the conversion rounds half to even and saturates
+ *     sqxtn, sqxtn2               eight outputs as 16-bit words, saturated
+ *     sqadd                       zero point, saturated
+ *     sqxtn, sqxtn2, smax, smin   sixteen outputs as bytes, saturated, then within lo and hi
+ * Saturating is exact here: what is cut off lies beyond lo or hi in any case, because those are
+ * bytes, and each step keeps the order of its inputs. */
+#include "variants/a64_int.h"
+
+#include <stddef.h>
+
+struct store {
+    struct gemm *g;
+    int zp, lo, hi;
+    int *v;      /* rounded sums; see a64_gemm_store() */
+    int columns; /* vectors of a row, or of a pair of rows */
+};
+
+static int vec(struct store *s, const char *group)
+{
+    return ir_vreg(s->g->ir, IR_VEC, group);
+}
+
+static void requantise(struct gemm *g, int *v, int scale)
+{
+    static const int ops[] = { A64_SCVTF, A64_FMUL, A64_FCVTNS };
+    for (int i = 0; i < 3; i++) {
+        int result = ir_vreg(g->ir, IR_VEC, "temporaries");
+        IR(g->ir, ops[i], result, *v, scale);
+        *v = result;
+    }
+}
+
+/* Column by column, so that one scale vector serves all rows. */
+static void requantise_all(struct gemm *g, int *v, int rows, int columns, int in_pairs)
+{
+    struct gemm_stream scales = {
+        .base = g->panel, .group = "scales", .count = g->nr / 4, .offset = 4 * g->nr
+    };
+    int pointer = ir_vreg(g->ir, IR_GPR, "temporaries");
+    if (in_pairs)
+        IR(g->ir, IR_SUM_IMM, pointer, g->panel, 4 * g->nr);
+    for (int j = 0; j < columns; j++) {
+        int scale = in_pairs ? ir_vreg(g->ir, IR_VEC, "scales") : a64_stream(g, &scales, j);
+        if (in_pairs)
+            IR(g->ir, A64_LD1R_D2_POST, scale, pointer);
+        for (int i = 0; i < rows; i++)
+            requantise(g, &v[i * columns + j], scale);
+    }
+}
+
+/* Zero point and bounds lie together in krn_out: one load, and a copy to all lanes each. */
+static void load_out(struct store *s)
+{
+    enum { OUT = offsetof(struct krn_gemm_args, out) + offsetof(struct krn_out, zp) };
+    int fields = vec(s, "temporaries");
+    s->zp = vec(s, "bounds, zero point");
+    s->lo = vec(s, "bounds, zero point");
+    s->hi = vec(s, "bounds, zero point");
+    IR(s->g->ir, A64_LDR_Q, fields, s->g->args, OUT);
+    IR(s->g->ir, A64_DUP_H_LANE, s->zp, fields, 0);
+    IR(s->g->ir, A64_DUP_B_LANE, s->lo, fields,
+       offsetof(struct krn_out, lo) - offsetof(struct krn_out, zp));
+    IR(s->g->ir, A64_DUP_B_LANE, s->hi, fields,
+       offsetof(struct krn_out, hi) - offsetof(struct krn_out, zp));
+}
+
+/* ---- Narrowing; a second half of -1 stays undefined. */
+
+static int join(struct store *s, int first_op, int second_op, int first, int second)
+{
+    int result = vec(s, "temporaries");
+    IR(s->g->ir, first_op, result, first);
+    if (second >= 0)
+        IR(s->g->ir, second_op, result, second);
+    return result;
+}
+
+/* Eight outputs as words. */
+static int words(struct store *s, int first, int second)
+{
+    int result = join(s, A64_SQXTN_H, A64_SQXTN2_H, first, second);
+    IR(s->g->ir, A64_SQADD_H, result, s->zp);
+    return result;
+}
+
+/* Sixteen outputs as bytes. */
+static int bytes(struct store *s, int first, int second)
+{
+    int result = join(s, A64_SQXTN_B, A64_SQXTN2_B, first, second);
+    IR(s->g->ir, A64_SMAX_B, result, s->lo);
+    IR(s->g->ir, A64_SMIN_B, result, s->hi);
+    return result;
+}
+
+/* Words of vector j of two rows, or of two vectors of one; rows beyond the last: -1. */
+static int words_at(struct store *s, int rows, int i, int j, int next_i, int next_j)
+{
+    if (i >= rows)
+        return -1;
+    int second = next_i < rows ? s->v[next_i * s->columns + next_j] : -1;
+    return words(s, s->v[i * s->columns + j], second);
+}
+
+/* Sixteen bytes of rows from i on: 16 columns of one, 8 of two, or 4 of four. */
+static int row_bytes(struct store *s, int rows, int i, int j, int width)
+{
+    int half[2];
+    for (int k = 0; k < 2; k++) {
+        if (width == 16)
+            half[k] = words_at(s, rows, i, j + 2 * k, i, j + 2 * k + 1);
+        else if (width == 8)
+            half[k] = words_at(s, rows, i + k, j, i + k, j + 1);
+        else
+            half[k] = words_at(s, rows, i + 2 * k, j, i + 2 * k + 1, j);
+    }
+    return bytes(s, half[0], half[1]);
+}
+
+/* ---- Storing */
+
+/* One row of a vector of bytes: `width` columns from lane `lane` on. Unless it is the last piece of
+ * the row, the row's pointer moves behind it. */
+static void store_piece(struct store *s, int v, int lane, int width, int row, int last)
+{
+    static const struct {
+        int width, first, lane, first_post, lane_post;
+    } ops[] = {
+        { 16, A64_STR_Q, -1, A64_STR_Q_POST, -1 },
+        { 8, A64_STR_D, A64_ST1_D, A64_STR_D_POST, A64_ST1_D_POST },
+        { 4, A64_STR_S, A64_ST1_S, A64_STR_S_POST, A64_ST1_S_POST },
+    };
+    int pointer = s->g->c_row[row], k = width == 16 ? 0 : width == 8 ? 1 : 2;
+    if (row >= s->g->mr)
+        return;
+    if (lane)
+        IR(s->g->ir, last ? ops[k].lane : ops[k].lane_post, v, pointer, lane);
+    else if (last)
+        IR(s->g->ir, ops[k].first, v, pointer, 0);
+    else
+        IR(s->g->ir, ops[k].first_post, v, pointer, width);
+}
+
+static void store_rows(struct store *s, int i, int column, int width, int last)
+{
+    int v = row_bytes(s, s->g->mr, i, column / 4, width);
+    for (int lane = 0; lane < 16 / width; lane++)
+        store_piece(s, v, lane, width, i + lane, last);
+}
+
+/* Rows in pairs: their bytes come out two by two, and one uzp1 and uzp2 set them apart. */
+static void store_pairs(struct store *s, int i, int column, int width, int last)
+{
+    int pairs = s->g->mr / 2, p = i / 2, j = column / 2, first, second, apart[2];
+    if (width == 16) {
+        first = row_bytes(s, pairs, p, j, 16);
+        second = row_bytes(s, pairs, p, j + 4, 16);
+    } else if (width == 8) {
+        first = row_bytes(s, pairs, p, j, 16);
+        second = p + 1 < pairs ? row_bytes(s, pairs, p + 1, j, 16) : first;
+    } else {
+        first = second = row_bytes(s, pairs, p, j, 8);
+    }
+    for (int k = 0; k < 2; k++) {
+        apart[k] = vec(s, "temporaries");
+        IR(s->g->ir, k ? A64_UZP2_H : A64_UZP1_H, apart[k], first, second);
+    }
+    for (int lane = 0; lane < (width == 16 ? 1 : 2); lane++)
+        for (int k = 0; k < 2; k++)
+            store_piece(s, apart[k], lane, width, i + 2 * lane + k, last);
+}
+
+void a64_gemm_store(struct gemm *g, int *v, int in_pairs)
+{
+    struct store s = { .g = g, .v = v, .columns = in_pairs ? g->nr / 2 : g->nr / 4 };
+    requantise_all(g, v, in_pairs ? g->mr / 2 : g->mr, s.columns, in_pairs);
+    load_out(&s);
+    for (int column = 0, width; column < g->nr; column += width) {
+        int rest = g->nr - column, rows;
+        width = rest >= 16 ? 16 : rest >= 8 ? 8 : 4;
+        rows = in_pairs ? (width == 16 ? 2 : 4) : 16 / width;
+        for (int i = 0; i < g->mr; i += rows)
+            (in_pairs ? store_pairs : store_rows)(&s, i, column, width, column + width == g->nr);
+    }
+}
