@@ -71,7 +71,7 @@ static void write_run(const char *path, enum hrn_evidence evidence)
                                  .evidence = evidence,
                                  .command = "quern sweep" };
     struct pdb *db;
-    int64_t id;
+    int64_t id = 0;
     T_CHECK(pdb_open(path, PDB_WRITE, &db) == 0 && pdb_run_begin(db, &run, &id) == 0);
     T_CHECK(pdb_run_problem(db, id, "ic10ih10oc1oh10kh1", "t", "", 0, 1, 1000) == 0);
     for (size_t i = 0; i < 3; i++) {

@@ -13,11 +13,11 @@
 /* Empty, and no more than that: the plugin acts where they return. */
 void hrn_count_begin(void);
 void hrn_count_end(void);
-__attribute__((noinline, noclone, aligned(64))) void hrn_count_begin(void)
+__attribute__((noinline, aligned(64))) void hrn_count_begin(void)
 {
     __asm__ volatile("" ::: "memory");
 }
-__attribute__((noinline, noclone, aligned(64))) void hrn_count_end(void)
+__attribute__((noinline, aligned(64))) void hrn_count_end(void)
 {
     __asm__ volatile("" ::: "memory");
 }
