@@ -171,7 +171,7 @@ int cmd_show(int argc, char **argv)
             "time.",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
-        .examples = "quern show dotprod_igemm_m8n8k4u1a0b0l128s0\n"
+        .examples = "quern show dotprod_igemm_m8n8k4u2a0b0l128s0v1i1\n"
                     "quern show --knobs",
     };
     struct cli_list operands;
