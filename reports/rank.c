@@ -57,13 +57,42 @@ static int by_outcome(const void *a, const void *b)
     return strcmp(x->variant, y->variant);
 }
 
+/* Taps of one side of the filter that lie inside the image, as a share of all: 1 without padding.
+ */
+static double inside(int32_t in, int32_t out, int32_t taps, int32_t stride, int32_t pad,
+                     int32_t dilation)
+{
+    double hits = 0;
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t t = 0; t < taps; t++) {
+            int64_t at = o * stride - pad + t * dilation;
+            hits += at >= 0 && at < in;
+        }
+    return hits / ((double)out * taps);
+}
+
+/* Multiplications that the algorithm cannot do without, as a share of the layer's MACs: those in
+ * the padding need not be made, and Winograd makes (m + 2)^2 for the 9 m^2 of an m x m tile. */
+static double needed(const struct rpt_layer *layer, const struct rpt_candidate *c)
+{
+    struct krn_problem p;
+    char why[160];
+    if (krn_problem_parse(layer->problem, &p, why, sizeof why) != 0)
+        return 1;
+    if (strcmp(c->family, krn_family_names[KRN_FAMILY_WINO]) == 0 && c->knob[VAR_KNOB_FILTER] > 0) {
+        double m = c->knob[VAR_KNOB_FILTER];
+        return (m + 2) * (m + 2) / (9 * m * m);
+    }
+    return inside(p.ih, p.oh, p.kh, p.sh, p.ph, p.dh) * inside(p.iw, p.ow, p.kw, p.sw, p.pw, p.dw);
+}
+
 static void take_rank(const struct rpt_run *run, const struct rpt_layer *layer,
                       struct rpt_candidate *c, const struct hrn_candidate *rank)
 {
     double peak = peak_of(run, c->isa);
     c->rank = *rank;
     c->gmacs = rank->summary.median > 0 ? (double)layer->macs / rank->summary.median : 0;
-    c->peak_share = peak > 0 ? c->gmacs / peak : 0;
+    c->peak_share = peak > 0 ? c->gmacs * needed(layer, c) / peak : 0;
 }
 
 static int rank_layer(const struct rpt_run *run, struct rpt_layer *layer)

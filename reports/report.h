@@ -38,7 +38,8 @@ struct rpt_candidate {
     struct hrn_candidate
         rank;     /* valid where outcome is HRN_OK and it has samples: rank.summary.count > 0 */
     double gmacs; /* GMAC/s at the median; 0 without a time */
-    double peak_share; /* of the measured peak of its ISA, 0..1; 0 unknown */
+    double peak_share; /* of the measured peak of its ISA, 0..1, by the multiplications that its
+                          algorithm must make: none in the padding; 0 unknown */
     long long measurement_id;
     struct rpt_metric *metrics; /* owned; none where nothing was counted */
     size_t metric_count;
@@ -82,11 +83,11 @@ struct rpt_run {
     long long begin_unix_s, min_sample_ns, samples;
     unsigned long long seed; /* of the sweep, and of the bootstrap here: verdicts repeat */
     int rounds;
-    int counted;      /* some variant has metrics */
-    double slots;     /* of the PMU, 0 = unknown */
-    char pmu[64];     /* "" = no counters */
+    int counted;                          /* some variant has metrics */
+    double slots;                         /* of the PMU, 0 = unknown */
+    char pmu[64];                         /* "" = no counters */
     char no_counters[200], left_out[600]; /* why not; which events not, and why; may be empty */
-    char *best_isa; /* the ISA of the default baseline; "" without one */
+    char *best_isa;                       /* the ISA of the default baseline; "" without one */
     struct rpt_layer *layers;
     size_t layer_count;
     struct rpt_peak *peaks; /* one per ISA that has one */

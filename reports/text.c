@@ -295,6 +295,8 @@ static void put_peaks(const struct rpt_digest *d, const struct ink *ink, FILE *o
     fprintf(out, "Of the measured peak, weighted by time: %.0f %%; farthest from it %s, %.0f %%.\n",
             100 * d->peak_share, rpt_layer_name(d->worst_peak),
             100 * d->worst_peak->candidates[0].peak_share);
+    fprintf(out, "(A share counts the multiplications that must be made: none in the padding, and "
+                 "Winograd's fewer.)\n");
     if (rpt_peaks_doubtful(d))
         fprintf(
             out,

@@ -59,9 +59,10 @@ QNT_WIDE static void run_add(const struct qnt_op_args *args)
     const int32_t fa = l->factor[0], fb = l->factor[1], lo = l->lo, hi = l->hi;
     const int32_t half = 1 << (l->shift - 1), shift = l->shift, zero = l->zero;
     const int32_t start = half - input_of(args, 0)->zero * fa - input_of(args, 1)->zero * fb;
+    const size_t end = args->end; /* not read again after each byte that is written */
     int8_t *out = args->out;
 
-    for (size_t i = args->begin; i < args->end; i++)
+    for (size_t i = args->begin; i < end; i++)
         out[i] = (int8_t)clamp(((a[i] * fa + b[i] * fb + start) >> shift) + zero, lo, hi);
 }
 
@@ -84,8 +85,12 @@ static void run_function(const struct qnt_op_args *args)
     const struct qnt_layer *l = args->layer;
     const int8_t *table = qnt_layer_data(args->network, l->weights);
 
-    for (size_t i = args->begin; i < args->end; i++)
-        args->out[i] = table[args->in[0][i] + 128];
+    const size_t end = args->end;
+    const int8_t *in = args->in[0];
+    int8_t *out = args->out;
+
+    for (size_t i = args->begin; i < end; i++)
+        out[i] = table[in[i] + 128];
 }
 
 struct qnt_move qnt_layer_move(const struct qnt_network *network, const struct qnt_layer *l)
