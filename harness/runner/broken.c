@@ -33,6 +33,21 @@ static void correct(const void *args)
     tile(g, NR, g->k);
 }
 
+/* Leaves something behind in its process, which the next one trips over. */
+static int stained;
+
+static void stains(const void *args)
+{
+    stained = 1;
+    correct(args);
+}
+
+static void trips(const void *args)
+{
+    const struct krn_gemm_args *g = args;
+    tile(g, stained ? NR - 1 : NR, g->k);
+}
+
 static void writes_past_end(const void *args)
 {
     const struct krn_gemm_args *g = args;
@@ -171,6 +186,8 @@ extern const struct krn_kernel quern_kernels[];
 extern const size_t quern_kernels_count;
 
 const struct krn_kernel quern_kernels[] = {
+    ROW(stains, KRN_ISA_C),
+    ROW(trips, KRN_ISA_C),
     ROW(correct, KRN_ISA_C),
     ROW(writes_past_end, KRN_ISA_C),
     ROW(writes_before_start, KRN_ISA_C),

@@ -1,4 +1,4 @@
-/* The checked call: one variant against the reference, in a child of its own. */
+/* The checked call: one variant after the other against the reference, in a child. */
 #include "harness/runner/runner_int.h"
 
 #include <errno.h>
@@ -19,6 +19,16 @@ enum buffer {
     BUFFER_COUNT
 };
 
+/* Packing costs more than the run: what a case was packed to stays for the other guard and for the
+ * next variant of this process, where that packs it alike. */
+struct packing {
+    struct krn_conv conv; /* that it was made for */
+    struct krn_kernel kernel;
+    void *bytes; /* conv.packed_bytes of them */
+    size_t capacity;
+    int is_made;
+};
+
 struct check {
     const struct hrn_job_variant *variant;
     struct krn_kernel kernel; /* the variant's, with the checked call in between */
@@ -29,11 +39,8 @@ struct check {
     void *answer;
     struct krn_add add; /* tensor is the generator's copy; the kernel reads another */
     enum hrn_side side;
-    /* Packing costs more than the run: a case is packed against one guard and copied for the other,
-     * in turns. */
-    void *packed_copy;
-    size_t copy_bytes;
-    int is_packed, turn;
+    struct packing *packing, *packings; /* of this case; of all, the main case first, or NULL */
+    int turn;
 };
 
 /* Appends " [problem, side]" to the reason, so that a proof tells how to repeat it. */
@@ -124,22 +131,44 @@ static int place(struct check *c, const struct krn_conv *conv)
     return 0;
 }
 
+/* All that krn_conv_pack() looks at; the case is the same. */
+static int packs_alike(const struct packing *p, const struct krn_conv *conv)
+{
+    const struct krn_kernel *a = &p->kernel, *b = conv->kernel;
+    const struct krn_conv *c = &p->conv;
+    return p->is_made && c->algorithm == conv->algorithm && c->packed_bytes == conv->packed_bytes &&
+           c->panels == conv->panels && c->panel_bytes == conv->panel_bytes &&
+           c->taps == conv->taps && c->depth == conv->depth && a->family == b->family &&
+           a->mr == b->mr && a->nr == b->nr && a->kr == b->kr && a->w_bytes == b->w_bytes &&
+           a->a_bias == b->a_bias && a->taps == b->taps && a->filter == b->filter &&
+           a->stride == b->stride && a->rows == b->rows && a->epilogue == b->epilogue;
+}
+
+static void keep(struct packing *p, const struct krn_conv *conv, const void *packed)
+{
+    p->is_made = 0;
+    if (p->capacity < conv->packed_bytes) {
+        void *grown = realloc(p->bytes, conv->packed_bytes);
+        if (!grown)
+            return; /* packed again, then */
+        p->bytes = grown;
+        p->capacity = conv->packed_bytes;
+    }
+    memcpy(p->bytes, packed, conv->packed_bytes);
+    p->conv = *conv;
+    p->kernel = *conv->kernel;
+    p->is_made = 1;
+}
+
 static void pack(struct check *c, const struct krn_conv *conv, void *packed)
 {
-    if (c->is_packed) {
-        memcpy(packed, c->packed_copy, conv->packed_bytes);
+    if (c->packing && packs_alike(c->packing, conv)) {
+        memcpy(packed, c->packing->bytes, conv->packed_bytes);
         return;
     }
     krn_conv_pack(conv, c->now->weights, c->now->bias, c->now->scale, packed);
-    if (c->copy_bytes < conv->packed_bytes) {
-        void *grown = realloc(c->packed_copy, conv->packed_bytes);
-        if (!grown)
-            return; /* packed again, then */
-        c->packed_copy = grown;
-        c->copy_bytes = conv->packed_bytes;
-    }
-    memcpy(c->packed_copy, packed, conv->packed_bytes);
-    c->is_packed = 1;
+    if (c->packing)
+        keep(c->packing, conv, packed);
 }
 
 /* Against the lower guard the units are computed one by one from the last: no unit may lean on
@@ -219,15 +248,16 @@ static int inspect(struct check *c)
     return compare(c);
 }
 
-/* 1 = passed, 0 = the driver does not take this problem (reason in detail), negative = failed. */
-static int run_case(struct check *c, const struct hrn_case *now)
+/* 1 = passed, 0 = the driver does not take this problem (reason in detail), negative = failed.
+ * `number` is the case's own in this process. */
+static int run_case(struct check *c, const struct hrn_case *now, size_t number)
 {
     struct krn_conv conv;
     c->now = now;
+    c->packing = c->packings ? &c->packings[number] : NULL;
     if (krn_conv_plan(&conv, &now->problem, &now->quant, &c->kernel, c->variant->driver,
                       c->proof->detail, sizeof c->proof->detail) < 0)
         return 0;
-    c->is_packed = 0;
     c->turn ^= 1;
     if (make_answer(c) < 0) {
         c->proof->outcome = HRN_REFUSED;
@@ -261,9 +291,9 @@ static void check_all(struct check *c, const struct hrn_case *main_case,
         return;
     }
     for (size_t i = 0; tails && i < tails->count; i++)
-        if (run_case(c, &tails->item[i]) < 0)
+        if (run_case(c, &tails->item[i], i + 1) < 0)
             return;
-    if (run_case(c, main_case) < 0)
+    if (run_case(c, main_case, 0) < 0)
         return;
     c->proof->detail[0] = '\0'; /* a tail that the driver does not take is no news */
     c->proof->outcome = HRN_OK;
@@ -281,8 +311,13 @@ void hrn_check(const struct hrn_job_variant *variant, const struct hrn_case *mai
 {
     static const char *const names[BUFFER_COUNT] = { "input",     "output",  "packed",
                                                      "workspace", "scratch", "second input" };
-    current = (struct check) { .variant = variant, .kernel = *variant->kernel, .proof = proof };
+    if (!current.packings)
+        current.packings = calloc(1 + (tails ? tails->count : 0), sizeof *current.packings);
+    current.variant = variant;
+    current.kernel = *variant->kernel;
+    current.proof = proof;
     current.now = main_case;
+    current.turn = 0;
     current.kernel.fn = hrn_abi_wrap(variant->kernel->fn);
     for (int i = 0; i < BUFFER_COUNT; i++)
         current.buffer[i].name = names[i];

@@ -1,4 +1,6 @@
-/* Verb `prove`: a child per variant, several at a time; their verdicts as records. */
+/* Verb `prove`: children that prove some variants of one tile each, several children at a time;
+ * their verdicts as records. Only the first verdict of a child may be a bad one: what fails behind
+ * others is proved again as the first of another child, and the rest after it. */
 #include "harness/runner/runner_int.h"
 
 #include <errno.h>
@@ -10,11 +12,18 @@
 
 #define WORKERS_MAX 8
 #define TILES_MAX 32 /* of which the tail cases are kept */
+#define BATCH_MAX 16 /* variants of a child */
 
 /* The cases of one tile; the parent makes them once, the children inherit them. */
 struct tile {
     const struct krn_kernel *kernel;
     struct hrn_case_list tails;
+};
+
+struct worker {
+    struct hrn_child child;
+    size_t position[BATCH_MAX]; /* in job->variants, all of one tile */
+    size_t count, first, at;    /* of them: all, the child's first, the one in hand */
 };
 
 struct prover {
@@ -24,8 +33,10 @@ struct prover {
     int cropped;
     struct tile tile[TILES_MAX];
     size_t tiles; /* made so far; the place of the next is tiles % TILES_MAX */
-    struct hrn_child worker[WORKERS_MAX];
+    struct worker worker[WORKERS_MAX];
     int workers;
+    uint8_t *taken; /* [job->count] */
+    size_t left;    /* not taken */
 };
 
 static int same_tile(const struct krn_kernel *a, const struct krn_kernel *b)
@@ -52,23 +63,28 @@ static const struct hrn_case_list *tails_of(struct prover *p, const struct krn_k
 }
 
 struct work {
-    struct prover *prover;
+    const struct prover *prover;
+    const struct worker *worker;
     const struct hrn_case_list *tails;
-    size_t position;
 };
 
 static void child_body(void *context, int message_fd)
 {
     static struct hrn_message message;
-    struct work *work = context;
+    const struct work *work = context;
     const struct prover *p = work->prover;
+    const struct worker *w = work->worker;
     hrn_env_pin(-1);
-    message = (struct hrn_message) { .kind = HRN_MESSAGE_PROOF };
-    message.of.proof.seed = p->job->seed;
-    message.of.proof.stage = HRN_STAGE_PROVE;
-    hrn_check(&p->job->variants[work->position], &p->main_case, work->tails, message_fd,
-              &message.of.proof);
-    hrn_message_send(message_fd, &message);
+    for (size_t i = w->first; i < w->count; i++) {
+        message = (struct hrn_message) { .kind = HRN_MESSAGE_PROOF };
+        message.of.proof.seed = p->job->seed;
+        message.of.proof.stage = HRN_STAGE_PROVE;
+        hrn_check(&p->job->variants[w->position[i]], &p->main_case, work->tails, message_fd,
+                  &message.of.proof);
+        hrn_message_send(message_fd, &message);
+        if (message.of.proof.outcome != HRN_OK)
+            return;
+    }
 }
 
 static int report(struct prover *p, size_t position, struct hrn_proof *proof)
@@ -83,39 +99,85 @@ static int report(struct prover *p, size_t position, struct hrn_proof *proof)
     return hrn_record_proof(p->runner, p->job, p->job->variants[position].index, proof);
 }
 
-/* Starts the variant at `position`, or reports why it cannot. */
-static int start(struct prover *p, struct hrn_child *child, size_t position)
+/* Reports what cannot run here. */
+static int gate_all(struct prover *p)
 {
-    const struct hrn_job_variant *variant = &p->job->variants[position];
-    struct hrn_proof proof = { .stage = HRN_STAGE_PROVE };
-    struct hrn_line line;
-    if (hrn_proof_gate(&proof, variant->kernel) < 0)
-        return report(p, position, &proof);
-    struct work work = { p, tails_of(p, variant->kernel), position };
-    hrn_record_begin(&line, "begin", p->job);
-    hrn_line_add_int(&line, "index", (int64_t)variant->index);
-    int error = hrn_record_send(p->runner, &line);
-    if (error == 0)
-        error = hrn_child_start(child, child_body, &work);
-    child->variant = position;
-    child->deadline_ms = hrn_now_ms() + p->job->timeout_ms;
+    int error = 0;
+    for (size_t i = 0; i < p->job->count && error == 0; i++) {
+        struct hrn_proof proof = { .stage = HRN_STAGE_PROVE };
+        p->taken[i] = hrn_proof_gate(&proof, p->job->variants[i].kernel) < 0;
+        p->left -= p->taken[i];
+        if (p->taken[i])
+            error = report(p, i, &proof);
+    }
     return error;
 }
 
-/* A child has spoken, died, or run out of time. */
-static int finish(struct prover *p, struct hrn_child *child, int readable)
+/* The next variant, and some of the same tile. Towards the end they are few, so that all workers
+ * have some. Each is announced: should the machine go down with it, the journal names it. */
+static int take(struct prover *p, struct worker *w)
 {
-    struct hrn_message message = { .of.proof = { .stage = HRN_STAGE_PROVE } };
-    struct hrn_proof *proof = &message.of.proof;
-    int answered = readable && hrn_child_receive(child, &message);
-    if (!answered)
-        memset(proof, 0, sizeof *proof);
-    int status = hrn_child_end(child, !readable || answered);
+    size_t most = p->left / (2 * (size_t)p->workers) + 1;
+    const struct krn_kernel *tile = NULL;
+    struct hrn_line line;
+    int error = 0;
+    w->count = w->first = w->at = 0;
+    for (size_t i = 0; i < p->job->count && w->count < BATCH_MAX && w->count < most; i++) {
+        const struct hrn_job_variant *variant = &p->job->variants[i];
+        if (p->taken[i] || (tile && !same_tile(tile, variant->kernel)))
+            continue;
+        tile = variant->kernel;
+        w->position[w->count++] = i;
+        p->taken[i] = 1;
+        p->left--;
+        hrn_record_begin(&line, "begin", p->job);
+        hrn_line_add_int(&line, "index", (int64_t)variant->index);
+        if (error == 0)
+            error = hrn_record_send(p->runner, &line);
+    }
+    return error;
+}
+
+/* A child for what the worker still has. */
+static int start(struct prover *p, struct worker *w)
+{
+    const struct krn_kernel *tile = p->job->variants[w->position[w->at]].kernel;
+    w->first = w->at;
+    struct work work = { p, w, tails_of(p, tile) };
+    int error = hrn_child_start(&w->child, child_body, &work);
+    w->child.deadline_ms = hrn_now_ms() + p->job->timeout_ms;
+    return error;
+}
+
+/* What the child said of the variant in hand, or its end says; of a child that goes on, too. */
+static void hear(struct prover *p, struct worker *w, int readable, struct hrn_proof *proof)
+{
+    struct hrn_message message;
+    if (readable && hrn_child_receive(&w->child, &message)) {
+        *proof = message.of.proof;
+        if (proof->outcome != HRN_OK || w->at + 1 == w->count || p->runner->stopping)
+            hrn_child_end(&w->child, 1);
+        return;
+    }
+    int status = hrn_child_end(&w->child, !readable);
     if (!readable)
         hrn_proof_timeout(proof, p->job->timeout_ms);
-    else if (!answered)
-        hrn_proof_of_status(proof, status, p->job->variants[child->variant].kernel);
-    return report(p, child->variant, proof);
+    else
+        hrn_proof_of_status(proof, status, p->job->variants[w->position[w->at]].kernel);
+}
+
+/* A child has spoken, died, or run out of time. */
+static int finish(struct prover *p, struct worker *w, int readable)
+{
+    struct hrn_proof proof = { .stage = HRN_STAGE_PROVE };
+    int error = 0;
+    hear(p, w, readable, &proof);
+    w->child.deadline_ms = hrn_now_ms() + p->job->timeout_ms;
+    if (proof.outcome == HRN_OK || w->at == w->first)
+        error = report(p, w->position[w->at++], &proof);
+    if (error == 0 && !w->child.pid && w->at < w->count && !p->runner->stopping)
+        error = start(p, w);
+    return error;
 }
 
 /* Waits for any child, and for the host. */
@@ -125,7 +187,7 @@ static int wait_any(struct prover *p)
     int64_t now = hrn_now_ms(), soonest = INT64_MAX;
     int error = hrn_job_poll_stop(p->runner);
     for (int i = 0; i < p->workers; i++) {
-        struct hrn_child *c = &p->worker[i];
+        const struct hrn_child *c = &p->worker[i].child;
         wait[i] = (struct pollfd) { .fd = c->pid ? c->fd : -1, .events = POLLIN };
         if (c->pid && c->deadline_ms < soonest)
             soonest = c->deadline_ms;
@@ -136,47 +198,50 @@ static int wait_any(struct prover *p)
         error = -errno;
     now = hrn_now_ms();
     for (int i = 0; i < p->workers && error == 0; i++) {
-        struct hrn_child *c = &p->worker[i];
+        const struct hrn_child *c = &p->worker[i].child;
         if (c->pid && (wait[i].revents || c->deadline_ms <= now))
-            error = finish(p, c, wait[i].revents != 0);
+            error = finish(p, &p->worker[i], wait[i].revents != 0);
     }
     return error;
 }
 
 static int prove_all(struct prover *p)
 {
-    size_t next = 0;
-    for (;;) {
-        int busy = 0, error = 0;
-        for (int i = 0; i < p->workers; i++) {
-            while (!p->worker[i].pid && next < p->job->count && !p->runner->stopping && error == 0)
-                error = start(p, &p->worker[i], next++);
-            busy += p->worker[i].pid != 0;
+    int error = gate_all(p);
+    for (int busy = 1; busy && error == 0;) {
+        busy = 0;
+        for (int i = 0; i < p->workers && error == 0; i++) {
+            struct worker *w = &p->worker[i];
+            if (!w->child.pid && p->left > 0 && !p->runner->stopping) {
+                error = take(p, w);
+                if (error == 0)
+                    error = start(p, w);
+            }
+            busy += w->child.pid != 0;
         }
-        if (error == 0 && !busy)
-            return 0;
-        if (error == 0)
+        if (error == 0 && busy)
             error = wait_any(p);
-        if (error < 0)
-            return error;
     }
+    return error;
 }
 
 int hrn_job_prove(struct hrn_runner *runner, struct hrn_job *job)
 {
-    struct prover p = { .runner = runner, .job = job };
+    struct prover p = { .runner = runner, .job = job, .left = job->count };
     struct krn_problem problem = job->problem;
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     p.workers = cpus < 1 ? 1 : cpus > WORKERS_MAX ? WORKERS_MAX : (int)cpus;
     p.cropped = hrn_problem_crop(&problem, job->max_macs);
-    int error = hrn_case_make(&problem, job->seed, &p.main_case);
+    p.taken = calloc(job->count + 1, 1);
+    int error = p.taken ? hrn_case_make(&problem, job->seed, &p.main_case) : -ENOMEM;
     if (error == 0)
         error = prove_all(&p);
     for (int i = 0; i < p.workers; i++)
-        if (p.worker[i].pid)
-            hrn_child_end(&p.worker[i], 1);
+        if (p.worker[i].child.pid)
+            hrn_child_end(&p.worker[i].child, 1);
     for (size_t i = 0; i < TILES_MAX; i++)
         hrn_cases_clear(&p.tile[i].tails);
     hrn_case_clear(&p.main_case);
+    free(p.taken);
     return error;
 }

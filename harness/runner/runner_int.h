@@ -2,7 +2,7 @@
  *
  *     main.c     arguments, greeting, loop over jobs
  *     job.c      lines -> struct hrn_job -> one of the verbs
- *     prove.c    verb `prove`: a child per variant;   check.c   what the child does
+ *     prove.c    verb `prove`: a child for some;      check.c   what the child does
  *     time.c     verb `time`: a child per block;      measure.c what the child does
  *     counters.c counters of a block
  *     peak.c     verb `peak`
@@ -171,7 +171,8 @@ int hrn_cases_tails(const struct krn_problem *problem, const struct krn_kernel *
 int hrn_problem_crop(struct krn_problem *problem, int64_t max_macs);
 
 /* ---- The checked call */
-/* Proves one variant in this process; fills all but the seed. */
+/* Proves one variant in this process; fills all but the seed. Every call in one process must have
+ * the same cases: buffers and packed weights stay for the next. */
 void hrn_check(const struct hrn_job_variant *variant, const struct hrn_case *main_case,
                const struct hrn_case_list *tails, int message_fd, struct hrn_proof *proof);
 
