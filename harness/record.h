@@ -64,6 +64,8 @@ struct hrn_sample {
     enum hrn_role role;
     int32_t pass;       /* which set of counters was open, from 0 */
     int32_t current_ua; /* drawn from the battery, microampere, 0 = unknown */
+    int32_t voltage_uv; /* of the battery then, microvolt, 0 = unknown; its mean is a fact of the
+                           run, not stored with the sample */
 };
 
 /* One counter read with a sample; never scaled: enabled != running voids it. */

@@ -93,6 +93,27 @@ int pdb_counters(struct pdb *db, int64_t measurement_id,
                      &key, 1, give_counter, &walk);
 }
 
+static int give_draw(sqlite3_stmt *s, void *user)
+{
+    struct pdb_draw *out = user;
+    *out = (struct pdb_draw) { sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1),
+                               sqlite3_column_int64(s, 2), sqlite3_column_double(s, 3) };
+    return 0;
+}
+
+int pdb_draw(struct pdb *db, int64_t measurement_id, struct pdb_draw *out)
+{
+    const struct pdb_value key = pdb_int(measurement_id);
+    *out = (struct pdb_draw) { 0 };
+    return pdb_query(db,
+                     "SELECT total(calls), total(time_ns),"
+                     " total(time_ns) FILTER (WHERE current_ua > 0),"
+                     " total(1.0 * current_ua * time_ns) / nullif(total(time_ns)"
+                     " FILTER (WHERE current_ua > 0), 0)"
+                     " FROM sample WHERE measurement_id = ?1 AND outcome = 0 AND role = 0",
+                     &key, 1, give_draw, out);
+}
+
 struct fact_walk {
     int (*row)(const char *name, const char *value, void *);
     void *user;

@@ -164,6 +164,14 @@ struct pdb_counter_row {
 int pdb_counters(struct pdb *db, int64_t measurement_id,
                  int (*row)(const struct pdb_counter_row *, void *), void *user);
 
+/* What the good samples of a measurement drew from the battery. */
+struct pdb_draw {
+    int64_t calls, time_ns; /* of all of them */
+    int64_t known_ns;       /* of those with a current */
+    double mean_ua;         /* of those, weighted by time; 0 without any */
+};
+int pdb_draw(struct pdb *db, int64_t measurement_id, struct pdb_draw *out);
+
 /* By name. */
 int pdb_run_facts(struct pdb *db, int64_t run_id,
                   int (*row)(const char *name, const char *value, void *), void *user);

@@ -239,6 +239,19 @@ static int load_candidate(struct rpt_run *run, const struct groups *groups,
     return result;
 }
 
+/* Phones refresh the current up to every half minute: a mean over less than RPT_ENERGY_S, or one
+ * that a cable interrupted, says nothing. */
+static int load_energy(const struct rpt_run *run, struct rpt_candidate *c)
+{
+    struct pdb_draw draw;
+    int result = pdb_draw(run->db, c->measurement_id, &draw);
+    c->battery_s = 1e-9 * (double)draw.known_ns;
+    if (result == 0 && run->battery_uv > 0 && c->battery_s >= RPT_ENERGY_S && draw.calls > 0 &&
+        draw.known_ns == draw.time_ns)
+        c->energy_j = 1e-12 * draw.mean_ua * run->battery_uv * c->battery_s / (double)draw.calls;
+    return result;
+}
+
 static int take_fact(const char *name, const char *value, void *user)
 {
     struct rpt_run *run = user;
@@ -259,6 +272,8 @@ static int take_fact(const char *name, const char *value, void *user)
         }
     if (strcmp(name, "pmu-slots") == 0)
         run->slots = strtod(value, NULL);
+    if (strcmp(name, "battery-uv") == 0)
+        run->battery_uv = strtod(value, NULL);
     return 0;
 }
 
@@ -267,8 +282,12 @@ int rpt_counters_load(struct rpt_run *run)
     struct groups *groups = groups_new();
     int result = groups ? pdb_run_facts(run->db, run->id, take_fact, run) : -ENOMEM;
     for (size_t l = 0; l < run->layer_count && result == 0; l++)
-        for (size_t i = 0; i < run->layers[l].timed && result == 0; i++)
-            result = load_candidate(run, groups, &run->layers[l], &run->layers[l].candidates[i]);
+        for (size_t i = 0; i < run->layers[l].timed && result == 0; i++) {
+            struct rpt_candidate *c = &run->layers[l].candidates[i];
+            result = load_candidate(run, groups, &run->layers[l], c);
+            if (result == 0)
+                result = load_energy(run, c);
+        }
     groups_free(groups);
     return result;
 }

@@ -165,6 +165,8 @@ static void add_times(struct object *o, const struct rpt_layer *layer, size_t i)
     add_int(o, "outliers", (long long)s->outliers);
     add_real(o, "items_per_second", 1e9 * c->gmacs); /* MACs */
     add_real(o, "gmac_per_s", c->gmacs);
+    if (c->energy_j > 0)
+        add_real(o, "energy_j_per_call", c->energy_j);
     if (c->peak_share > 0)
         add_real(o, "peak_share", c->peak_share);
     add_int(o, "rank", (long long)i + 1);

@@ -43,6 +43,8 @@ struct rpt_candidate {
     long long measurement_id;
     struct rpt_metric *metrics; /* owned; none where nothing was counted */
     size_t metric_count;
+    double energy_j; /* of a call: what the whole device drew from its battery; 0 unknown */
+    double battery_s; /* of its samples that a current is known of */
     int counters_disagree; /* passes differ in cycles or instructions: nothing is said */
 };
 
@@ -85,6 +87,7 @@ struct rpt_run {
     int rounds;
     int counted;                          /* some variant has metrics */
     double slots;                         /* of the PMU, 0 = unknown */
+    double battery_uv;                    /* mean voltage of the battery, 0 = unknown */
     char pmu[64];                         /* "" = no counters */
     char no_counters[200], left_out[600]; /* why not; which events not, and why; may be empty */
     char *best_isa;                       /* the ISA of the default baseline; "" without one */

@@ -110,6 +110,7 @@ const char *rpt_verdict_words(const struct rpt_digest *digest, enum rpt_baseline
                               char *out);
 
 /* ---- counters.c */
+#define RPT_ENERGY_S 60 /* of samples on the battery, from where on an energy is told */
 
 /* Fills metrics of every candidate that has a time. */
 int rpt_counters_load(struct rpt_run *run);

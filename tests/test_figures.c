@@ -282,6 +282,74 @@ static void runs_nothing(void)
     T_CHECK(device == NULL && strstr(err, "quern devices"));
 }
 
+/* Two samples at 1 ms a call, the second with or without a current: what is said of the energy. */
+static const struct energy {
+    int64_t each_ns;
+    int32_t second_ua;
+    const char *battery_uv; /* NULL: no such fact */
+    double energy_j;
+} energies[] = {
+    { 31000000000, 500000, "4000000", 1.8e-3 }, /* 450 mA at 4 V for 1 ms */
+    { 29000000000, 500000, "4000000", 0 },      /* too short */
+    { 61000000000, 0, "4000000", 0 },           /* a cable came */
+    { 31000000000, 500000, NULL, 0 },
+};
+
+static int64_t write_energy(struct pdb *db, const struct energy *row)
+{
+    static const char key[] = "ic10ih10oc1oh10kh1";
+    const char *name = counted[0].variant;
+    const struct pdb_run run = { .device_key = "x",
+                                 .evidence = HRN_MEASURED,
+                                 .command = "quern sweep" };
+    const struct pdb_variant variant = { .name = name,
+                                         .kernel_name = name,
+                                         .isa = "dotprod",
+                                         .family = "gemm",
+                                         .algorithm = "pointwise" };
+    const struct hrn_proof proof = { .outcome = HRN_OK };
+    struct hrn_sample sample = { .calls = row->each_ns / 1000000,
+                                 .time_ns = row->each_ns,
+                                 .temp_mc = INT32_MIN };
+    int64_t id = 0, measurement;
+    T_CHECK(pdb_run_begin(db, &run, &id) == 0);
+    T_CHECK(pdb_run_problem(db, id, key, "t", "", 0, 1, 1000) == 0);
+    T_CHECK(pdb_measurement(db, id, key, &variant, &measurement) == 0);
+    T_CHECK(pdb_proof(db, measurement, &proof) == 0);
+    for (; sample.round < 2; sample.round++) {
+        sample.current_ua = sample.round ? row->second_ua : 400000;
+        T_CHECK(pdb_sample(db, measurement, &sample, NULL, 0) == 0);
+    }
+    if (row->battery_uv)
+        T_CHECK(pdb_run_fact(db, id, "battery-uv", row->battery_uv) == 0);
+    T_CHECK(pdb_run_end(db, id, "complete") == 0 && pdb_commit(db) == 0);
+    return id;
+}
+
+static void tells_energy(void)
+{
+    for (size_t i = 0; i < sizeof energies / sizeof *energies; i++) {
+        struct rpt_error error;
+        struct rpt_run run;
+        struct pdb *db;
+        char path[64];
+        snprintf(path, sizeof path, "%s/energy.db", folder);
+        if (!T_CHECK(pdb_open(path, PDB_WRITE, &db) == 0))
+            return;
+        int64_t id = write_energy(db, &energies[i]);
+        if (T_CHECK(rpt_run_load(db, id, &run, &error) == 0)) {
+            T_CHECK(fabs(run.layers[0].candidates[0].energy_j - energies[i].energy_j) < 1e-9);
+            char *text = render(&run, text_of);
+            T_CHECK(strstr(text, energies[i].energy_j > 0 ? "1.80 mJ"
+                                                          : "Energy of a call: unknown") != NULL);
+            free(text);
+            rpt_run_clear(&run);
+        }
+        pdb_close(db);
+        unlink(path);
+    }
+}
+
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
@@ -291,6 +359,7 @@ int main(int argc, char **argv)
     predicts_a_sweep();
     keeps_the_best();
     runs_nothing();
+    tells_energy();
     rmdir(folder);
     return t_end();
 }

@@ -105,13 +105,13 @@ static void write_samples(struct pdb *db, int64_t id)
 {
     static const struct hrn_sample samples[] = {
         /* out of order: a resumed sweep may do so */
-        { 2, 5, 4, 4000, 20, 2400000, 41500, 0, 1, HRN_OK, "", HRN_CANDIDATE, 0, 0 },
-        { 0, 3, 4, 5000, 20, 0, INT32_MIN, -1, -1, HRN_OK, "", HRN_CANDIDATE, 1, 250000 },
-        { 1, 1, 4, 6001, 21, 2400000, -500, 0, 0, HRN_OK, "", HRN_CANDIDATE, 0, 0 },
-        { 1, 2, 4, 9999, 21, 2400000, 41500, 1, 0, HRN_VOID, "migrated", HRN_CANDIDATE, 0, 0 },
-        { 0, 6, 4, 4400, 20, 0, INT32_MIN, -1, -1, HRN_OK, "", HRN_TWIN, 0, 0 },
-        { 1, 0, 4, 4800, 20, 0, INT32_MIN, -1, -1, HRN_OK, "", HRN_CANARY, 0, 0 },
-        { 2, 0, 4, 9999, 20, 0, INT32_MIN, -1, -1, HRN_VOID, "moved", HRN_CANARY, 0, 0 },
+        { 2, 5, 4, 4000, 20, 2400000, 41500, 0, 1, HRN_OK, "", HRN_CANDIDATE, 0, 0, 0 },
+        { 0, 3, 4, 5000, 20, 0, INT32_MIN, -1, -1, HRN_OK, "", HRN_CANDIDATE, 1, 250000, 0 },
+        { 1, 1, 4, 6001, 21, 2400000, -500, 0, 0, HRN_OK, "", HRN_CANDIDATE, 0, 0, 0 },
+        { 1, 2, 4, 9999, 21, 2400000, 41500, 1, 0, HRN_VOID, "migrated", HRN_CANDIDATE, 0, 0, 0 },
+        { 0, 6, 4, 4400, 20, 0, INT32_MIN, -1, -1, HRN_OK, "", HRN_TWIN, 0, 0, 0 },
+        { 1, 0, 4, 4800, 20, 0, INT32_MIN, -1, -1, HRN_OK, "", HRN_CANARY, 0, 0, 0 },
+        { 2, 0, 4, 9999, 20, 0, INT32_MIN, -1, -1, HRN_VOID, "moved", HRN_CANARY, 0, 0, 0 },
     };
     static const struct hrn_counter counters[] = {
         { "CPU_CYCLES", INT64_MAX, 100, 100 },

@@ -463,16 +463,17 @@ static void environment(const char *root)
         hrn_env_open(&env, root, rows[i].cpu);
         T_CHECK(hrn_env_freq_khz(&env) == rows[i].khz);
         T_CHECK(hrn_env_temp_mc(&env) == 43500); /* the first zone of a CPU, not the battery's */
-        T_CHECK(hrn_env_current_ua(&env) == 412350);
+        T_CHECK(hrn_env_current_ua(&env) == 412350 && hrn_env_voltage_uv(&env) == 4123000);
         hrn_env_close(&env);
     }
     t_tree_file(root, "/sys/class/power_supply/battery/status", "Charging");
     hrn_env_open(&env, root, 0);
+    T_CHECK(hrn_env_voltage_uv(&env) == 0);
     T_CHECK(hrn_env_current_ua(&env) == 0); /* what a cable feeds says nothing of the kernel */
     hrn_env_close(&env);
     hrn_env_open(&env, "/nowhere/at/all", 0);
     T_CHECK(hrn_env_freq_khz(&env) == 0 && hrn_env_temp_mc(&env) == INT32_MIN &&
-            hrn_env_current_ua(&env) == 0);
+            hrn_env_current_ua(&env) == 0 && hrn_env_voltage_uv(&env) == 0);
     hrn_env_close(&env);
 }
 

@@ -263,11 +263,18 @@ static int store_built(const char *path, void *user)
     return 0;
 }
 
+/* The first layer that has it speaks for the run. */
 static int store_layer(size_t layer, void *user)
 {
     struct sweep_store *s = user;
+    char value[32];
+    int rc = 0;
     (void)layer;
-    return pdb_commit(s->db);
+    if (s->voltage_count) {
+        snprintf(value, sizeof value, "%.0f", s->voltages_uv / (double)s->voltage_count);
+        rc = pdb_run_fact(s->db, s->run_id, "battery-uv", value);
+    }
+    return rc ? rc : pdb_commit(s->db);
 }
 
 static int store_known(size_t layer, const struct var_variant *v, struct hrn_known *out, void *user)
@@ -303,6 +310,10 @@ static int store_sample(size_t layer, const struct var_variant *v, const struct 
     int rc = measurement(s, layer, v, &id);
     if (!rc)
         rc = pdb_sample(s->db, id, sample, counters, counter_count);
+    if (sample->current_ua > 0 && sample->voltage_uv > 0) {
+        s->voltages_uv += sample->voltage_uv;
+        s->voltage_count++;
+    }
     return rc ? rc : pdb_commit(s->db);
 }
 

@@ -73,6 +73,8 @@ static void open_battery(struct hrn_env *env, const char *root)
             continue;
         snprintf(path, sizeof path, SUPPLIES "/%.100s/current_now", entry->d_name);
         env->current_fd = open_file(root, path);
+        snprintf(path, sizeof path, SUPPLIES "/%.100s/voltage_now", entry->d_name);
+        env->voltage_fd = env->current_fd < 0 ? -1 : open_file(root, path);
         snprintf(path, sizeof path, SUPPLIES "/%.100s/status", entry->d_name);
         env->status_fd = env->current_fd < 0 ? -1 : open_file(root, path);
     }
@@ -83,7 +85,7 @@ static void open_battery(struct hrn_env *env, const char *root)
 void hrn_env_open(struct hrn_env *env, const char *root, int cpu)
 {
     char path[96];
-    *env = (struct hrn_env) { -1, -1, -1, -1 };
+    *env = (struct hrn_env) { -1, -1, -1, -1, -1 };
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_cur_freq", cpu);
     env->freq_fd = cpu < 0 ? -1 : open_file(root, path);
     env->temp_fd = open_temperature(root);
@@ -92,7 +94,8 @@ void hrn_env_open(struct hrn_env *env, const char *root, int cpu)
 
 void hrn_env_close(struct hrn_env *env)
 {
-    int *const fds[] = { &env->freq_fd, &env->temp_fd, &env->current_fd, &env->status_fd };
+    int *const fds[] = { &env->freq_fd, &env->temp_fd, &env->current_fd, &env->voltage_fd,
+                         &env->status_fd };
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
         if (*fds[i] >= 0)
             close(*fds[i]);
@@ -112,14 +115,24 @@ int32_t hrn_env_temp_mc(const struct hrn_env *env)
     return read_number(env->temp_fd, &value) == 0 ? (int32_t)value : INT32_MIN;
 }
 
-/* Drivers do not agree on the sign, so the status says whether the current is drawn. */
-int32_t hrn_env_current_ua(const struct hrn_env *env)
+/* While it is drawn from: what a cable feeds says nothing. Drivers do not agree on the sign. */
+static int32_t read_battery(const struct hrn_env *env, int fd)
 {
     char status[32];
     long value;
     if (read_text(env->status_fd, status, sizeof status) < 0 ||
-        strcmp(status, "Discharging") != 0 || read_number(env->current_fd, &value) < 0 ||
+        strcmp(status, "Discharging") != 0 || read_number(fd, &value) < 0 ||
         labs(value) > INT32_MAX)
         return 0;
     return (int32_t)labs(value);
+}
+
+int32_t hrn_env_current_ua(const struct hrn_env *env)
+{
+    return read_battery(env, env->current_fd);
+}
+
+int32_t hrn_env_voltage_uv(const struct hrn_env *env)
+{
+    return read_battery(env, env->voltage_fd);
 }

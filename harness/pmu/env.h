@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 struct hrn_env {
-    int freq_fd, temp_fd;      /* -1 = unknown */
-    int current_fd, status_fd; /* of the battery; -1 = there is none */
+    int freq_fd, temp_fd;                  /* -1 = unknown */
+    int current_fd, voltage_fd, status_fd; /* of the battery; -1 = there is none */
 };
 void hrn_env_open(struct hrn_env *env, const char *root, int cpu);
 void hrn_env_close(struct hrn_env *env);
@@ -18,5 +18,7 @@ int32_t hrn_env_temp_mc(const struct hrn_env *env);  /* INT32_MIN unknown */
  * refresh it every few milliseconds to half a minute: means over long runs say something, one
  * sample does not. */
 int32_t hrn_env_current_ua(const struct hrn_env *env);
+/* Of that battery, in microvolt, under the same conditions; 0 unknown. */
+int32_t hrn_env_voltage_uv(const struct hrn_env *env);
 
 #endif

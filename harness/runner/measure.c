@@ -309,6 +309,7 @@ static void sample(struct bench *b, const struct subject *subject, struct hrn_me
     s->freq_khz = after.freq_khz;
     s->temp_mc = hrn_env_temp_mc(&b->env);
     s->current_ua = hrn_env_current_ua(&b->env);
+    s->voltage_uv = hrn_env_voltage_uv(&b->env);
     if (b->block->job->untimed) {
         s->time_ns = s->overhead_ns = 0;
     } else {

@@ -54,6 +54,7 @@ static void read_sample(const struct hrn_fields *record, struct hrn_sample *s)
     s->freq_khz = (int32_t)hrn_field_int(record, "freq_khz", 0);
     s->temp_mc = (int32_t)hrn_field_int(record, "temp_mc", INT32_MIN);
     s->current_ua = (int32_t)hrn_field_int(record, "current_ua", 0);
+    s->voltage_uv = (int32_t)hrn_field_int(record, "voltage_uv", 0);
     s->migrations = (int32_t)hrn_field_int(record, "migrations", -1);
     s->context_switches = (int32_t)hrn_field_int(record, "switches", -1);
     s->pass = (int32_t)hrn_field_int(record, "pass", 0);

@@ -59,6 +59,7 @@ static int send_sample(struct timer *t, const struct hrn_message *m)
     hrn_line_add_int(&line, "freq_khz", s->freq_khz);
     hrn_line_add_int(&line, "temp_mc", s->temp_mc);
     hrn_line_add_int(&line, "current_ua", s->current_ua);
+    hrn_line_add_int(&line, "voltage_uv", s->voltage_uv);
     hrn_line_add_int(&line, "migrations", s->migrations);
     hrn_line_add_int(&line, "switches", s->context_switches);
     hrn_line_add(&line, "outcome", hrn_outcome_names[s->outcome]);
