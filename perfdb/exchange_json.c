@@ -189,8 +189,10 @@ void pdb_json_take_counters(struct pdb_json_reader *r, struct json_object *from)
 {
     if (!from)
         return;
-    json_object_object_foreach(from, name, parts)
-    {
+    struct json_object_iterator at = json_object_iter_begin(from), end = json_object_iter_end(from);
+    for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+        const char *name = json_object_iter_peek_name(&at);
+        struct json_object *parts = json_object_iter_peek_value(&at);
         if (!json_object_is_type(parts, json_type_array) || json_object_array_length(parts) != 3 ||
             r->event_count == PDB_JSON_EVENTS)
             continue;

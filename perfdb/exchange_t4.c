@@ -180,8 +180,10 @@ static int take_configuration(struct pdb_json_reader *r, struct json_object *c)
         free(knobs);
         return pdb_fail(r->db, -ENOMEM, "out of memory");
     }
-    json_object_object_foreach(c, key, value)
-    {
+    struct json_object_iterator at = json_object_iter_begin(c), end = json_object_iter_end(c);
+    for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+        const char *key = json_object_iter_peek_name(&at);
+        struct json_object *value = json_object_iter_peek_value(&at);
         fprintf(names, "%s%s=%s", filled++ ? " " : "", key, json_object_get_string(value));
         if (json_object_is_type(value, json_type_int) && !key[strcspn(key, ";=")])
             fprintf(values, "%s%s=%s", numbers++ ? ";" : "", key, json_object_get_string(value));

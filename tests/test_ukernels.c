@@ -187,7 +187,7 @@ static const struct {
     const char *arch, *what, *find, *put; /* `put` stands before the first `find` */
 } breaks[] = {
     { "x86_64", "a clobbered register", "    vzeroupper\n", "    mov r12, 7\n" },
-    { "x86_64", "a skipped tail", "    bt rcx, 1\n", "    and rcx, -2\n" },
+    { "x86_64", "a skipped tail", "    bt rsi, 1\n", "    and rsi, -2\n" },
     { "x86_64", "a read beyond a row", "    vzeroupper\n",
       "    mov rax, [rdi]\n    add rax, [rdi + 48]\n    mov al, [rax]\n" },
     { "x86_64", "a write before C", "    vzeroupper\n",

@@ -215,11 +215,11 @@ enum { STACK, SHUFFLE, SIGN, VNNI_256, VNNI_512 };
 
 /* Block, lanes, init, load A, tail of A, group, store. */
 static const struct gemm_scheme schemes[] = {
-    [STACK] = { 16, 8, stack_init, stack_load_a, stack_tail_a, stack_group, store },
-    [SHUFFLE] = { 8, 8, init, shuffle_load_a, shuffle_tail_a, shuffle_group, store },
-    [SIGN] = { 4, 8, sign_init, lane_load_a, lane_tail_a, sign_group, store },
-    [VNNI_256] = { 4, 8, vnni_init, lane_load_a, lane_tail_a, vnni_group, store },
-    [VNNI_512] = { 4, 16, vnni_init, lane_load_a, lane_tail_a, vnni_group, store },
+    [STACK] = { 16, 8, stack_init, stack_load_a, stack_tail_a, stack_group, store, 0 },
+    [SHUFFLE] = { 8, 8, init, shuffle_load_a, shuffle_tail_a, shuffle_group, store, 0 },
+    [SIGN] = { 4, 8, sign_init, lane_load_a, lane_tail_a, sign_group, store, 0 },
+    [VNNI_256] = { 4, 8, vnni_init, lane_load_a, lane_tail_a, vnni_group, store, 0 },
+    [VNNI_512] = { 4, 16, vnni_init, lane_load_a, lane_tail_a, vnni_group, store, 0 },
 };
 
 const struct gemm_scheme *x86_gemm_scheme(const struct var_variant *v)

@@ -76,7 +76,7 @@ static void find_places(const float *values, size_t count, float absmax, int32_t
         float x = fabsf(values[i]), at = x / absmax * QNT_BINS;
         at = at < QNT_BINS - 1 ? at : QNT_BINS - 1;
         int32_t none = QNT_BINS + (int32_t)(i % SLOTS);
-        place[i] = (x > 0) & (x <= FLT_MAX) ? (int32_t)at : none;
+        place[i] = ((x > 0) & (x <= FLT_MAX)) ? (int32_t)at : none;
     }
 }
 
