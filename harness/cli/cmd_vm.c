@@ -11,24 +11,31 @@
 struct arguments {
     const char *name;
     long long cpus;
-    int free, json;
+    int free, json, adb;
 };
 
 static int start(const struct arguments *a, const char *cpu)
 {
-    char maker[4200], err[600] = "";
+    char maker[4200], adbd_maker[4200], err[600] = "";
+    struct hrn_vm vm;
     snprintf(maker, sizeof maker, "%s/scripts/make_vm", cli_source_root());
+    snprintf(adbd_maker, sizeof adbd_maker, "%s/scripts/make_adbd", cli_source_root());
     const struct hrn_vm_options options = { .name = a->name ? a->name : cpu,
                                             .cpu = cpu,
                                             .cpus = (int)a->cpus,
                                             .counts = !a->free && a->cpus == 1,
-                                            .maker = maker };
+                                            .maker = maker,
+                                            .adbd_maker = a->adb ? adbd_maker : NULL };
     if (a->cpus < 1 || a->cpus > 8)
         return cli_fail(CLI_USAGE, "--cpus goes from 1 to 8");
     int rc = hrn_vm_start(&options, err, sizeof err);
     if (rc < 0)
         return cli_fail(rc == -EINVAL ? CLI_USAGE : CLI_DEVICE, "%s", err);
-    printf("vm:%s runs; look at it: quern doctor -d vm:%s\n", options.name, options.name);
+    if (a->adb && hrn_vm_find(options.name, &vm) == 0)
+        printf("vm:%s runs; look at it: quern doctor -d adb:127.0.0.1:%d\n", options.name,
+               vm.adb_port);
+    else
+        printf("vm:%s runs; look at it: quern doctor -d vm:%s\n", options.name, options.name);
     return CLI_OK;
 }
 
@@ -50,7 +57,7 @@ struct listing {
 static struct cli_table *new_table(void)
 {
     static const char *const headings[] = { "device", "cpu", "cpus", "counts",
-                                            "state",  "pid", "port" };
+                                            "state",  "pid", "port", "adb" };
     return cli_table_new(headings, sizeof headings / sizeof *headings);
 }
 
@@ -67,11 +74,12 @@ static int show(const struct hrn_vm *vm, void *user)
         cli_table_cell(l->table, "%s", state);
         cli_table_cell(l->table, "%d", (int)vm->pid);
         cli_table_cell(l->table, "%d", vm->port);
+        cli_table_cell(l->table, vm->adb_port ? "127.0.0.1:%d" : "", vm->adb_port);
     } else {
         printf("%s\n    {\"key\": \"vm:%s\", \"cpu\": \"%s\", \"cpus\": %d, \"counts\": %s, "
-               "\"runs\": %s, \"pid\": %d, \"port\": %d}",
+               "\"runs\": %s, \"pid\": %d, \"port\": %d, \"adb_port\": %d}",
                l->count ? "," : "", vm->name, vm->cpu, vm->cpus, vm->counts ? "true" : "false",
-               vm->runs ? "true" : "false", (int)vm->pid, vm->port);
+               vm->runs ? "true" : "false", (int)vm->pid, vm->port, vm->adb_port);
     }
     l->count++;
     return 0;
@@ -140,11 +148,15 @@ int cmd_vm(int argc, char **argv)
           &a.cpus },
         { 0, "free", CLI_FLAG, NULL,
           "The clock of the machine runs free: quicker, and nothing but cycles counts.", &a.free },
+        { 0, "adb", CLI_FLAG, NULL,
+          "The machine is reached by adb, too: the first time, Android's adbd is built out of "
+          "Debian's source package (76 MB). One that was killed keeps its port.",
+          &a.adb },
         { 0, "json", CLI_FLAG, NULL, "Writes JSON.", &a.json },
     };
     const struct cli_command command = {
         .name = "vm",
-        .synopsis = "quern vm start CPU [--name=NAME] [--cpus=N] [--free]\n"
+        .synopsis = "quern vm start CPU [--name=NAME] [--cpus=N] [--free] [--adb]\n"
                     "quern vm stop NAME\n"
                     "quern vm list | status [NAME] [--json]",
         .description =

@@ -18,9 +18,12 @@ struct hrn_vm_options {
     int cpus;          /* >= 1; only one counts exactly */
     int counts;        /* -icount: slower */
     const char *maker; /* scripts/make_vm: makes the image, where there is none yet */
+    /* scripts/make_adbd: builds what adb talks to, where that was not done yet; the machine is then
+     * adb:127.0.0.1:PORT, too. NULL = no adb. */
+    const char *adbd_maker;
 };
-/* Starts one and waits until it answers. 0; -EALREADY (it runs); -ENOENT (a program or a package is
- * missing); -ETIMEDOUT; err has the sentence. */
+/* Starts one and waits until it answers. One that was killed gets its adb_port again. 0; -EALREADY
+ * (it runs); -ENOENT (a program or a package is missing); -ETIMEDOUT; err has the sentence. */
 int hrn_vm_start(const struct hrn_vm_options *options, char *err, size_t err_bytes);
 /* 0; -ENOENT (none of that name). */
 int hrn_vm_stop(const char *name, char *err, size_t err_bytes);
@@ -28,6 +31,7 @@ int hrn_vm_stop(const char *name, char *err, size_t err_bytes);
 struct hrn_vm {
     char name[64], cpu[64];
     int counts, cpus, port; /* of the loopback */
+    int adb_port;           /* the same, of adbd; 0 = it has none */
     pid_t pid;
     int runs; /* 0: it was killed, and its files are left */
 };

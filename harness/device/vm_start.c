@@ -16,6 +16,7 @@
 #include "harness/device/process_int.h"
 #include "harness/device/remote_int.h"
 #include "harness/device/vm.h"
+#include "harness/device/vm_int.h"
 
 #define QEMU "qemu-system-aarch64"
 #define IMAGE "image"
@@ -87,9 +88,10 @@ int hrn_vm_find(const char *name, struct hrn_vm *out)
     FILE *file = fopen(path, "re");
     if (!file)
         return -ENOENT;
-    int fields = fscanf(file, "%63s %d %d %d", out->cpu, &out->cpus, &out->counts, &out->port);
+    int fields = fscanf(file, "%63s %d %d %d %d", out->cpu, &out->cpus, &out->counts, &out->port,
+                        &out->adb_port);
     fclose(file);
-    if (fields != 4)
+    if (fields != 5)
         return -ENOENT;
     snprintf(out->name, sizeof out->name, "%s", name);
     out->pid = read_pid(name);
@@ -114,33 +116,37 @@ int hrn_vm_each(int (*act)(const struct hrn_vm *vm, void *user), void *user)
 
 /* ---- image */
 
-static int has_image(void)
+/* A file of the image, which its script makes last. */
+static int make_part(const char *file, const char *maker, const char *needs, char *err,
+                     size_t err_bytes)
 {
-    char kernel[4096], initrd[4096];
-    path_of(IMAGE, "kernel", kernel, sizeof kernel);
-    path_of(IMAGE, "initrd", initrd, sizeof initrd);
-    return access(kernel, R_OK) == 0 && access(initrd, R_OK) == 0;
-}
-
-static int make_image(const char *maker, char *err, size_t err_bytes)
-{
-    char path[4096];
+    char path[4096], made[4096];
     int status = 0;
     pid_t pid;
-    if (has_image())
-        return 0;
     path_of(IMAGE, "", path, sizeof path);
+    path_of(IMAGE, file, made, sizeof made);
+    if (access(made, R_OK) == 0)
+        return 0;
     const char *const argv[] = { maker, path, NULL };
     int rc = hrn_spawn(argv, -1, STDERR_FILENO, -1, &pid);
     if (rc == 0)
         hrn_reap(pid, MAKE_MS, &status);
-    if (rc == 0 && status == 0 && has_image())
+    if (rc == 0 && status == 0 && access(made, R_OK) == 0)
         return 0;
     snprintf(err, err_bytes,
-             "the image of the virtual machine was not made%s%s; it needs Debian's packages: "
-             "apt-get update, and for the script apt-get install cpio",
-             rc ? ": " : "", rc ? strerror(-rc) : "");
+             "the image of the virtual machine (%s) was not made%s%s; it needs Debian's packages: "
+             "apt-get update, and for the script apt-get install %s",
+             file, rc ? ": " : "", rc ? strerror(-rc) : "", needs);
     return -ENOENT;
+}
+
+static int make_image(const struct hrn_vm_options *o, char *err, size_t err_bytes)
+{
+    int rc = make_part("initrd", o->maker, "cpio", err, err_bytes);
+    if (rc == 0 && o->adbd_maker)
+        rc = make_part("initrd-adb", o->adbd_maker, "cpio adb clang g++-aarch64-linux-gnu", err,
+                       err_bytes);
+    return rc;
 }
 
 /* ---- start */
@@ -160,20 +166,21 @@ static int free_port(void)
     return port;
 }
 
-static int write_machine(const struct hrn_vm_options *o, int port)
+static int write_machine(const struct hrn_vm_options *o, int port, int adb_port)
 {
     char path[4096];
     path_of(o->name, "machine", path, sizeof path);
     FILE *file = fopen(path, "we");
     if (!file)
         return -errno;
-    fprintf(file, "%s %d %d %d\n", o->cpu, o->cpus, o->counts, port);
+    fprintf(file, "%s %d %d %d %d\n", o->cpu, o->cpus, o->counts, port, adb_port);
     return fclose(file) ? -errno : 0;
 }
 
-static int run_qemu(const struct hrn_vm_options *o, int port, char *said, size_t said_bytes)
+static int run_qemu(const struct hrn_vm_options *o, int port, int adb_port, char *said,
+                    size_t said_bytes)
 {
-    char kernel[4096], initrd[4096], pid[4096], console[4200], cpu[100], cpus[16], net[120];
+    char kernel[4096], initrd[4096], pid[4096], console[4200], cpu[100], cpus[16], net[200];
     const char *const argv[] = {
         QEMU,
         "-M",
@@ -210,14 +217,17 @@ static int run_qemu(const struct hrn_vm_options *o, int port, char *said, size_t
         NULL,
     };
     path_of(IMAGE, "kernel", kernel, sizeof kernel);
-    path_of(IMAGE, "initrd", initrd, sizeof initrd);
+    path_of(IMAGE, adb_port ? "initrd-adb" : "initrd", initrd, sizeof initrd);
     path_of(o->name, "pid", pid, sizeof pid);
     snprintf(console, sizeof console, "file:%.3900s/%s/console.log", folder, o->name);
     /* The slow pointer authentication of "max" makes a boot five times as long. */
     snprintf(cpu, sizeof cpu, "%s%s", o->cpu, strncmp(o->cpu, "max", 3) ? "" : ",pauth-impdef=on");
     snprintf(cpus, sizeof cpus, "%d", o->cpus);
-    snprintf(net, sizeof net, "user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:%d-10.0.2.15:7777",
-             port);
+    int n = snprintf(net, sizeof net,
+                     "user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:%d-10.0.2.15:7777", port);
+    if (adb_port)
+        snprintf(net + n, sizeof net - (size_t)n, ",hostfwd=tcp:127.0.0.1:%d-10.0.2.15:%d",
+                 adb_port, HRN_ADBD_PORT);
     return hrn_collect(argv, START_MS, said, said_bytes);
 }
 
@@ -265,13 +275,13 @@ static int make_folder(const char *name, char *err, size_t err_bytes)
     return rc;
 }
 
-static int boot(const struct hrn_vm_options *o, char *err, size_t err_bytes)
+static int boot(const struct hrn_vm_options *o, int adb_port, char *err, size_t err_bytes)
 {
     char said[1000];
     int port = free_port();
-    int rc = write_machine(o, port);
+    int rc = write_machine(o, port, adb_port);
     if (rc == 0)
-        rc = run_qemu(o, port, said, sizeof said);
+        rc = run_qemu(o, port, adb_port, said, sizeof said);
     if (rc == -ENOENT) {
         snprintf(err, err_bytes,
                  "there is no " QEMU "; on Debian: apt-get install qemu-system-arm");
@@ -283,6 +293,8 @@ static int boot(const struct hrn_vm_options *o, char *err, size_t err_bytes)
         rc = -EINVAL;
     } else {
         rc = await_boot(o->name, err, err_bytes);
+        if (rc == 0 && adb_port)
+            rc = hrn_vm_start_adb(o->name, adb_port, err, err_bytes);
     }
     if (rc < 0 && rc != -ETIMEDOUT && rc != -EIO)
         remove_machine(o->name);
@@ -302,11 +314,14 @@ int hrn_vm_start(const struct hrn_vm_options *o, char *err, size_t err_bytes)
                  vm.cpu, o->name);
         return -EALREADY;
     }
+    int adb_port = o->adbd_maker ? vm.adb_port : 0;
+    if (o->adbd_maker && !adb_port)
+        adb_port = free_port();
     remove_machine(o->name);
-    int rc = make_image(o->maker, err, err_bytes);
+    int rc = make_image(o, err, err_bytes);
     if (rc == 0)
         rc = make_folder(o->name, err, err_bytes);
-    return rc == 0 ? boot(o, err, err_bytes) : rc;
+    return rc == 0 ? boot(o, adb_port, err, err_bytes) : rc;
 }
 
 int hrn_vm_stop(const char *name, char *err, size_t err_bytes)
@@ -322,6 +337,8 @@ int hrn_vm_stop(const char *name, char *err, size_t err_bytes)
             kill(vm.pid, waited ? SIGKILL : SIGTERM);
         poll(NULL, 0, 50);
     }
+    if (vm.adb_port)
+        hrn_vm_stop_adb(vm.adb_port);
     remove_machine(name);
     return 0;
 }
