@@ -46,7 +46,7 @@ int hrn_vm_start_adb(const char *name, int port, char *err, size_t err_bytes)
     char said[400];
     int rc = run_adbd(name, err, err_bytes);
     if (rc < 0)
-        return rc;
+        return -EIO;
     hrn_vm_stop_adb(port); /* what it remembers of one that was killed */
     rc = tell_adb("connect", port, CONNECT_MS, said, sizeof said);
     if (rc == 0 && strncmp(said, "connected", 9) == 0)

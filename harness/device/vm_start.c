@@ -91,7 +91,7 @@ int hrn_vm_find(const char *name, struct hrn_vm *out)
     int fields = fscanf(file, "%63s %d %d %d %d", out->cpu, &out->cpus, &out->counts, &out->port,
                         &out->adb_port);
     fclose(file);
-    if (fields != 5)
+    if (fields < 4) /* the fifth came later */
         return -ENOENT;
     snprintf(out->name, sizeof out->name, "%s", name);
     out->pid = read_pid(name);
