@@ -1,7 +1,7 @@
-/* What the runner costs beside the work: a sweep of 1,000 variants on this machine in three rounds,
- * by phase. Figures, not a test: alone on an idle machine, or they say nothing.
+/* What the runner costs beside the work: a sweep of 1,000 variants on this machine in three rounds
+ * (or more), by phase. Figures, not a test: alone on an idle machine, or they say nothing.
  *
- *     bench_runner SOURCE_ROOT CACHE [VARIANTS] [SCREEN_MS] [WARMUP_MS] */
+ *     bench_runner SOURCE_ROOT CACHE [VARIANTS] [SCREEN_MS] [WARMUP_MS] [ROUNDS] */
 #include <math.h>
 #include <time.h>
 
@@ -9,7 +9,7 @@
 #include "harness/runner/session.h"
 #include "tests/t.h"
 
-enum { ROUNDS = 3, VARIANTS_MAX = 2000 };
+enum { VARIANTS_MAX = 2000 };
 
 static struct hrn_device *device;
 static struct krn_problem problem;
@@ -18,6 +18,7 @@ static char names[VARIANTS_MAX][VAR_NAME_MAX];
 static const char *pointers[VARIANTS_MAX];
 static size_t count, wanted = 1000, proved, samples, voids;
 static double timed_s;
+static int rounds = 3;
 static int64_t sample_ns = 1000000, warmup_ns = 5000000;
 
 static double now_s(void)
@@ -89,7 +90,7 @@ static int run(const char *source_root, const char *cache)
     hrn_session_prove(session, &problem, pointers, count, &proving, on_proof, NULL);
     double proof = now_s();
     const struct hrn_time_options timing = { .seed = 1,
-                                             .rounds = ROUNDS,
+                                             .rounds = rounds,
                                              .min_sample_ns = sample_ns,
                                              .warmup_ns = warmup_ns,
                                              .timeout_ms = 20000 };
@@ -104,8 +105,10 @@ static int run(const char *source_root, const char *cache)
     row("timing: warm-up", warmup_s, whole);
     row("timing: the rest", end - proof - timed_s - warmup_s, whole);
     row("all", whole, whole);
-    printf("%.1f variants per second; of the timing, %.1f %% is neither sample nor warm-up\n",
-           (double)count / whole, 100 * (1 - (timed_s + warmup_s) / (end - proof)));
+    printf("%.1f variants per second; neither sample nor warm-up is %.1f %% of all, %.1f %% of the "
+           "timing\n",
+           (double)count / whole, 100 * (1 - (timed_s + warmup_s) / whole),
+           100 * (1 - (timed_s + warmup_s) / (end - proof)));
     return 0;
 }
 
@@ -120,6 +123,8 @@ int main(int argc, char **argv)
         sample_ns = (int64_t)(1e6 * strtod(argv[4], NULL));
     if (argc > 5)
         warmup_ns = (int64_t)(1e6 * strtod(argv[5], NULL));
+    if (argc > 6)
+        rounds = (int)strtol(argv[6], NULL, 10);
     gather();
     int result = run(argv[1], argv[2]);
     hrn_device_close(device);
