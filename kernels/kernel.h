@@ -129,7 +129,7 @@ struct krn_wino_args {
 };
 
 /* DIRECT: `width` neighbouring output pixels, nr columns of each, in steps of mr.
- *   taps     one entry per tap, tap_count of them, 0 included.
+ *   taps     one entry per tap, tap_count of them, 0 included; their weights follow each other.
  *   a_step   bytes from what one output pixel reads to what the next one reads.
  *   w        one panel, as for GEMM; 64-byte aligned. Entries point into it.
  *   bias     s32 [nr]: where the sums begin. 4-byte aligned.

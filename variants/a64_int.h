@@ -10,6 +10,10 @@ enum {
     A64_LDR_S,                /* w r i */
     A64_LDR_Q_REG,            /* w r r: base + index */
     A64_LDR_D_REG,            /* w r r */
+    A64_LDR_S_REG,            /* w r r */
+    A64_LDR_X_POST,           /* w + i: pointer += i */
+    A64_MADD,                 /* + r r: general registers, 0 += 1 * 2 */
+    A64_JUMP_NOT,             /* r i l: jump if not equal */
     A64_LDP_Q,                /* w w r i */
     A64_LDR_Q_POST,           /* w + i: pointer += i */
     A64_LDR_D_POST,           /* w + i */
@@ -103,6 +107,7 @@ int a64_stream(struct gemm *g, struct gemm_stream *stream, int n);
 void a64_gemm_store(struct gemm *g, int *v, int in_pairs);
 
 const struct gemm_scheme *a64_gemm_scheme(const struct var_variant *v);
+int a64_direct_build(struct ir *ir, const struct var_variant *v, char *err, size_t err_bytes);
 void a64_dw_build(struct ir *ir, const struct var_variant *v);
 void a64_dwc_build(struct ir *ir, const struct var_variant *v);
 const struct wino_scheme *a64_wino_scheme(void);

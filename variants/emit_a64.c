@@ -40,6 +40,10 @@ static const struct ir_op ops[A64_OP_COUNT] = {
     [A64_LDR_S] = { "ldr %0s, [%1x%2o]", IR_LOAD, "wri" },
     [A64_LDR_Q_REG] = { "ldr %0q, [%1x, %2x]", IR_LOAD, "wrr" },
     [A64_LDR_D_REG] = { "ldr %0d, [%1x, %2x]", IR_LOAD, "wrr" },
+    [A64_LDR_S_REG] = { "ldr %0s, [%1x, %2x]", IR_LOAD, "wrr" },
+    [A64_LDR_X_POST] = { "ldr %0x, [%1x], #%2i", IR_LOAD, "w+i" },
+    [A64_MADD] = { "madd %0x, %1x, %2x, %0x", IR_ALU, "+rr" },
+    [A64_JUMP_NOT] = { "cmp %0x, #%1i\nb.ne %2l", IR_BRANCH, "ril" },
     [A64_LDP_Q] = { "ldp %0q, %1q, [%2x%3o]", IR_LOAD, "wwri" },
     [A64_LDR_Q_POST] = { "ldr %0q, [%1x], #%2i", IR_LOAD, "w+i" },
     [A64_LDR_D_POST] = { "ldr %0d, [%1x], #%2i", IR_LOAD, "w+i" },
@@ -299,6 +303,8 @@ int var_emit_a64(const struct var_variant *v, struct var_text *out, char *err, s
         a64_dwc_build(&ir, v);
     else if (v->family == KRN_FAMILY_WINO)
         rc = wino_build(&ir, v, a64_wino_scheme(), err, err_bytes);
+    else if (v->family == KRN_FAMILY_DIRECT)
+        rc = a64_direct_build(&ir, v, err, err_bytes);
     else
         rc = gemm_build(&ir, v, a64_gemm_scheme(v), err, err_bytes);
     if (rc) {

@@ -80,6 +80,9 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
 #define DIRECT_AXES(m, n, k, u, b, l, c) \
     { AXIS m, AXIS n, AXIS k, AXIS u, NONE, AXIS b, AXIS l, NONE, NONE, NONE, NONE, AXIS c, \
       AXIS(0, 1) }
+#define A64_DIRECT_AXES(m, n, u, s, c, v) \
+    { AXIS m, AXIS n, AXIS(4), AXIS u, NONE, NONE, AXIS(128), AXIS s, NONE, NONE, NONE, AXIS c, \
+      AXIS(0, 1), NONE, NONE, AXIS v, NONE, NONE, NONE, NONE }
 #define DWROWS_AXES(m, n, k, l, y) \
     { AXIS m, AXIS n, AXIS k, NONE, NONE, NONE, AXIS l, NONE, AXIS(3, 5), AXIS(1, 2), AXIS y, \
       NONE, NONE }
@@ -114,6 +117,8 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_DOTPROD, PACKED, 1, 0, 0,
       A64_AXES((4, 8, 12), (8, 12, 16), (4), (1, 2, 4), (0, 320), (0, 256, 512), (128), (0, 1), (1),
                (0, 1, 2), (0, 2), (0), (1), (0)) },
+    { KRN_ISA_DOTPROD, DIRECT, 1, 0, 0,
+      A64_DIRECT_AXES((2, 3, 4, 6, 8), (8, 16, 32), (1, 3, 4, 6), (0, 1), (0, 1), (1, 2)) },
     { KRN_ISA_DOTPROD, DWC, 1, 0, 0, DWC_AXES((8, 16), (4), (0, 1, 2), (3, 5), (1, 2), (1, 2)) },
     { KRN_ISA_DOTPROD, PEAK, 1, 0, 16, PEAK_AXES((16), (128)) },
     { KRN_ISA_I8MM, GEMM, 1, 0, 0,

@@ -1,0 +1,271 @@
+/* AArch64 direct convolution: a run of output pixels in steps of MR, tap by tap. A pixel of the
+ * step keeps its distance from the first one of the run in a register; the tap's address is added
+ * by the load, so that a tap costs one load of an address and not one for each pixel. A group is
+ * four bytes of depth: whole vectors hold four, and the end of a body takes 8 or 4 bytes, so that
+ * nothing is read beyond the tap. Weights follow each other through all taps: one pointer.
+ *
+ * The loop over taps exists twice: where a tap is exactly one body, as a line of a first layer's
+ * filter is, it has no loop over depth in it. */
+#include "variants/a64_int.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define ARG(field) ((int)offsetof(struct krn_direct_args, field))
+#define TAP(field) ((int)offsetof(struct krn_tap, field))
+
+static_assert(offsetof(struct krn_direct_args, out) == offsetof(struct krn_gemm_args, out),
+              "the epilogue finds its bounds where a GEMM has them");
+static_assert(offsetof(struct krn_tap, a) == 0, "one load takes the address and moves on");
+
+/* Beyond what a GEMM kernel keeps. */
+struct direct {
+    struct gemm g;
+    int unroll, vectors;                          /* vectors of a row of the tile */
+    int offset, c, left, groups, bodies, singles; /* virtual registers */
+};
+
+static int gpr(struct direct *d, const char *group)
+{
+    return ir_vreg(d->g.ir, IR_GPR, group);
+}
+
+static int load_arg(struct direct *d, const char *group, int offset)
+{
+    int reg = gpr(d, group);
+    IR(d->g.ir, IR_LOAD64, reg, d->g.args, offset);
+    return reg;
+}
+
+/* ---- Some groups of depth */
+
+/* Bytes of the next load of a row, with `left` of the body to come. */
+static int piece_bytes(int left)
+{
+    return left >= 16 ? 16 : left >= 8 ? 8 : 4;
+}
+
+static void load_piece(struct direct *d, int at, int bytes)
+{
+    struct gemm *g = &d->g;
+    int op = bytes == 16 ? A64_LDR_Q_REG : bytes == 8 ? A64_LDR_D_REG : A64_LDR_S_REG;
+    int index = g->index[0];
+    if (at) {
+        index = gpr(d, "address of the tap");
+        IR(g->ir, IR_SUM_IMM, index, g->index[0], at);
+    }
+    for (int i = 0; i < g->mr; i++) {
+        g->a[i] = ir_vreg(g->ir, IR_VEC, "A");
+        IR(g->ir, op, g->a[i], g->row[i], index);
+    }
+}
+
+static void macs(struct direct *d, int group, int lane)
+{
+    struct gemm *g = &d->g;
+    for (int j = 0; j < d->vectors; j++) {
+        int b = a64_stream(g, &g->b_stream, group * d->vectors + j);
+        for (int i = 0; i < g->mr; i++)
+            IR(g->ir, A64_SDOT_LANE, g->acc[i * d->vectors + j], b, g->a[i], lane);
+    }
+}
+
+/* `groups` groups from g->index[0] on, which does not move; the weights do. */
+static void body(struct direct *d, int groups)
+{
+    struct gemm *g = &d->g;
+    int begin = g->ir->insn_count, macs_per_load = g->nr > 8 ? 8 : 4, group = 0;
+    g->b_stream = (struct gemm_stream) { .base = g->w, .group = "B", .moves = 1 };
+    g->b_stream.count = groups * d->vectors;
+    while (group < groups) {
+        int bytes = piece_bytes(4 * (groups - group));
+        load_piece(d, 4 * group, bytes);
+        for (int lane = 0; lane < bytes / 4; lane++)
+            macs(d, group++, lane);
+    }
+    if (g->v->knob[VAR_KNOB_SCHEDULE] == 1)
+        ir_spread(g->ir, begin, g->ir->insn_count, macs_per_load);
+}
+
+/* `count` bodies, 0 included. */
+static void depth_loop(struct direct *d, const char *name, int groups, int count)
+{
+    struct ir *ir = d->g.ir;
+    int loop = ir_label(ir, "%s", name), skip = ir_label(ir, "%s_end", name);
+    IR(ir, IR_JUMP_ZERO, count, skip);
+    IR(ir, IR_MOV, d->g.k, count);
+    IR(ir, IR_LABEL, loop);
+    body(d, groups);
+    IR(ir, IR_ADD_IMM, d->g.index[0], 4 * groups);
+    IR(ir, IR_SUB_JUMP_MORE, d->g.k, 1, loop);
+    IR(ir, IR_LABEL, skip);
+}
+
+/* ---- Taps */
+
+static void next_address(struct direct *d)
+{
+    IR(d->g.ir, A64_LDR_X_POST, d->g.index[0], d->g.table, (int)sizeof(struct krn_tap));
+}
+
+static void taps_of_one_body(struct direct *d, int end)
+{
+    struct ir *ir = d->g.ir;
+    int tap = ir_label(ir, "line");
+    ir_comment(ir, "taps of %d bytes", 4 * d->unroll);
+    IR(ir, IR_LABEL, tap);
+    next_address(d);
+    body(d, d->unroll);
+    IR(ir, IR_SUB_JUMP_MORE, d->g.taps, 1, tap);
+    IR(ir, IR_JUMP, end);
+}
+
+static void taps_of_any_depth(struct direct *d)
+{
+    struct ir *ir = d->g.ir;
+    int tap = ir_label(ir, "tap");
+    ir_comment(ir, "taps of any depth: bodies, then single groups");
+    IR(ir, IR_LABEL, tap);
+    next_address(d);
+    if (d->unroll > 1)
+        depth_loop(d, "main", d->unroll, d->bodies);
+    depth_loop(d, "group", 1, d->singles);
+    IR(ir, IR_SUB_JUMP_MORE, d->g.taps, 1, tap);
+}
+
+static void all_taps(struct direct *d)
+{
+    struct gemm *g = &d->g;
+    struct ir *ir = g->ir;
+    int any = ir_label(ir, "any_depth"), end = ir_label(ir, "taps_end");
+    IR(ir, IR_LOAD64, g->taps, g->args, ARG(tap_count));
+    IR(ir, IR_JUMP_ZERO, g->taps, end);
+    IR(ir, IR_LOAD64, g->table, g->args, ARG(taps));
+    IR(ir, IR_LOAD64, g->w, g->table, TAP(w));
+    IR(ir, IR_ADD, g->w, g->panel);
+    IR(ir, IR_ADD_IMM, g->w, 8 * g->nr);
+    if (d->unroll > 1) {
+        IR(ir, A64_JUMP_NOT, d->groups, d->unroll, any);
+        taps_of_one_body(d, end);
+        IR(ir, IR_LABEL, any);
+    }
+    taps_of_any_depth(d);
+    IR(ir, IR_LABEL, end);
+}
+
+/* ---- Steps */
+
+/* row[i] = first + i * stride */
+static void rows_at(struct direct *d, int *row, const char *group, int first, int stride)
+{
+    for (int i = 0; i < d->g.mr; i++) {
+        row[i] = gpr(d, group);
+        if (i == 0)
+            IR(d->g.ir, IR_MOV, row[0], first);
+        else
+            IR(d->g.ir, IR_SUM, row[i], row[i - 1], stride);
+    }
+}
+
+static void begin_step(struct direct *d)
+{
+    struct gemm *g = &d->g;
+    int stride = load_arg(d, "temporaries", ARG(a_step));
+    ir_comment(g->ir, "accumulators = bias");
+    rows_at(d, g->row, "pixels of A", d->offset, stride);
+    int pointer = load_arg(d, "temporaries", ARG(bias));
+    for (int i = 0; i < g->mr; i++) {
+        struct gemm_stream bias = { .base = pointer, .group = "accumulators", .count = d->vectors };
+        for (int j = 0; j < d->vectors; j++)
+            g->acc[i * d->vectors + j] = a64_stream(g, &bias, j);
+    }
+}
+
+static void end_step(struct direct *d)
+{
+    int stride = load_arg(d, "temporaries", ARG(c_stride));
+    ir_comment(d->g.ir, "requantise: float, scale, round half to even, narrow, zero point, clamp");
+    rows_at(d, d->g.c_row, "pixels of C", d->c, stride);
+    a64_gemm_store(&d->g, d->g.acc, 0);
+}
+
+/* On to the next step, which begins where a whole one still fits. */
+static void next_step(struct direct *d, int step, int done)
+{
+    struct ir *ir = d->g.ir;
+    int whole = gpr(d, "temporaries"), pixels = gpr(d, "temporaries"), left = gpr(d, "temporaries");
+    ir_comment(ir, "the next step: the last one goes back to be a whole one");
+    IR(ir, IR_ADD_IMM, d->left, -d->g.mr);
+    IR(ir, IR_JUMP_LE, d->left, 0, done);
+    IR(ir, IR_MOV_IMM, whole, d->g.mr);
+    IR(ir, IR_MIN, pixels, d->left, whole);
+    IR(ir, IR_SELECT_GT, left, d->left, d->g.mr, d->left, whole);
+    IR(ir, IR_MOV, d->left, left);
+    int a_step = load_arg(d, "temporaries", ARG(a_step));
+    int c_stride = load_arg(d, "temporaries", ARG(c_stride));
+    IR(ir, A64_MADD, d->offset, a_step, pixels);
+    IR(ir, A64_MADD, d->c, c_stride, pixels);
+    IR(ir, IR_JUMP, step);
+}
+
+/* Once for all steps: a tap is `bodies` bodies and then `singles` groups. */
+static void split_depth(struct direct *d)
+{
+    struct ir *ir = d->g.ir;
+    int more = ir_label(ir, "split"), end = ir_label(ir, "split_end");
+    d->groups = load_arg(d, "groups of a tap", ARG(groups));
+    d->singles = gpr(d, "groups of a tap");
+    IR(ir, IR_MOV, d->singles, d->groups);
+    if (d->unroll == 1)
+        return;
+    d->bodies = gpr(d, "groups of a tap");
+    IR(ir, IR_MOV_IMM, d->bodies, 0);
+    IR(ir, IR_LABEL, more);
+    IR(ir, IR_SUB_JUMP_NEG, d->singles, d->unroll, end);
+    IR(ir, IR_ADD_IMM, d->bodies, 1);
+    IR(ir, IR_JUMP, more);
+    IR(ir, IR_LABEL, end);
+    IR(ir, IR_ADD_IMM, d->singles, d->unroll);
+}
+
+static void make_registers(struct direct *d)
+{
+    d->g.panel = load_arg(d, "panel of B", ARG(w));
+    d->left = load_arg(d, "pixels left", ARG(width));
+    d->c = load_arg(d, "this step", ARG(c));
+    d->offset = gpr(d, "this step");
+    d->g.table = gpr(d, "table of taps");
+    d->g.taps = gpr(d, "taps left");
+    d->g.w = gpr(d, "weights of B");
+    d->g.k = gpr(d, "depth left");
+    d->g.index[0] = gpr(d, "address of the tap");
+    IR(d->g.ir, IR_MOV_IMM, d->offset, 0);
+}
+
+int a64_direct_build(struct ir *ir, const struct var_variant *v, char *err, size_t err_bytes)
+{
+    struct direct d = { .g = { .ir = ir, .v = v } };
+    int step = ir_label(ir, "step"), done = ir_label(ir, "done");
+    d.g.mr = v->knob[VAR_KNOB_MR];
+    d.g.nr = v->knob[VAR_KNOB_NR];
+    d.g.kr = v->knob[VAR_KNOB_KR];
+    d.unroll = v->knob[VAR_KNOB_UNROLL];
+    d.vectors = d.g.nr / 4;
+    int accumulators = d.g.mr * d.vectors, vectors = ir->target->file[IR_VEC].count;
+    if (accumulators >= vectors) {
+        snprintf(err, err_bytes, "needs %d accumulators and has %d vector registers", accumulators,
+                 vectors);
+        return -ENOTSUP;
+    }
+    d.g.args = gemm_argument(ir);
+    make_registers(&d);
+    split_depth(&d);
+    IR(ir, IR_LABEL, step);
+    begin_step(&d);
+    all_taps(&d);
+    end_step(&d);
+    next_step(&d, step, done);
+    IR(ir, IR_LABEL, done);
+    return 0;
+}
