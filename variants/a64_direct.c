@@ -128,8 +128,7 @@ static void taps_of_any_depth(struct direct *d)
     ir_comment(ir, "taps of any depth: bodies, then single groups");
     IR(ir, IR_LABEL, tap);
     next_address(d);
-    if (d->unroll > 1)
-        depth_loop(d, "main", d->unroll, d->bodies);
+    depth_loop(d, "main", d->unroll, d->bodies);
     depth_loop(d, "group", 1, d->singles);
     IR(ir, IR_SUB_JUMP_MORE, d->g.taps, 1, tap);
 }
@@ -145,11 +144,9 @@ static void all_taps(struct direct *d)
     IR(ir, IR_LOAD64, g->w, g->table, TAP(w));
     IR(ir, IR_ADD, g->w, g->panel);
     IR(ir, IR_ADD_IMM, g->w, 8 * g->nr);
-    if (d->unroll > 1) {
-        IR(ir, A64_JUMP_NOT, d->groups, d->unroll, any);
-        taps_of_one_body(d, end);
-        IR(ir, IR_LABEL, any);
-    }
+    IR(ir, A64_JUMP_NOT, d->groups, d->unroll, any);
+    taps_of_one_body(d, end);
+    IR(ir, IR_LABEL, any);
     taps_of_any_depth(d);
     IR(ir, IR_LABEL, end);
 }
@@ -217,8 +214,6 @@ static void split_depth(struct direct *d)
     d->groups = load_arg(d, "groups of a tap", ARG(groups));
     d->singles = gpr(d, "groups of a tap");
     IR(ir, IR_MOV, d->singles, d->groups);
-    if (d->unroll == 1)
-        return;
     d->bodies = gpr(d, "groups of a tap");
     IR(ir, IR_MOV_IMM, d->bodies, 0);
     IR(ir, IR_LABEL, more);

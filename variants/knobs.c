@@ -118,7 +118,7 @@ const struct var_domain var_domains[] = {
       A64_AXES((4, 8, 12), (8, 12, 16), (4), (1, 2, 4), (0, 320), (0, 256, 512), (128), (0, 1), (1),
                (0, 1, 2), (0, 2), (0), (1), (0)) },
     { KRN_ISA_DOTPROD, DIRECT, 1, 0, 0,
-      A64_DIRECT_AXES((2, 3, 4, 6, 8), (8, 16, 32), (1, 3, 4, 6), (0, 1), (0, 1), (1, 2)) },
+      A64_DIRECT_AXES((2, 3, 4, 6, 7, 8), (8, 12, 16, 32), (3, 4, 6), (0, 1), (0, 1), (1, 2)) },
     { KRN_ISA_DOTPROD, DWC, 1, 0, 0, DWC_AXES((8, 16), (4), (0, 1, 2), (3, 5), (1, 2), (1, 2)) },
     { KRN_ISA_DOTPROD, PEAK, 1, 0, 16, PEAK_AXES((16), (128)) },
     { KRN_ISA_I8MM, GEMM, 1, 0, 0,
@@ -174,26 +174,29 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
 /* clang-format off */
 #define GEMM_KNOBS(m, n, k, u, a, b, l, s, o) { m, n, k, u, a, b, l, s, 0, 0, 0, 0, o }
 #define GEMM_ROW(isa, columns, rows, ...) \
-    { isa, KRN_FAMILY_GEMM, columns, rows, GEMM_KNOBS(__VA_ARGS__), 0 }, \
-    { isa, KRN_FAMILY_IGEMM, columns, rows, GEMM_KNOBS(__VA_ARGS__), 0 }
+    { isa, KRN_FAMILY_GEMM, columns, rows, GEMM_KNOBS(__VA_ARGS__), 0, 0 }, \
+    { isa, KRN_FAMILY_IGEMM, columns, rows, GEMM_KNOBS(__VA_ARGS__), 0, 0 }
 #define A64_KNOBS(m, n, k, u, t, v, i, h, g) \
     { m, n, k, u, 0, 0, 128, 0, 0, 0, 0, 0, 0, 0, t, v, i, h, g, 0 }
 #define A64_ROW(isa, columns, rows, ...) \
-    { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0 }, \
-    { isa, KRN_FAMILY_IGEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0 }
+    { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0 }, \
+    { isa, KRN_FAMILY_IGEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0 }
 #define PACKED_ROW(isa, columns, rows, ...) \
-    { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0 }
+    { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0 }
 #define DW_ROW(isa, channels, m, n, k, u, l, s) \
-    { isa, KRN_FAMILY_DW, channels, 0, { m, n, k, u, 0, 0, l, s }, 0 }
+    { isa, KRN_FAMILY_DW, channels, 0, { m, n, k, u, 0, 0, l, s }, 0, 0 }
 #define DWC_ROW(isa, channels, n, k, s, f, x, y) \
-    { isa, KRN_FAMILY_DWC, channels, 0, { 0, n, k, 0, 0, 0, 0, s, f, x, y }, 0 }
+    { isa, KRN_FAMILY_DWC, channels, 0, { 0, n, k, 0, 0, 0, 0, s, f, x, y }, 0, 0 }
 #define DIRECT_ROW(isa, columns, rows, m, n, k, u, l, c, o) \
-    { isa, KRN_FAMILY_DIRECT, columns, rows, { m, n, k, u, 0, 0, l, 0, 0, 0, 0, c, o }, 0 }
+    { isa, KRN_FAMILY_DIRECT, columns, rows, { m, n, k, u, 0, 0, l, 0, 0, 0, 0, c, o }, 0, 0 }
+#define LINE_ROW(isa, columns, depth, m, n, u, v) \
+    { isa, KRN_FAMILY_DIRECT, columns, 0, \
+      { m, n, 4, u, 0, 0, 128, 0, 0, 0, 0, 1, 1, 0, 0, v }, 0, depth }
 #define DWROWS_ROW(isa, m, n, k, l, f, x, y) \
-    { isa, KRN_FAMILY_DWROWS, n, 0, { m, n, k, 0, 0, 0, l, 0, f, x, y }, 0 }
+    { isa, KRN_FAMILY_DWROWS, n, 0, { m, n, k, 0, 0, 0, l, 0, f, x, y }, 0, 0 }
 #define WINO_ROW(isa, columns, depth, m, n, k, s, f) \
-    { isa, KRN_FAMILY_WINO, columns, 0, { m, n, k, 0, 0, 0, 0, s, f }, depth }
-#define PEAK_ROW(isa, u, l) { isa, KRN_FAMILY_PEAK, 0, 0, { 0, 0, 0, u, 0, 0, l, 0, 0 }, 0 }
+    { isa, KRN_FAMILY_WINO, columns, 0, { m, n, k, 0, 0, 0, 0, s, f }, depth, 0 }
+#define PEAK_ROW(isa, u, l) { isa, KRN_FAMILY_PEAK, 0, 0, { 0, 0, 0, u, 0, 0, l, 0, 0 }, 0, 0 }
 /* clang-format on */
 
 /* First fitting row wins. Also the kernels that are built in. */
@@ -211,6 +214,12 @@ const struct var_default_row var_defaults[] = {
     DW_ROW(KRN_ISA_NEON, 16, 1, 16, 1, 9, 128, 0),
     DW_ROW(KRN_ISA_NEON, 8, 1, 8, 1, 9, 128, 0),
     PEAK_ROW(KRN_ISA_NEON, 12, 128),
+    LINE_ROW(KRN_ISA_DOTPROD, 17, 4, 3, 32, 6, 2),
+    LINE_ROW(KRN_ISA_DOTPROD, 17, 4, 3, 32, 4, 2),
+    LINE_ROW(KRN_ISA_DOTPROD, 17, 4, 3, 32, 3, 2),
+    LINE_ROW(KRN_ISA_DOTPROD, 9, 4, 6, 16, 6, 1),
+    LINE_ROW(KRN_ISA_DOTPROD, 9, 4, 6, 16, 4, 1),
+    LINE_ROW(KRN_ISA_DOTPROD, 9, 4, 6, 16, 3, 1),
     A64_ROW(KRN_ISA_DOTPROD, 0, 1, 1, 16, 4, 1, 0, 1, 1, 0, 1),
     A64_ROW(KRN_ISA_DOTPROD, 9, 0, 6, 16, 4, 2, 0, 1, 1, 0, 1),
     A64_ROW(KRN_ISA_DOTPROD, 0, 0, 8, 8, 4, 2, 0, 1, 1, 0, 1),

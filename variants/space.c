@@ -248,6 +248,15 @@ static int repays_winograd(const struct krn_problem *p, int min_depth)
     return p->ic / p->groups >= min_depth && p->oh >= 4 && p->ow >= 4;
 }
 
+/* A first layer, whose filter lines are whole bodies of the kernel. */
+static int repays_lines(const struct krn_problem *p, const struct var_default_row *row)
+{
+    const int *knob = row->knob;
+    int64_t groups = ((int64_t)p->kw * p->ic + knob[VAR_KNOB_KR] - 1) / knob[VAR_KNOB_KR];
+    return p->groups == 1 && p->dw == 1 && p->kw > 1 && p->ic <= row->max_depth &&
+           groups % knob[VAR_KNOB_UNROLL] == 0;
+}
+
 /* Packing makes a GEMM of any convolution, so such a row stands for IGEMM too. */
 static int row_fits(const struct var_default_row *row, const struct demand *demand,
                     uint32_t families)
@@ -259,6 +268,8 @@ static int row_fits(const struct var_default_row *row, const struct demand *dema
         (row->max_rows != 0 && demand->rows > row->max_rows))
         return 0;
     if (row->family == KRN_FAMILY_WINO && !repays_winograd(demand->problem, row->min_depth))
+        return 0;
+    if (row->max_depth && !repays_lines(demand->problem, row))
         return 0;
     var_default_variant(row, &v);
     return is_planned(&v, demand->problem);
