@@ -105,15 +105,20 @@ static int axis_ceiling(const struct var_axis *axis, int64_t wanted)
     return axis->value[axis->count - 1];
 }
 
-/* Whether the driver of the family takes the problem. */
-static int is_planned(const struct var_variant *v, const struct krn_problem *problem)
+/* Whether the driver of the family takes the problem; then with *groups = MAC groups of a tap. */
+static int is_planned(const struct var_variant *v, const struct krn_problem *problem,
+                      int64_t *groups)
 {
     const struct krn_quant quant = { 0, 0, -128, 127 };
     struct krn_conv conv;
     struct krn_kernel kernel;
     char name[VAR_NAME_MAX];
     var_kernel_describe(v, &kernel, name);
-    return krn_conv_plan(&conv, problem, &quant, &kernel, var_driver(v), NULL, 0) == 0;
+    if (krn_conv_plan(&conv, problem, &quant, &kernel, var_driver(v), NULL, 0))
+        return 0;
+    if (groups)
+        *groups = (conv.depth + kernel.kr - 1) / kernel.kr;
+    return 1;
 }
 
 static int tile_fits(const struct var_variant *v, const struct demand *demand)
@@ -121,7 +126,7 @@ static int tile_fits(const struct var_variant *v, const struct demand *demand)
     const struct var_domain *domain = var_domain_find(v, NULL, 0);
     int nr = v->knob[VAR_KNOB_NR];
     const struct var_axis *rows = domain ? &domain->axis[VAR_KNOB_MR] : NULL;
-    if (!domain || !is_planned(v, demand->problem))
+    if (!domain || !is_planned(v, demand->problem, NULL))
         return 0;
     if (rows->count && v->knob[VAR_KNOB_MR] > axis_ceiling(rows, demand->rows))
         return 0;
@@ -155,20 +160,35 @@ static int is_default(const struct var_variant *v, const struct krn_problem *pro
            memcmp(v->knob, plain.knob, sizeof(v->knob)) == 0 && v->family == plain.family;
 }
 
+/* Whether the unroll is the largest of the domain that makes whole bodies of a tap, if one does.
+ * Where a body may be a single group every unroll is good: what it leaves costs little. */
+static int is_good_unroll(const struct var_variant *v, const struct krn_problem *p)
+{
+    const struct var_axis *axis = &var_domain_find(v, NULL, 0)->axis[VAR_KNOB_UNROLL];
+    int largest = 0;
+    int64_t groups;
+    if (axis->value[0] == 1 || !is_planned(v, p, &groups))
+        return 1;
+    for (int i = 0; i < axis->count; i++)
+        if (groups % axis->value[i] == 0)
+            largest = axis->value[i];
+    return largest == 0 || v->knob[VAR_KNOB_UNROLL] == largest;
+}
+
 /* Steps of a run that waste little at its end, enough accumulators to hide the latency of a MAC,
  * and no copies where the kernel can read the input itself. */
 static int is_good_step(const struct var_variant *v, const struct krn_problem *problem,
                         const struct demand *demand)
 {
-    const int enough = 8;
+    int enough = v->isa == KRN_ISA_DOTPROD ? 16 : 8; /* four sdot a cycle, four cycles each */
     int64_t mr = v->knob[VAR_KNOB_MR], done = (demand->run + mr - 1) / mr * mr;
     int lanes = v->knob[VAR_KNOB_LOAD] / 32;
     struct var_variant in_place = *v;
     in_place.knob[VAR_KNOB_COPY] = 0;
     if (v->knob[VAR_KNOB_COPY] && var_domain_find(&in_place, NULL, 0) &&
-        is_planned(&in_place, problem))
+        is_planned(&in_place, problem, NULL))
         return 0;
-    return 20 * done <= 23 * demand->run &&
+    return 20 * done <= 23 * demand->run && is_good_unroll(v, problem) &&
            (mr * v->knob[VAR_KNOB_NR] >= enough * lanes || 2 * mr > demand->run);
 }
 
@@ -249,12 +269,10 @@ static int repays_winograd(const struct krn_problem *p, int min_depth)
 }
 
 /* A first layer, whose filter lines are whole bodies of the kernel. */
-static int repays_lines(const struct krn_problem *p, const struct var_default_row *row)
+static int repays_lines(const struct krn_problem *p, const struct var_default_row *row,
+                        int64_t groups)
 {
-    const int *knob = row->knob;
-    int64_t groups = ((int64_t)p->kw * p->ic + knob[VAR_KNOB_KR] - 1) / knob[VAR_KNOB_KR];
-    return p->groups == 1 && p->dw == 1 && p->kw > 1 && p->ic <= row->max_depth &&
-           groups % knob[VAR_KNOB_UNROLL] == 0;
+    return p->kw > 1 && p->ic <= row->max_depth && groups % row->knob[VAR_KNOB_UNROLL] == 0;
 }
 
 /* Packing makes a GEMM of any convolution, so such a row stands for IGEMM too. */
@@ -262,6 +280,7 @@ static int row_fits(const struct var_default_row *row, const struct demand *dema
                     uint32_t families)
 {
     struct var_variant v;
+    int64_t groups;
     if (row->knob[VAR_KNOB_FEED] == 1)
         families |= demand->families & 1u << KRN_FAMILY_GEMM;
     if (!(families & 1u << row->family) || demand->columns < row->min_columns ||
@@ -269,10 +288,10 @@ static int row_fits(const struct var_default_row *row, const struct demand *dema
         return 0;
     if (row->family == KRN_FAMILY_WINO && !repays_winograd(demand->problem, row->min_depth))
         return 0;
-    if (row->max_depth && !repays_lines(demand->problem, row))
-        return 0;
     var_default_variant(row, &v);
-    return is_planned(&v, demand->problem);
+    if (!is_planned(&v, demand->problem, &groups))
+        return 0;
+    return !row->max_depth || repays_lines(demand->problem, row, groups);
 }
 
 int var_default(enum krn_isa isa, const struct krn_problem *problem, struct var_variant *out)
