@@ -1,5 +1,6 @@
 /* libFuzzer: any bytes as an int8 network of Quern's. Its checksum is made to fit, so that what
  * lies behind is reached; what is accepted is run if it is small. */
+#include <math.h>
 #include <string.h>
 
 #include "quant/pipeline/pipeline_int.h"
@@ -9,13 +10,14 @@ enum { WORK_MAX = 1 << 20 };
 
 static int is_small(const struct qnt_network *network)
 {
-    int64_t work = 0;
+    double work = 0; /* of a hostile file: more than fits 64 bits */
     for (int32_t i = 0; i < network->count; i++) {
         const struct qnt_layer *l = &network->layers[i];
         int layer = l->op == QNT_OP_CONV || l->op == QNT_OP_LINEAR;
-        work += (int64_t)qnt_layer_elements(l) + (layer ? krn_problem_macs(&l->problem) : 0);
-        work += (int64_t)qnt_layer_elements(l) * l->window.kh * l->window.kw;
-        if (work > WORK_MAX || work < 0)
+        double elements = (double)qnt_layer_elements(l);
+        work += elements + (layer ? (double)krn_problem_macs(&l->problem) : 0);
+        work += elements * fabs((double)l->window.kh * l->window.kw);
+        if (work > WORK_MAX)
             return 0;
     }
     return 1;
