@@ -3,6 +3,7 @@
  * generator taken apart, and llvm-mca's peaks against the table of cores. */
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 #include "harness/model/calls.h"
 #include "harness/model/code.h"
@@ -194,6 +195,56 @@ static void takes_everything_apart(void)
     }
 }
 
+/* ---- loops woven for in-order cores: what the generator promises of them */
+
+static const struct {
+    const char *core, *variant;
+    double macs; /* per cycle, at least */
+} woven[] = {
+    { "cortex-a55", "dotprod_gemm_m4n16k4u2a0b0l128s2v3p1", 15.84 },
+    { "cortex-a55", "dotprod_igemm_m4n16k4u2a0b0l128s2v3p1", 15.84 },
+    { "cortex-a55", "dotprod_gemm_m8n12k4u2a0b0l128s2t1v3p1", 15.84 },
+    { "cortex-a53", "neon_gemm_m4n4k16u2a0b0l128s3v3h1g4p1", 4.4 },
+    { "cortex-a53", "neon_igemm_m5n4k16u2a0b0l128s3v3h1g4p1", 4.4 },
+};
+
+static double loop_speed(const char *name, const struct var_core *core)
+{
+    struct krn_problem problem;
+    struct var_variant v;
+    struct var_text text = { 0 };
+    struct hrn_calls calls;
+    struct krn_kernel kernel;
+    struct hrn_code code;
+    struct hrn_trace trace;
+    char buffer[VAR_NAME_MAX], err[256] = "";
+    const char *layer = strstr(name, "_igemm_") ? "ic512ih9oc48kh3ph1" : "ic512ih14oc48kh1";
+    T_CHECK(krn_problem_parse(layer, &problem, err, sizeof err) == 0);
+    T_CHECK(var_name_parse(name, &v, err, sizeof err) == 0);
+    T_CHECK(var_generate(&v, &text, err, sizeof err) == 0);
+    var_kernel_describe(&v, &kernel, buffer);
+    T_CHECK(hrn_calls_of(&problem, &kernel, var_driver(&v), &calls, err, sizeof err) == 0);
+    T_CHECK(hrn_code_parse(text.data, &code, err, sizeof err) == 0);
+    T_CHECK(hrn_code_trace(&code, &calls.call[0].args, sizeof calls.call[0].args, &trace, err,
+                           sizeof err) == 0);
+    struct hrn_loop loop = hrn_trace_loop(&code, &trace);
+    double speed = (double)hrn_trace_macs(&code, &trace, loop.begin, loop.end) /
+                   hrn_inorder_cycles(&code, &trace, loop.begin, loop.end, core, 64);
+    hrn_trace_clear(&trace);
+    hrn_code_clear(&code);
+    var_text_clear(&text);
+    return speed;
+}
+
+static void weaves(void)
+{
+    for (size_t i = 0; i < sizeof woven / sizeof *woven; i++) {
+        double speed = loop_speed(woven[i].variant, var_core_find(woven[i].core, NULL));
+        if (!T_CHECK(speed >= woven[i].macs && speed <= 16))
+            printf("  %s: %.2f MAC/cycle on %s\n", woven[i].variant, speed, woven[i].core);
+    }
+}
+
 /* ---- peaks: the table of cores against the model of each */
 
 static void compare_peak(const struct var_core *core, enum krn_isa isa, const char *program)
@@ -250,6 +301,7 @@ int main(int argc, char **argv)
     refuses();
     issues_in_order();
     takes_everything_apart();
+    weaves();
     compares_peaks();
     return t_end();
 }

@@ -58,27 +58,45 @@ static void list_add(struct list *list, const struct var_variant *v)
     list->v[list->count++] = *v;
 }
 
-/* All kernels of a level, or a sample of each family; driver knobs make no other kernel. */
+static int is_woven(const struct var_variant *v)
+{
+    return (v->family == KRN_FAMILY_GEMM || v->family == KRN_FAMILY_IGEMM) &&
+           v->knob[VAR_KNOB_SCHEDULE] >= 2;
+}
+
+/* Leaves a random choice of what was added from `begin` on. */
+static void keep_sample(struct list *list, size_t begin, size_t sample)
+{
+    size_t found = list->count - begin;
+    for (size_t i = 0; i < sample && i < found && !all; i++) {
+        size_t k = i + random_next() % (found - i);
+        struct var_variant swap = list->v[begin + i];
+        list->v[begin + i] = list->v[begin + k];
+        list->v[begin + k] = swap;
+    }
+    if (!all && found > sample)
+        list->count = begin + sample;
+}
+
+/* All kernels of a level, or a sample of each family, and another of its loops for in-order cores,
+ * which are few; driver knobs make no other kernel. */
 static void list_space(struct list *list, enum krn_isa isa, size_t sample)
 {
-    for (int family = 0; family < KRN_FAMILY_PEAK; family++) {
-        struct var_space space;
-        struct var_variant v;
+    struct list found[KRN_FAMILY_PEAK][2] = { { { 0 } } };
+    struct var_space space;
+    struct var_variant v;
+    var_space_init(&space, 1u << isa, NULL);
+    while (var_space_next(&space, &v))
+        if (v.knob[VAR_KNOB_ORDER] == 0 &&
+            v.knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_FLOAT) /* others: test_epilogue */
+            list_add(&found[v.family][is_woven(&v)], &v);
+    for (int pick = 0; pick < 2 * KRN_FAMILY_PEAK; pick++) {
+        struct list *from = &found[pick / 2][pick % 2];
         size_t begin = list->count;
-        var_space_init(&space, 1u << isa, NULL);
-        while (var_space_next(&space, &v))
-            if (v.family == (enum krn_family)family && v.knob[VAR_KNOB_ORDER] == 0 &&
-                v.knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_FLOAT) /* others: test_epilogue */
-                list_add(list, &v);
-        size_t found = list->count - begin;
-        for (size_t i = 0; i < sample && i < found && !all; i++) {
-            size_t k = i + random_next() % (found - i);
-            struct var_variant swap = list->v[begin + i];
-            list->v[begin + i] = list->v[begin + k];
-            list->v[begin + k] = swap;
-        }
-        if (!all && found > sample)
-            list->count = begin + sample;
+        for (size_t i = 0; i < from->count; i++)
+            list_add(list, &from->v[i]);
+        keep_sample(list, begin, pick % 2 ? sample / 4 : sample);
+        free(from->v);
     }
 }
 

@@ -19,6 +19,16 @@ static int stream_width(const struct gemm *g, const struct gemm_stream *s)
     return 1;
 }
 
+/* 16 bytes as two halves, one through a general register: in-order cores issue each of the three
+ * beside something else. */
+static void load_halves(struct gemm *g, int to, int base, int offset)
+{
+    int high = ir_vreg(g->ir, IR_GPR, "high halves");
+    IR(g->ir, A64_LDR_D, to, base, offset);
+    IR(g->ir, A64_LDR_X, high, base, offset + 8);
+    IR(g->ir, A64_INS_D1, to, high);
+}
+
 int a64_stream(struct gemm *g, struct gemm_stream *s, int n)
 {
     while (s->loaded <= n) {
@@ -32,6 +42,8 @@ int a64_stream(struct gemm *g, struct gemm_stream *s, int n)
             IR(g->ir, A64_LDP_Q_POST, id[0], id[1], s->base, 32);
         } else if (width == 2) {
             IR(g->ir, A64_LDP_Q, id[0], id[1], s->base, at);
+        } else if (s->split) {
+            load_halves(g, id[0], s->base, at);
         } else if (s->moves) {
             IR(g->ir, A64_LDR_Q_POST, id[0], s->base, 16);
         } else {
@@ -57,6 +69,8 @@ static int load_row(struct gemm *g, int row, int offset)
     int whole = g->scheme->block == 16, a = vec(g, "A");
     if (g->post)
         IR(g->ir, whole ? A64_LDR_Q_POST : A64_LDR_D_POST, a, g->row[row], g->scheme->block);
+    else if (whole && g->v->knob[VAR_KNOB_FORM] == 3)
+        load_halves(g, a, g->row[row], offset);
     else if (g->index[0] >= 0)
         IR(g->ir, whole ? A64_LDR_Q_REG : A64_LDR_D_REG, a, g->row[row],
            g->index[offset / g->scheme->block]);

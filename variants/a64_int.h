@@ -5,7 +5,8 @@
 #include "variants/wino_int.h"
 
 enum {
-    A64_LDR_Q = IR_TARGET_OP, /* w r i */
+    A64_LDR_X = IR_TARGET_OP, /* w r i: scaled offset */
+    A64_LDR_Q,                /* w r i */
     A64_LDR_D,                /* w r i */
     A64_LDR_S,                /* w r i */
     A64_LDR_Q_REG,            /* w r r: base + index */

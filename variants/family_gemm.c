@@ -1,5 +1,6 @@
 /* GEMM and IGEMM: the outline. Loads of A and B, MACs and the epilogue come from the scheme. */
 #include "variants/gemm_int.h"
+#include "variants/weave.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -129,6 +130,7 @@ static void begin_streams(struct gemm *g, int steps)
     g->a_stream.count = g->packed ? depth * g->mr / 16 : 0;
     g->b_stream = (struct gemm_stream) { .base = g->w, .group = "B", .moves = g->post };
     g->b_stream.count = depth / g->kr * g->group_bytes / 16;
+    g->a_stream.split = g->b_stream.split = g->v->knob[VAR_KNOB_FORM] == 3;
 }
 
 static void begin_index(struct gemm *g, int steps)
@@ -156,6 +158,17 @@ static void advance(struct gemm *g, int steps)
     IR(ir, IR_ADD_IMM, g->w, depth / g->kr * g->group_bytes);
 }
 
+static int is_woven(const struct var_variant *v)
+{
+    return v->knob[VAR_KNOB_SCHEDULE] >= 2;
+}
+
+static void weave_body(struct gemm *g, int begin, int wraps, struct ir_woven *woven)
+{
+    static const enum weave_core cores[] = { [2] = WEAVE_A55, [3] = WEAVE_A53 };
+    ir_weave(g->ir, begin, cores[g->v->knob[VAR_KNOB_SCHEDULE]], wraps, woven);
+}
+
 static void loop_body(struct gemm *g, int steps)
 {
     int begin = g->ir->insn_count, macs_per_load = g->nr > 8 ? 8 : 4;
@@ -165,6 +178,41 @@ static void loop_body(struct gemm *g, int steps)
     if (g->v->knob[VAR_KNOB_SCHEDULE] == 1)
         ir_spread(g->ir, begin, g->ir->insn_count, macs_per_load);
     advance(g, steps);
+    if (is_woven(g->v)) {
+        struct ir_woven woven;
+        weave_body(g, begin, 0, &woven);
+        ir_woven_add(g->ir, &woven, WEAVE_FIRST);
+        ir_woven_add(g->ir, &woven, WEAVE_LOOP);
+        ir_woven_clear(&woven);
+    }
+}
+
+/* As depth_loop(), but each iteration loads what the next one begins with: k is one body ahead. */
+static void pipelined_loop(struct gemm *g, const char *name, int steps, int done)
+{
+    struct ir *ir = g->ir;
+    struct ir_woven woven;
+    int depth = steps * g->scheme->block, loop = ir_label(ir, "%s", name);
+    int last = ir_label(ir, "%s_last", name), skip = ir_label(ir, "%s_end", name);
+    ir_comment(ir, "%s loop: %d of depth, pipelined", name, depth);
+    IR(ir, IR_SUB_JUMP_NEG, g->k, depth, skip);
+    int begin = ir->insn_count;
+    begin_streams(g, steps);
+    for (int step = 0; step < steps; step++)
+        block_body(g, step);
+    advance(g, steps);
+    IR(ir, IR_SUB_FLAGS, g->k, depth);
+    weave_body(g, begin, 1, &woven);
+    ir_woven_add(ir, &woven, WEAVE_FIRST);
+    IR(ir, IR_SUB_JUMP_NEG, g->k, depth, last);
+    IR(ir, IR_LABEL, loop);
+    ir_woven_add(ir, &woven, WEAVE_LOOP);
+    IR(ir, IR_JUMP_POS, loop);
+    IR(ir, IR_LABEL, last);
+    ir_woven_add(ir, &woven, WEAVE_LAST);
+    IR(ir, IR_LABEL, skip);
+    IR(ir, IR_ADD_JUMP_ZERO, g->k, depth, done);
+    ir_woven_clear(&woven);
 }
 
 /* while (k >= steps * block) steps bodies; leaves k as the rest, or jumps if there is none. */
@@ -273,7 +321,9 @@ static void depth_loops(struct gemm *g)
 {
     int unroll = g->v->knob[VAR_KNOB_UNROLL], done = ir_label(g->ir, "depth_end");
     g->k = load_arg(g, "depth left", ARG(k));
-    if (unroll > 1)
+    if (g->v->knob[VAR_KNOB_PIPELINE])
+        pipelined_loop(g, "main", unroll, done);
+    else if (unroll > 1)
         depth_loop(g, "main", unroll, done);
     if (g->packed) {
         group_loop(g);
@@ -346,6 +396,10 @@ static const char *knob_clash(const struct var_variant *v)
         return "prefetch needs pointers that stand still in a body (i0)";
     if (knob[VAR_KNOB_FORM] == 2 && knob[VAR_KNOB_ADDRESS] != 2)
         return "loads of four vectors (v2) advance their pointer: they need i2";
+    if ((knob[VAR_KNOB_FORM] == 3 || is_woven(v)) && knob[VAR_KNOB_ADDRESS] != 0)
+        return "loads in halves (v3) and in-order schedules (s2, s3) need offsets (i0)";
+    if (knob[VAR_KNOB_PIPELINE] && !is_woven(v))
+        return "pipelining (p1) is done by in-order schedules: it needs s2 or s3";
     return NULL;
 }
 

@@ -27,6 +27,7 @@ struct gemm_stream {
     const char *group; /* of the register map */
     int moves;         /* loads advance `base`; else they have offsets */
     int single;        /* one by one, whatever the variant asks for */
+    int split;         /* in halves */
     int loaded, id[GEMM_MAX_STREAM];
 };
 

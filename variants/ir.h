@@ -13,7 +13,7 @@
 enum ir_file { IR_GPR, IR_VEC, IR_FILE_COUNT };
 
 /* What a scheduler must know of an instruction. */
-enum ir_class { IR_ALU, IR_LOAD, IR_STORE, IR_MAC, IR_PREFETCH, IR_BRANCH };
+enum ir_class { IR_ALU, IR_LOAD, IR_LOAD_HALF, IR_STORE, IR_MAC, IR_PREFETCH, IR_BRANCH };
 
 enum { IR_OPERANDS = 6 };
 
@@ -60,6 +60,8 @@ enum {
     IR_JUMP_LESS,      /* r r l */
     IR_JUMP_BIT_CLEAR, /* r i l: bit number i */
     IR_PREFETCH_L1,    /* r i: never faults */
+    IR_SUB_FLAGS,      /* + i: subtract, for the jump below: no text where the target has none */
+    IR_JUMP_POS,       /* l: if what IR_SUB_FLAGS left is not negative */
     IR_TARGET_OP
 };
 

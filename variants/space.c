@@ -213,6 +213,21 @@ static int is_settled(const struct var_variant *v, uint32_t fixed)
     return 1;
 }
 
+/* Loops woven for in-order cores. */
+static int is_woven(const struct var_variant *v)
+{
+    return (v->family == KRN_FAMILY_GEMM || v->family == KRN_FAMILY_IGEMM) &&
+           v->knob[VAR_KNOB_SCHEDULE] >= 2;
+}
+
+/* Such cores want halves, loaded by the iteration before: what differs is weaker in their models.
+ */
+static int is_well_woven(const struct var_variant *v)
+{
+    return v->knob[VAR_KNOB_FORM] == 3 && v->knob[VAR_KNOB_PIPELINE] &&
+           v->knob[VAR_KNOB_ORDER] == var_knobs[VAR_KNOB_ORDER].default_value;
+}
+
 /* Tile, unroll, load width, feed and schedule are tried in every combination; prefetch distances,
  * the order of the driver and the finer points of the loop around the plain choices only, one group
  * at a time. */
@@ -231,6 +246,8 @@ static int worth_trying(const struct var_variant *v, const struct krn_problem *p
         return 0;
     if (!(demand->tuned & 1u << v->family) && v->knob[VAR_KNOB_FEED] == 0)
         return near_default(v, 0);
+    if (is_woven(v))
+        return is_well_woven(v);
     if (v->knob[VAR_KNOB_PREFETCH_A] || v->knob[VAR_KNOB_PREFETCH_B])
         return near_default(v, prefetch | 1u << VAR_KNOB_ADDRESS);
     if (v->family == KRN_FAMILY_DIRECT)
