@@ -121,7 +121,7 @@ static void check_problem(const char *text)
         }
         T_CHECK(bad == 0);
         T_CHECK(!has_plain || seen == 1);
-        T_CHECK(count <= 650);
+        T_CHECK(count <= 700);
         T_CHECK(isa != KRN_ISA_C || has_plain);
         printf("%-28s %-10s %4d points\n", text, krn_isas[isa].name, count);
     }
