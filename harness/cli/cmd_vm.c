@@ -74,7 +74,10 @@ static int show(const struct hrn_vm *vm, void *user)
         cli_table_cell(l->table, "%s", state);
         cli_table_cell(l->table, "%d", (int)vm->pid);
         cli_table_cell(l->table, "%d", vm->port);
-        cli_table_cell(l->table, vm->adb_port ? "127.0.0.1:%d" : "", vm->adb_port);
+        if (vm->adb_port)
+            cli_table_cell(l->table, "127.0.0.1:%d", vm->adb_port);
+        else
+            cli_table_cell(l->table, "%s", "");
     } else {
         printf("%s\n    {\"key\": \"vm:%s\", \"cpu\": \"%s\", \"cpus\": %d, \"counts\": %s, "
                "\"runs\": %s, \"pid\": %d, \"port\": %d, \"adb_port\": %d}",
