@@ -27,8 +27,10 @@ static int copy(const int32_t *round, const double *ns, size_t count, struct pdb
     *out = (struct pdb_series) { rounds, times, count };
     if (!rounds || !times)
         return -ENOMEM;
-    memcpy(rounds, round, count * sizeof *rounds);
-    memcpy(times, ns, count * sizeof *times);
+    for (size_t i = 0; i < count; i++) { /* of none there are no arrays */
+        rounds[i] = round[i];
+        times[i] = ns[i];
+    }
     return 0;
 }
 
