@@ -140,7 +140,7 @@ static int64_t parse_date(const char *text)
     if ((*rest == '+' || *rest == '-') && sscanf(rest + 1, "%2d:%2d", &hours, &minutes) < 1)
         return -1;
     int64_t offset = (*rest == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
-    return ((int64_t)timegm(&tm) - offset) * 1000000000;
+    return pdb_json_ns(timegm(&tm) - offset, -1);
 }
 
 /* The run of a foreign file, from its context. */

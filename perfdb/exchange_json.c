@@ -150,6 +150,12 @@ double pdb_json_real(struct json_object *from, const char *name, double absent)
     return is_number(found) ? json_object_get_double(found) : absent;
 }
 
+int64_t pdb_json_ns(int64_t seconds, int64_t absent)
+{
+    const int64_t per_second = 1000000000;
+    return seconds < 0 || seconds > INT64_MAX / per_second ? absent : seconds * per_second;
+}
+
 /* ---- rows */
 
 void pdb_json_clear(struct pdb_json_reader *r)

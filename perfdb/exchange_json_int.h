@@ -43,6 +43,9 @@ const char *pdb_json_text(struct json_object *from, const char *name, const char
 int64_t pdb_json_integer(struct json_object *from, const char *name, int64_t absent);
 double pdb_json_real(struct json_object *from, const char *name, double absent);
 
+/* Seconds since 1970 as ns; `absent` for a date that 64 bits of ns do not reach. */
+int64_t pdb_json_ns(int64_t seconds, int64_t absent);
+
 void pdb_json_clear(struct pdb_json_reader *r);
 void pdb_json_set(struct pdb_json_reader *r, const char *column, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -160,7 +160,7 @@ static int64_t timestamp_ns(const char *text)
     struct tm tm = { 0 };
     if (!strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) && !strptime(text, "%Y-%m-%d %H:%M:%S", &tm))
         return 0;
-    return (int64_t)timegm(&tm) * 1000000000;
+    return pdb_json_ns(timegm(&tm), 0);
 }
 
 /* A configuration as a name, "block_size_x=32 tile=4", and its whole numbers as knobs. */

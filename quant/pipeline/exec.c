@@ -12,7 +12,7 @@
 #include "quant/pipeline/exec_int.h"
 
 /* More than this is a damaged network or a mistake. */
-#define EXEC_BYTES_MAX ((size_t)4 << 30)
+#define EXEC_BYTES_MAX ((size_t)1 << 30)
 
 static size_t padded(size_t bytes)
 {
