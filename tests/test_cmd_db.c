@@ -9,22 +9,7 @@
 #include <time.h>
 
 #include "perfdb/manage.h"
-#include "tests/t.h"
-#include "tests/t_run.h"
-
-static char *quern;
-static char base[256], output[65536];
-
-#define QUERN(...) T_RUN(base, output, quern, __VA_ARGS__)
-
-static int expect(int got, int want, const char *words, int line)
-{
-    int ok = got == want && strstr(output, words);
-    if (!t_check(ok, __FILE__, line, words))
-        printf("  exit %d, not %d:\n%s\n", got, want, output);
-    return ok;
-}
-#define EXPECT(run, code, words) expect(run, code, words, __LINE__)
+#include "tests/t_quern.h"
 
 static const char *file(const char *option, const char *name)
 {

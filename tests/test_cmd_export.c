@@ -6,13 +6,8 @@
 #include <sys/stat.h>
 
 #include "perfdb/perfdb.h"
-#include "tests/t.h"
-#include "tests/t_run.h"
+#include "tests/t_quern.h"
 #include "variants/variant.h"
-
-static char *quern;
-static char base[256];
-static char output[65536];
 
 enum { ROUNDS = 12 };
 
@@ -24,17 +19,6 @@ static const char *folder(const char *name)
     snprintf(path, sizeof paths[0], "%s/%s", base, name);
     return path;
 }
-
-#define QUERN(...) T_RUN(base, output, quern, __VA_ARGS__)
-
-static int expect(int got, int want, const char *words, int line)
-{
-    int ok = got == want && strstr(output, words);
-    if (!t_check(ok, __FILE__, line, words))
-        printf("  exit %d, not %d:\n%s\n", got, want, output);
-    return ok;
-}
-#define EXPECT(run, code, words) expect(run, code, words, __LINE__)
 
 /* One variant with a time, proved; `hash_change` pretends that the generator was another one. */
 static void add_variant(struct pdb *db, int64_t run, const char *problem,
