@@ -63,6 +63,10 @@ struct cli_command {
  * error, already explained: CLI_USAGE + 1), and nothing is left to clear. Lists of options are the
  * caller's to clear, too. */
 int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_list *operands);
+/* The same for a verb of at most one operand, which is a `what` ("model"); NULL = none given. A
+ * second one is a usage error, explained. Nothing is left to clear but lists of options. */
+int cli_parse_one(const struct cli_command *command, int argc, char **argv, const char *what,
+                  const char **operand);
 int cli_list_add(struct cli_list *list, const char *item); /* 0 or -ENOMEM */
 void cli_list_clear(struct cli_list *list);
 

@@ -177,14 +177,10 @@ int cmd_calibrate(int argc, char **argv)
                     "quern calibrate net.param --images=photos --shape=227x227x3 --pixel=BGR "
                     "-o net.cal",
     };
-    struct cli_list operands = { 0 };
-    int code = cli_parse(&command, argc, argv, &operands);
+    const char *model;
+    int code = cli_parse_one(&command, argc, argv, "model", &model);
     if (code)
         return code - 1;
-    if (operands.count > 1)
-        code = cli_fail(CLI_USAGE, "one model at a time, not '%s' too", operands.items[1]);
-    else
-        code = run(&o, operands.count ? operands.items[0] : NULL);
-    cli_list_clear(&operands);
+    code = run(&o, model);
     return code;
 }

@@ -135,17 +135,13 @@ int cmd_graph(int argc, char **argv)
         .examples = "quern graph\nquern graph net.param --shape=224x224x3 --json",
     };
     struct qnt_graph graph = { 0 };
-    struct cli_list operands = { 0 };
-    int code = cli_parse(&command, argc, argv, &operands);
+    const char *model;
+    int code = cli_parse_one(&command, argc, argv, "model", &model);
     if (code)
         return code - 1;
-    if (operands.count > 1)
-        code = cli_fail(CLI_USAGE, "one model at a time, not '%s' too", operands.items[1]);
-    else
-        code = cli_model_open(operands.count ? operands.items[0] : NULL, &o.model, &graph);
+    code = cli_model_open(model, &o.model, &graph);
     if (code == CLI_OK)
         (o.json ? print_json : print_table)(&graph);
     qnt_graph_free(&graph);
-    cli_list_clear(&operands);
     return code;
 }

@@ -18,15 +18,10 @@ int cmd_help(int argc, char **argv)
         .option_count = 1,
         .examples = "quern help sweep\nquern help --man sweep | man -l -",
     };
-    struct cli_list operands;
-    int code = cli_parse(&command, argc, argv, &operands);
+    const char *name;
+    int code = cli_parse_one(&command, argc, argv, "verb", &name);
     if (code)
         return code - 1;
-    const char *name = operands.count ? operands.items[0] : NULL;
-    size_t count = operands.count;
-    cli_list_clear(&operands);
-    if (count > 1)
-        return cli_fail(CLI_USAGE, "one verb at a time");
     if (!name) {
         cli_help_overview(stdout);
         return CLI_OK;

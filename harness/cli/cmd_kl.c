@@ -373,18 +373,15 @@ int cmd_kl(int argc, char **argv)
         .examples = "quern kl --plot=principle.svg\n"
                     "quern kl quant/model/fashion.onnx --layer=image --plot=image.svg",
     };
-    struct cli_list operands = { 0 };
-    int code = cli_parse(&command, argc, argv, &operands);
+    const char *model;
+    int code = cli_parse_one(&command, argc, argv, "model", &model);
     if (code)
         return code - 1;
-    if (operands.count > 1)
-        code = cli_fail(CLI_USAGE, "one model at a time, not '%s' too", operands.items[1]);
-    else if (o.count < 0 || o.outcomes < 2 || o.outcomes > OUTCOMES_MAX)
+    if (o.count < 0 || o.outcomes < 2 || o.outcomes > OUTCOMES_MAX)
         code = cli_fail(CLI_USAGE, "--count is 0 or more, --outcomes 2 to %d", OUTCOMES_MAX);
-    else if (operands.count == 0 && !o.layer && !o.images)
+    else if (!model && !o.layer && !o.images)
         code = run_principle(&o);
     else
-        code = run_layer(&o, operands.count ? operands.items[0] : NULL);
-    cli_list_clear(&operands);
+        code = run_layer(&o, model);
     return code;
 }

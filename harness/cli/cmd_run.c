@@ -309,15 +309,11 @@ int cmd_run(int argc, char **argv)
                     "quern run -d qemu:cortex-a53 --count=20 --methods=auto",
     };
     struct work work = { .o = &o, .result = { .winners = &work.winners } };
-    struct cli_list operands = { 0 };
-    int code = cli_parse(&command, argc, argv, &operands);
+    const char *model;
+    int code = cli_parse_one(&command, argc, argv, "model", &model);
     if (code)
         return code - 1;
-    if (operands.count > 1)
-        code = cli_fail(CLI_USAGE, "one model at a time, not '%s' too", operands.items[1]);
-    else
-        code = run(&work, operands.count ? operands.items[0] : NULL);
+    code = run(&work, model);
     clear(&work);
-    cli_list_clear(&operands);
     return code;
 }

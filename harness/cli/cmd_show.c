@@ -174,13 +174,7 @@ int cmd_show(int argc, char **argv)
         .examples = "quern show dotprod_igemm_m8n8k4u2a0b0l128s0v1i1\n"
                     "quern show --knobs",
     };
-    struct cli_list operands;
-    int code = cli_parse(&command, argc, argv, &operands);
-    if (code)
-        return code - 1;
-    const char *name = operands.count ? operands.items[0] : NULL;
-    code = operands.count > 1 ? cli_fail(CLI_USAGE, "one variant at a time")
-                              : run(name, knobs, json, path);
-    cli_list_clear(&operands);
-    return code;
+    const char *name;
+    int code = cli_parse_one(&command, argc, argv, "variant", &name);
+    return code ? code - 1 : run(name, knobs, json, path);
 }

@@ -223,3 +223,22 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, struct c
         clear_lists(command, operands);
     return code;
 }
+
+int cli_parse_one(const struct cli_command *command, int argc, char **argv, const char *what,
+                  const char **operand)
+{
+    struct cli_list operands;
+    int code = cli_parse(command, argc, argv, &operands);
+    *operand = NULL;
+    if (code)
+        return code;
+    if (operands.count)
+        *operand = operands.items[0];
+    if (operands.count > 1) {
+        cli_fail(CLI_USAGE, "one %s at a time, not '%s' too", what, operands.items[1]);
+        clear_lists(command, NULL);
+        code = CLI_USAGE + 1;
+    }
+    cli_list_clear(&operands);
+    return code;
+}
