@@ -73,31 +73,51 @@ static void write_png(const char *name)
     T_CHECK(png_image_write_to_file(&image, in_folder(name), 0, pixels, 0, NULL));
 }
 
-static void write_jpeg(const char *name)
+static void write_rows(const char *name, uint8_t *pixels, int components, J_COLOR_SPACE space)
 {
-    uint8_t pixels[W * H * 3];
     struct jpeg_compress_struct info;
     struct jpeg_error_mgr manager;
     FILE *f = fopen(in_folder(name), "wb");
 
-    fill(pixels);
     info.err = jpeg_std_error(&manager);
     jpeg_create_compress(&info);
     jpeg_stdio_dest(&info, f);
     info.image_width = W;
     info.image_height = H;
-    info.input_components = 3;
-    info.in_color_space = JCS_RGB;
+    info.input_components = components;
+    info.in_color_space = space;
     jpeg_set_defaults(&info);
     jpeg_set_quality(&info, 100, TRUE);
     jpeg_start_compress(&info, TRUE);
     for (int y = 0; y < H; y++) {
-        uint8_t *row = pixels + y * W * 3;
+        uint8_t *row = pixels + y * W * components;
         jpeg_write_scanlines(&info, &row, 1);
     }
     jpeg_finish_compress(&info);
     jpeg_destroy_compress(&info);
     fclose(f);
+}
+
+static void write_jpeg(const char *name)
+{
+    uint8_t pixels[W * H * 3];
+
+    fill(pixels);
+    write_rows(name, pixels, 3, JCS_RGB);
+}
+
+/* The same colours in four inks: no black, and the others inverted, as Adobe's programs do it,
+ * whose marker the library writes with them. */
+static void write_inks(const char *name)
+{
+    uint8_t pixels[W * H * 3], inks[W * H * 4];
+
+    fill(pixels);
+    for (int i = 0; i < W * H; i++) {
+        memcpy(inks + 4 * i, pixels + 3 * i, 3);
+        inks[4 * i + 3] = 255;
+    }
+    write_rows(name, inks, 4, JCS_CMYK);
 }
 
 static void test_kinds(void)
@@ -106,7 +126,10 @@ static void test_kinds(void)
         const char *name;
         void (*write)(const char *name);
         int tolerance;
-    } rows[] = { { "a.ppm", write_ppm, 0 }, { "b.png", write_png, 0 }, { "c.jpg", write_jpeg, 4 } };
+    } rows[] = { { "a.ppm", write_ppm, 0 },
+                 { "b.png", write_png, 0 },
+                 { "c.jpg", write_jpeg, 4 },
+                 { "d.jpeg", write_inks, 4 } };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct qnt_picture p;
@@ -143,7 +166,7 @@ static void check_fails(const char *name, const char *part)
 
 static void test_damage(void)
 {
-    static const char *const names[] = { "a.ppm", "b.png", "c.jpg" };
+    static const char *const names[] = { "a.ppm", "b.png", "c.jpg", "d.jpeg" };
     uint64_t rng = t_seed;
 
     write_file("huge.ppm", "P6 32768 32768 255\n", 19);
@@ -283,10 +306,14 @@ int main(int argc, char **argv)
     test_kinds();
     test_damage();
     test_stretch();
+    unlink(in_folder("d.jpeg"));
     test_sets();
     unlink(in_folder("a.ppm"));
     unlink(in_folder("b.png"));
     unlink(in_folder("c.jpg"));
+    write_file("e.webp", "RIFF", 4);
+    check_set_fails(folder, "e.webp: not a JPEG, PNG, PPM or PGM file");
+    unlink(in_folder("e.webp"));
     check_set_fails(folder, "holds no JPEG, PNG, PPM or PGM files");
     T_CHECK(rmdir(folder) == 0);
     return t_end();

@@ -49,9 +49,10 @@ static int print_table(const struct qnt_graph *graph, const struct qnt_calibrati
         print_row(table, &graph->nodes[i], &c->tensors[i], (double)c->histograms[i].absmax,
                   used[i]);
     cli_table_print(table, stdout);
-    printf("\nfrom %zu images; a tensor that is (not used) has the scale of the one that reads it, "
-           "or gives the scores\n",
-           c->images);
+    printf(
+        "\nfrom %zu image%s; a tensor that is (not used) has the scale of the one that reads it, "
+        "or gives the scores\n",
+        c->images, c->images == 1 ? "" : "s");
     free(used);
     return CLI_OK;
 }

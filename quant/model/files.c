@@ -42,15 +42,45 @@ static char *join(const char *folder, size_t folder_length, const char *name)
 
 /* ---- Folders */
 
-static int is_picture(const char *name)
+enum kind { NO_PICTURE, READ, NOT_READ };
+
+/* What a file is by its ending. One that is left out must not be a picture: the images would be
+ * others than those that the caller named. */
+static enum kind kind_of(const char *name)
 {
-    static const char *const endings[] = { ".jpg", ".jpeg", ".png", ".ppm", ".pgm" };
+    static const struct {
+        const char *ending;
+        enum kind kind;
+    } kinds[] = {
+        { ".jpg", READ },      { ".jpeg", READ },     { ".png", READ },      { ".ppm", READ },
+        { ".pgm", READ },      { ".bmp", NOT_READ },  { ".gif", NOT_READ },  { ".webp", NOT_READ },
+        { ".tif", NOT_READ },  { ".tiff", NOT_READ }, { ".heic", NOT_READ }, { ".avif", NOT_READ },
+        { ".jfif", NOT_READ }, { ".jp2", NOT_READ },  { ".pbm", NOT_READ },  { ".pnm", NOT_READ },
+    };
     const char *ending = strrchr(name, '.');
 
-    for (size_t i = 0; ending && i < sizeof(endings) / sizeof(endings[0]); i++)
-        if (strcasecmp(ending, endings[i]) == 0)
-            return 1;
-    return 0;
+    for (size_t i = 0; ending && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strcasecmp(ending, kinds[i].ending) == 0)
+            return kinds[i].kind;
+    return NO_PICTURE;
+}
+
+static int take_entry(const char *folder, const char *name, struct qnt_files *out,
+                      struct qnt_error *error)
+{
+    switch (kind_of(name)) {
+    case READ:
+        return add(out, join(folder, strlen(folder), name), -1) == 0
+                   ? 0
+                   : qnt_error_set(error, -ENOMEM, "%s: not enough memory", folder);
+    case NOT_READ:
+        return qnt_error_set(error, -ENOTSUP,
+                             "%s/%s: not a JPEG, PNG, PPM or PGM file: convert it, move it away, "
+                             "or name the images in a list",
+                             folder, name);
+    default:
+        return 0;
+    }
 }
 
 static int by_path(const void *a, const void *b)
@@ -68,15 +98,15 @@ int qnt_files_in_folder(const char *folder, struct qnt_files *out, struct qnt_er
     if (!dir)
         return qnt_error_set(error, -errno, "%s: %s", folder, strerror(errno));
     while (rc == 0 && (errno = 0, entry = readdir(dir)))
-        if (is_picture(entry->d_name))
-            rc = add(out, join(folder, strlen(folder), entry->d_name), -1);
+        rc = take_entry(folder, entry->d_name, out, error);
     if (rc == 0 && errno)
-        rc = -errno;
+        rc = qnt_error_set(error, -errno, "%s: cannot be read: %s", folder, strerror(errno));
     closedir(dir);
-    if (rc)
-        qnt_error_set(error, rc, "%s: cannot be read: %s", folder, strerror(-rc));
-    else if (out->count == 0)
-        rc = qnt_error_set(error, -EINVAL, "%s: holds no JPEG, PNG, PPM or PGM files", folder);
+    if (rc == 0 && out->count == 0)
+        rc = qnt_error_set(error, -EINVAL,
+                           "%s: holds no JPEG, PNG, PPM or PGM files (folders in it are not "
+                           "looked into: name one of them, or the files in a list)",
+                           folder);
     if (rc)
         qnt_files_clear(out);
     else

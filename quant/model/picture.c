@@ -38,6 +38,37 @@ static int allocate(const struct source *s, int64_t w, int64_t h, struct qnt_pic
     return out->data ? 0 : fail(s, -ENOMEM, "not enough memory");
 }
 
+/* ---- Colours */
+
+static void convert_pixel(const uint8_t *in, int32_t from, uint8_t *out, int32_t to)
+{
+    if (from == to)
+        memcpy(out, in, (size_t)to);
+    else if (to == 3)
+        memset(out, in[0], 3);
+    else
+        out[0] = (uint8_t)((19595 * in[0] + 38470 * in[1] + 7471 * in[2] + 32768) >> 16);
+}
+
+/* In place, of a picture of three channels. */
+static void make_grey(struct qnt_picture *picture)
+{
+    for (size_t i = 0; i < (size_t)picture->w * (size_t)picture->h; i++)
+        convert_pixel(picture->data + 3 * i, 3, picture->data + i, 1);
+    picture->c = 1;
+}
+
+/* Ink to light, `count` pixels of `cmyk`, which Adobe's programs store inverted. */
+static void mix_inks(const uint8_t *cmyk, int inverted, uint8_t *rgb, size_t count)
+{
+    const int flip = inverted ? 0 : 255;
+    for (size_t i = 0; i < count; i++)
+        for (int c = 0; c < 3; c++) {
+            int light = cmyk[4 * i + (size_t)c] ^ flip, white = cmyk[4 * i + 3] ^ flip;
+            rgb[3 * i + (size_t)c] = (uint8_t)((light * white + 127) / 255);
+        }
+}
+
 /* ---- JPEG. libjpeg reports errors through a function that must not return. */
 
 struct jpeg {
@@ -61,6 +92,46 @@ static void jpeg_message(j_common_ptr info, int level)
         jpeg_fail(info);
 }
 
+/* The rows of a JPEG file of four inks, which libjpeg does not turn into light. */
+static int read_inks(const struct source *s, struct jpeg_decompress_struct *info,
+                     struct qnt_picture *out)
+{
+    struct source colour = *s;
+    colour.channels = 3;
+    int rc = allocate(&colour, info->image_width, info->image_height, out);
+    if (rc)
+        return rc;
+    info->out_color_space = JCS_CMYK;
+    jpeg_start_decompress(info);
+    JSAMPARRAY row =
+        info->mem->alloc_sarray((j_common_ptr)info, JPOOL_IMAGE, 4 * info->output_width, 1);
+    while (info->output_scanline < info->output_height) {
+        uint8_t *rgb = out->data + (size_t)info->output_scanline * (size_t)out->w * 3;
+        jpeg_read_scanlines(info, row, 1);
+        mix_inks(row[0], info->saw_Adobe_marker, rgb, (size_t)out->w);
+    }
+    jpeg_finish_decompress(info);
+    if (s->channels == 1)
+        make_grey(out);
+    return 0;
+}
+
+static int read_lights(const struct source *s, struct jpeg_decompress_struct *info,
+                       struct qnt_picture *out)
+{
+    int rc = allocate(s, info->image_width, info->image_height, out);
+    if (rc)
+        return rc;
+    info->out_color_space = s->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg_start_decompress(info);
+    while (info->output_scanline < info->output_height) {
+        uint8_t *row = out->data + (size_t)info->output_scanline * (size_t)out->w * (size_t)out->c;
+        jpeg_read_scanlines(info, &row, 1);
+    }
+    jpeg_finish_decompress(info);
+    return 0;
+}
+
 static int decode_jpeg(const struct source *s, struct qnt_picture *out)
 {
     struct jpeg_decompress_struct info;
@@ -78,32 +149,13 @@ static int decode_jpeg(const struct source *s, struct qnt_picture *out)
     jpeg_create_decompress(&info);
     jpeg_mem_src(&info, s->data, s->bytes);
     jpeg_read_header(&info, TRUE);
-    info.out_color_space = s->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
-    int rc = allocate(s, info.image_width, info.image_height, out);
-    if (rc == 0) {
-        jpeg_start_decompress(&info);
-        while (info.output_scanline < info.output_height) {
-            uint8_t *row =
-                out->data + (size_t)info.output_scanline * (size_t)out->w * (size_t)out->c;
-            jpeg_read_scanlines(&info, &row, 1);
-        }
-        jpeg_finish_decompress(&info);
-    }
+    int inks = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
+    int rc = (inks ? read_inks : read_lights)(s, &info, out);
     jpeg_destroy_decompress(&info);
     return rc;
 }
 
 /* ---- PNG */
-
-static void convert_pixel(const uint8_t *in, int32_t from, uint8_t *out, int32_t to)
-{
-    if (from == to)
-        memcpy(out, in, (size_t)to);
-    else if (to == 3)
-        memset(out, in[0], 3);
-    else
-        out[0] = (uint8_t)((19595 * in[0] + 38470 * in[1] + 7471 * in[2] + 32768) >> 16);
-}
 
 /* Always decoded as RGB: libpng makes grey of it in linear light, others do not. */
 static int decode_png(const struct source *s, struct qnt_picture *out)
@@ -126,11 +178,8 @@ static int decode_png(const struct source *s, struct qnt_picture *out)
         rc = fail(s, -EINVAL, sentence);
     }
     png_image_free(&image);
-    if (rc == 0 && s->channels == 1) {
-        for (size_t i = 0; i < (size_t)out->w * (size_t)out->h; i++)
-            convert_pixel(out->data + 3 * i, 3, out->data + i, 1);
-        out->c = 1;
-    }
+    if (rc == 0 && s->channels == 1)
+        make_grey(out);
     return rc;
 }
 
