@@ -185,6 +185,10 @@ static void put_figures(const struct rpt_page *page, enum rpt_plot_kind kind, lo
         [RPT_PLOT_PREFETCH_B] = { "Prefetch of B", "Change of the median time against the shortest "
                                                    "distance, &plusmn; MAD. Down is faster." },
         [RPT_PLOT_SPREAD] = { "All variants", "Sorted by median time; logarithmic." },
+        [RPT_PLOT_DRIFT] = { "Did the machine stand still?",
+                             "By round: the canary, a loop that is always the same, against its "
+                             "median, and the baseline against itself. The grey band is the noise "
+                             "band." },
     };
     for (const struct rpt_plot *p = rpt_plots_find(page->plots, kind, layer, NULL); p;
          p = rpt_plots_find(page->plots, kind, layer, p))
@@ -259,7 +263,7 @@ static void put_layer_facts(FILE *out, const struct rpt_layer *layer)
 static void put_layer(const struct rpt_page *page, size_t l)
 {
     static const enum rpt_plot_kind shown[] = { RPT_PLOT_HEAT, RPT_PLOT_SPREAD, RPT_PLOT_PREFETCH_A,
-                                                RPT_PLOT_PREFETCH_B };
+                                                RPT_PLOT_PREFETCH_B, RPT_PLOT_DRIFT };
     FILE *out = page->out;
     const struct rpt_layer *layer = &page->run->layers[l];
     fprintf(out, "<details class=\"layer\"%s>",

@@ -155,27 +155,49 @@ static int fold_rounds(const struct pdb_series *in, double **out, size_t *rounds
     return 0;
 }
 
+/* The canary of the layer, against its own median. */
+static int take_canary(const struct pdb_series *canary, struct rpt_watch *out)
+{
+    int result = fold_rounds(canary, &out->ratio, &out->rounds);
+    if (result != 0 || out->rounds == 0)
+        return result;
+    double *sorted = malloc(out->rounds * sizeof *sorted);
+    size_t count = 0;
+    if (!sorted)
+        return -ENOMEM;
+    for (size_t r = 0; r < out->rounds; r++)
+        if (isfinite(out->ratio[r]))
+            sorted[count++] = out->ratio[r];
+    qsort(sorted, count, sizeof *sorted, by_value);
+    const double middle = count ? 0.5 * (sorted[(count - 1) / 2] + sorted[count / 2]) : (double)NAN;
+    for (size_t r = 0; r < out->rounds; r++)
+        out->ratio[r] /= middle;
+    free(sorted);
+    return 0;
+}
+
 /* The noise band of the layer, from the rounds in which its baseline ran twice, as if it were two
  * variants. */
 static int take_band(const struct rpt_run *run, struct rpt_layer *layer,
                      const struct pdb_series *twin, const struct hrn_candidate *baseline)
 {
-    double *times;
-    size_t rounds;
-    int result = fold_rounds(twin, &times, &rounds);
+    int result = fold_rounds(twin, &layer->twin.ratio, &layer->twin.rounds);
+    size_t rounds = layer->twin.rounds;
     if (result != 0 || rounds == 0)
         return result;
     rounds = rounds < baseline->rounds ? rounds : baseline->rounds;
+    layer->twin.rounds = rounds;
     double *scratch = malloc((HRN_RESAMPLES + 2 * rounds) * sizeof *scratch);
-    if (scratch) {
-        double band = hrn_band(times, baseline->time_ns, rounds, run->seed, scratch);
-        layer->band = fmax(layer->band, band);
-        for (size_t r = 0; r < rounds; r++)
-            layer->band_pairs += isfinite(times[r]) && isfinite(baseline->time_ns[r]);
+    if (!scratch)
+        return -ENOMEM;
+    double *times = layer->twin.ratio;
+    layer->band = fmax(layer->band, hrn_band(times, baseline->time_ns, rounds, run->seed, scratch));
+    for (size_t r = 0; r < rounds; r++) {
+        times[r] /= baseline->time_ns[r];
+        layer->band_pairs += isfinite(times[r]);
     }
     free(scratch);
-    free(times);
-    return scratch ? 0 : -ENOMEM;
+    return 0;
 }
 
 /* From the name; from the database where the grammar of today does not know it. */
@@ -234,6 +256,8 @@ static int take_measurement(const struct pdb_measurement_row *row, void *user)
         c->rank.time_ns = times;
         if (result == 0 && row->twin.count > 0)
             result = take_band(walk->run, walk->layer, &row->twin, &c->rank);
+        if (result == 0 && row->canary.count > 0)
+            result = take_canary(&row->canary, &walk->layer->canary);
     }
     return result;
 }
@@ -308,6 +332,8 @@ static void layer_clear(struct rpt_layer *layer)
     for (size_t i = 0; i < layer->count; i++)
         candidate_clear(&layer->candidates[i]);
     free(layer->candidates);
+    free(layer->twin.ratio);
+    free(layer->canary.ratio);
     free(layer->problem);
     free(layer->title);
     free(layer->network);

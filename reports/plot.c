@@ -23,6 +23,7 @@ static const struct {
     [RPT_PLOT_PREFETCH_B] = { "prefetch-b", "Median time against the prefetch distance of B", 0,
                               1 },
     [RPT_PLOT_SPREAD] = { "spread", "All variants, sorted by median time", 0, 1 },
+    [RPT_PLOT_DRIFT] = { "drift", "The canary and the baseline against itself, by round", 0, 1 },
 };
 
 static void name_plot(struct rpt_plot *plot)

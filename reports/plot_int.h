@@ -14,6 +14,7 @@ enum rpt_plot_kind {
     RPT_PLOT_PREFETCH_A, /* time against prefetch distance */
     RPT_PLOT_PREFETCH_B,
     RPT_PLOT_SPREAD, /* all variants of a layer, sorted */
+    RPT_PLOT_DRIFT,  /* the canary and the A/A pair, round by round */
     RPT_PLOT_KIND_COUNT
 };
 

@@ -95,7 +95,7 @@ static int (*const writers[RPT_PLOT_KIND_COUNT])(const struct rpt_run *, const s
                                                  FILE *, FILE *) = {
     [RPT_PLOT_TILES] = rpt_write_map,           [RPT_PLOT_HEAT] = rpt_write_map,
     [RPT_PLOT_PREFETCH_A] = rpt_write_prefetch, [RPT_PLOT_PREFETCH_B] = rpt_write_prefetch,
-    [RPT_PLOT_SPREAD] = rpt_write_spread,
+    [RPT_PLOT_SPREAD] = rpt_write_spread,       [RPT_PLOT_DRIFT] = rpt_write_drift,
 };
 
 static void drop(const char *dir, const char *stem, const char *suffix)

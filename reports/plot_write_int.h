@@ -1,5 +1,5 @@
 /* What the files of the plots share: how a .gp file begins, axes, text. One writer per kind of
- * plot: plot_map.c, plot_prefetch.c, plot_spread.c; plot_write.c has the table of them. */
+ * plot: plot_map.c, plot_prefetch.c, plot_spread.c, plot_drift.c; plot_write.c has the table. */
 #ifndef QUERN_REPORTS_PLOT_WRITE_INT_H
 #define QUERN_REPORTS_PLOT_WRITE_INT_H
 
@@ -28,5 +28,6 @@ void rpt_axis_tics(FILE *gp, char name, const struct rpt_axis *axis);
 int rpt_write_map(const struct rpt_run *run, const struct rpt_plot *plot, FILE *dat, FILE *gp);
 int rpt_write_prefetch(const struct rpt_run *run, const struct rpt_plot *plot, FILE *dat, FILE *gp);
 int rpt_write_spread(const struct rpt_run *run, const struct rpt_plot *plot, FILE *dat, FILE *gp);
+int rpt_write_drift(const struct rpt_run *run, const struct rpt_plot *plot, FILE *dat, FILE *gp);
 
 #endif

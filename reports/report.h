@@ -43,8 +43,8 @@ struct rpt_candidate {
     long long measurement_id;
     struct rpt_metric *metrics; /* owned; none where nothing was counted */
     size_t metric_count;
-    double energy_j; /* of a call: what the whole device drew from its battery; 0 unknown */
-    double battery_s; /* of its samples that a current is known of */
+    double energy_j;       /* of a call: what the whole device drew from its battery; 0 unknown */
+    double battery_s;      /* of its samples that a current is known of */
     int counters_disagree; /* passes differ in cycles or instructions: nothing is said */
 };
 
@@ -59,6 +59,11 @@ struct rpt_against {
     long index; /* of the baseline among the layer's candidates; -1: not in this run */
     struct hrn_comparison of; /* winner against it; pairs == 0 where either has no time */
 };
+/* A thing measured once per round, as multiples of a median: whether the machine stood still. */
+struct rpt_watch {
+    double *ratio; /* [rounds], owned; NAN where the round has none */
+    size_t rounds;
+};
 struct rpt_layer {
     char *problem, *title, *network;
     int place, times;
@@ -68,7 +73,9 @@ struct rpt_layer {
     size_t timed;                     /* the first `timed` have a time */
     double band; /* relative: two times closer than this are not told apart. From the A/A samples of
                     the layer, HRN_BAND_MIN without any */
-    size_t band_pairs; /* rounds with an A/A pair */
+    size_t band_pairs;       /* rounds with an A/A pair */
+    struct rpt_watch twin;   /* the second time of the baseline in a round / its first */
+    struct rpt_watch canary; /* the same loop in every round / its median */
     struct rpt_against against[RPT_BASELINE_COUNT];
 };
 struct rpt_peak {
