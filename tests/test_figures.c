@@ -2,18 +2,18 @@
  * report; and the choice of variants by prediction. */
 #include <errno.h>
 #include <math.h>
-#include <unistd.h>
 
 #include "harness/sweep/predict.h"
 #include "perfdb/perfdb.h"
 #include "reports/report.h"
 #include "tests/t.h"
+#include "tests/t_run.h"
 
-static char folder[] = "/tmp/quern-figures-XXXXXX";
+static char folder[200];
 
 static const char *in_folder(const char *name)
 {
-    static char path[128];
+    static char path[300];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return path;
 }
@@ -156,7 +156,6 @@ static void shows_both(void)
     static const char *const cycles_json[] = { "\"peak.cycles\"", "predicted", NULL };
     shows(HRN_EMULATED, counts, counts_json);
     shows(HRN_PREDICTED, cycles, cycles_json);
-    unlink(in_folder("page.html"));
 }
 
 /* ---- a model in a sweep */
@@ -349,20 +348,18 @@ static void tells_energy(void)
             rpt_run_clear(&run);
         }
         pdb_close(db);
-        unlink(path);
     }
 }
 
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
-    if (!mkdtemp(folder))
-        return 1;
+    t_folder(folder, sizeof folder);
     shows_both();
     predicts_a_sweep();
     keeps_the_best();
     runs_nothing();
     tells_energy();
-    rmdir(folder);
+    t_remove(folder);
     return t_end();
 }
