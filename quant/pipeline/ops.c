@@ -10,7 +10,7 @@ static int32_t clamp(int32_t x, int32_t lo, int32_t hi)
     return x > hi ? hi : x;
 }
 
-void qnt_quantise_image(const struct qnt_layer *layer, const float *image, int8_t *out)
+QNT_WIDE void qnt_quantise_image(const struct qnt_layer *layer, const float *image, int8_t *out)
 {
     const float inverse = 1 / layer->scale;
     const float lo = (float)(layer->lo - layer->zero), hi = (float)(layer->hi - layer->zero);
@@ -126,122 +126,6 @@ static void run_concat(const struct qnt_op_args *args)
     }
 }
 
-/* The part of a window that lies inside the input. */
-struct range {
-    int32_t begin, end;
-};
-
-static struct range window_range(int32_t at, int32_t stride, int32_t pad, int32_t size,
-                                 int32_t limit)
-{
-    int32_t begin = at * stride - pad, end = begin + size;
-    return (struct range) { begin > 0 ? begin : 0, end < limit ? end : limit };
-}
-
-QNT_WIDE static void max_window(const struct qnt_layer *in, const int8_t *data, struct range y,
-                                struct range x, int8_t *out)
-{
-    const size_t channels = (size_t)in->c;
-
-    memset(out, -128, channels);
-    for (int32_t iy = y.begin; iy < y.end; iy++)
-        for (int32_t ix = x.begin; ix < x.end; ix++) {
-            const int8_t *a = data + ((size_t)iy * (size_t)in->w + (size_t)ix) * channels;
-            for (size_t c = 0; c < channels; c++)
-                out[c] = a[c] > out[c] ? a[c] : out[c];
-        }
-}
-
-static void run_maxpool(const struct qnt_op_args *args)
-{
-    const struct qnt_layer *l = args->layer, *in = input_of(args, 0);
-    const struct qnt_window *k = &l->window;
-    int8_t *out = args->out + args->begin * (size_t)l->w * (size_t)l->c;
-
-    for (int32_t oy = (int32_t)args->begin; oy < (int32_t)args->end; oy++) {
-        struct range y = window_range(oy, k->sh, k->ph, k->kh, in->h);
-        for (int32_t ox = 0; ox < l->w; ox++, out += l->c)
-            max_window(in, args->in[0], y, window_range(ox, k->sw, k->pw, k->kw, in->w), out);
-    }
-}
-
-/* Channels that are summed at a time, so that the inner loop runs along them. */
-#define CHUNK 64
-
-/* QNT_WINDOW_MAX keeps 32 bits from overflowing. */
-QNT_WIDE static void window_sums(const struct qnt_layer *in, const int8_t *data, struct range y,
-                                 struct range x, int32_t first, int32_t count, int32_t *sums)
-{
-    const size_t channels = (size_t)in->c;
-
-    memset(sums, 0, (size_t)count * sizeof(*sums));
-    for (int32_t iy = y.begin; iy < y.end; iy++)
-        for (int32_t ix = x.begin; ix < x.end; ix++) {
-            const int8_t *a = data + ((size_t)iy * (size_t)in->w + (size_t)ix) * channels + first;
-            for (int32_t c = 0; c < count; c++)
-                sums[c] += a[c];
-        }
-}
-
-static int64_t floor_divide(int64_t a, int64_t b) /* b > 0 */
-{
-    return a / b - (a % b < 0);
-}
-
-static int8_t average(const struct qnt_layer *l, int64_t sum, int64_t elements)
-{
-    int64_t d = elements << l->shift, y = floor_divide(sum * l->factor[0] + d / 2, d) + l->zero;
-    return (int8_t)clamp((int32_t)(y < -128 ? -128 : y > 127 ? 127 : y), l->lo, l->hi);
-}
-
-/* All channels of one window: to bytes, or to scores if this is the last layer. */
-static void average_window(const struct qnt_op_args *args, const struct qnt_window *k,
-                           struct range y, struct range x, size_t at)
-{
-    const struct qnt_layer *l = args->layer, *in = input_of(args, 0);
-    const int32_t inside = (y.end - y.begin) * (x.end - x.begin);
-    const int32_t elements = k->whole ? k->kh * k->kw : inside;
-    const float scale = in->scale / (float)elements;
-    int32_t sums[CHUNK];
-
-    for (int32_t first = 0; first < l->c; first += CHUNK) {
-        int32_t count = l->c - first < CHUNK ? l->c - first : CHUNK;
-        window_sums(in, args->in[0], y, x, first, count, sums);
-        for (int32_t c = 0; c < count; c++, at++) {
-            int32_t sum = sums[c] - inside * in->zero;
-            if (args->scores)
-                args->scores[at] = qnt_clamp_score(l, (float)sum * scale);
-            else
-                args->out[at] = average(l, sum, elements);
-        }
-    }
-}
-
-static void run_average(const struct qnt_op_args *args, const struct qnt_window *k)
-{
-    const struct qnt_layer *l = args->layer, *in = input_of(args, 0);
-    size_t at = args->begin * (size_t)l->w * (size_t)l->c;
-
-    for (int32_t oy = (int32_t)args->begin; oy < (int32_t)args->end; oy++) {
-        struct range y = window_range(oy, k->sh, k->ph, k->kh, in->h);
-        for (int32_t ox = 0; ox < l->w; ox++, at += (size_t)l->c)
-            average_window(args, k, y, window_range(ox, k->sw, k->pw, k->kw, in->w), at);
-    }
-}
-
-void qnt_run_avgpool(const struct qnt_op_args *args)
-{
-    run_average(args, &args->layer->window);
-}
-
-void qnt_run_global_avgpool(const struct qnt_op_args *args)
-{
-    const struct qnt_layer *in = input_of(args, 0);
-    const struct qnt_window all = { .kh = in->h, .kw = in->w, .sh = 1, .sw = 1 };
-
-    run_average(args, &all);
-}
-
 static size_t pixels_of(const struct qnt_layer *l)
 {
     return (size_t)l->h * (size_t)l->w;
@@ -268,7 +152,7 @@ size_t qnt_op_units(const struct qnt_layer *l)
 qnt_op_run *const qnt_op_runs[QNT_OP_COUNT] = {
     [QNT_OP_CLIP] = run_clip,
     [QNT_OP_ADD] = run_add,
-    [QNT_OP_MAXPOOL] = run_maxpool,
+    [QNT_OP_MAXPOOL] = qnt_run_maxpool,
     [QNT_OP_AVGPOOL] = qnt_run_avgpool,
     [QNT_OP_GLOBAL_AVGPOOL] = qnt_run_global_avgpool,
     [QNT_OP_CONCAT] = run_concat,

@@ -173,7 +173,8 @@ extern qnt_op_run *const qnt_op_runs[QNT_OP_COUNT];
  * its operator sees it; 1 = it cannot. */
 size_t qnt_op_units(const struct qnt_layer *l);
 size_t qnt_scores_units(const struct qnt_layer *l); /* the same where it is the last layer */
-/* Those that give bytes or scores. */
+/* Windows (pools.c); averages give bytes or scores. */
+void qnt_run_maxpool(const struct qnt_op_args *args);
 void qnt_run_avgpool(const struct qnt_op_args *args);
 void qnt_run_global_avgpool(const struct qnt_op_args *args);
 /* A score within the layer's lo_real and hi_real. */
