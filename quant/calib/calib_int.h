@@ -30,6 +30,10 @@ void qnt_search_judge(const struct qnt_search *search, struct qnt_threshold *out
 /* Expected squared error at a threshold of `bins` bins, in squared bins, values being spread evenly
  * inside each bin. */
 double qnt_mse_in_bins(const struct qnt_histogram *h, double bins);
+/* The same for many thresholds of one histogram: its shares of values, each less that of the next
+ * bin, drop[QNT_BINS]. */
+void qnt_drops(const struct qnt_histogram *h, double *drop);
+double qnt_mse_of_drops(const double *drop, int levels, double bins);
 
 /* Share of the non-zero values that lie above a threshold of `bins` bins by more than half a step:
  * what lies nearer is rounded, as it would be anywhere else. So a spike at the very end, such as a

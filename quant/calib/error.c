@@ -1,25 +1,46 @@
 #include "quant/calib/calib_int.h"
+#include "quant/wide.h"
 
 /* The error of rounding u to a multiple of s is a sawtooth; its square integrates from 0 to x to
  *     F(x) = k s^3 / 12 + (x - k s)^3 / 3,  k = the multiple nearest to x
  * and with k limited to the largest level the same formula covers what is clipped. The mean over a
- * bin [a, a + 1) is F(a + 1) - F(a). */
-double qnt_mse_in_bins(const struct qnt_histogram *h, double bins)
+ * bin [a, a + 1) is F(a + 1) - F(a). Summed by edges instead, each F is weighed by how much fewer
+ * values the bin behind its edge has than the bin before: no term waits for the one before it. */
+
+enum { LANES = 8 };
+
+QNT_WIDE double qnt_mse_of_drops(const double *drop, int levels, double bins)
 {
-    const int levels = h->levels ? h->levels : QNT_LEVELS;
     const double step = bins / levels, inverse = levels / bins;
     const double cell = step * step * step / 12;
-    double sum = 0, count = 0, before = 0;
+    double sum[LANES] = { 0 };
 
+    for (int first = 0; first < QNT_BINS; first += LANES)
+        for (int j = 0; j < LANES; j++) {
+            double edge = first + j + 1, level = edge * inverse + 0.5;
+            int k = level < levels ? (int)level : levels;
+            double d = edge - k * step;
+            sum[j] += drop[first + j] * (k * cell + d * d * d / 3);
+        }
+    return (sum[0] + sum[1] + sum[2] + sum[3]) + (sum[4] + sum[5] + sum[6] + sum[7]);
+}
+
+void qnt_drops(const struct qnt_histogram *h, double *drop)
+{
+    double count = 0;
+
+    for (int i = 0; i < QNT_BINS; i++)
+        count += (double)h->bin[i];
     for (int i = 0; i < QNT_BINS; i++) {
-        double edge = i + 1, level = edge * inverse + 0.5;
-        int k = level < levels ? (int)level : levels;
-        double d = edge - k * step;
-        double integral = k * cell + d * d * d / 3;
-        double n = (double)h->bin[i];
-        sum += n * (integral - before);
-        count += n;
-        before = integral;
+        double next = i + 1 < QNT_BINS ? (double)h->bin[i + 1] : 0;
+        drop[i] = count > 0 ? ((double)h->bin[i] - next) / count : 0;
     }
-    return count > 0 ? sum / count : 0;
+}
+
+double qnt_mse_in_bins(const struct qnt_histogram *h, double bins)
+{
+    double drop[QNT_BINS];
+
+    qnt_drops(h, drop);
+    return qnt_mse_of_drops(drop, h->levels ? h->levels : QNT_LEVELS, bins);
 }

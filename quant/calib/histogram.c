@@ -4,15 +4,17 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/wide.h"
+
 void qnt_histogram_init(struct qnt_histogram *h)
 {
     memset(h, 0, sizeof(*h));
 }
 
-enum { LANES = 8 };
+enum { LANES = 32, BLOCK = 512 };
 
 /* Extremes lane by lane: a compiler may not reorder comparisons that a NaN could take part in. */
-static void extremes(const float *values, size_t count, float *min, float *max)
+QNT_WIDE static void extremes(const float *values, size_t count, float *min, float *max)
 {
     float low[LANES], high[LANES];
     size_t i = 0;
@@ -42,13 +44,25 @@ static int is_finite(float x)
     return fabsf(x) <= FLT_MAX; /* a NaN compares false */
 }
 
+QNT_WIDE static uint64_t count_finite(const float *values, size_t count)
+{
+    uint64_t finite = 0;
+
+    for (size_t first = 0; first < count; first += BLOCK) {
+        const size_t end = count - first < BLOCK ? count : first + BLOCK;
+        int32_t n = 0; /* of a block: as wide as the values, so that lanes match */
+        for (size_t i = first; i < end; i++)
+            n += is_finite(values[i]);
+        finite += (uint64_t)n;
+    }
+    return finite;
+}
+
 void qnt_histogram_range(struct qnt_histogram *h, const float *values, size_t count)
 {
     float min = h->seen ? h->min : FLT_MAX, max = h->seen ? h->max : -FLT_MAX;
-    uint64_t nonfinite = 0;
+    const uint64_t nonfinite = count - count_finite(values, count);
 
-    for (size_t i = 0; i < count; i++)
-        nonfinite += !is_finite(values[i]);
     if (nonfinite == 0)
         extremes(values, count, &min, &max);
     for (size_t i = 0; i < count && nonfinite; i++)
@@ -67,17 +81,23 @@ void qnt_histogram_range(struct qnt_histogram *h, const float *values, size_t co
  * bins, several of them, and neighbours to two tables, so that increments need not wait for each
  * other. */
 
-enum { BLOCK = 512, SLOTS = 8 };
+enum { SLOTS = 8 };
 
-/* Division, not a multiplication by the inverse: bin for bin what ncnn counts. */
-static void find_places(const float *values, size_t count, float absmax, int32_t *place)
+/* Division, not a multiplication by the inverse: bin for bin what ncnn counts. Returns how many are
+ * zeros. */
+QNT_WIDE static uint64_t find_places(const float *values, size_t count, float absmax,
+                                     int32_t *place)
 {
+    int32_t zeros = 0;
+
     for (size_t i = 0; i < count; i++) {
         float x = fabsf(values[i]), at = x / absmax * QNT_BINS;
         at = at < QNT_BINS - 1 ? at : QNT_BINS - 1;
         int32_t none = QNT_BINS + (int32_t)(i % SLOTS);
         place[i] = ((x > 0) & (x <= FLT_MAX)) ? (int32_t)at : none;
+        zeros += x == 0;
     }
+    return (uint64_t)zeros;
 }
 
 void qnt_histogram_count(struct qnt_histogram *h, const float *values, size_t count)
@@ -86,20 +106,14 @@ void qnt_histogram_count(struct qnt_histogram *h, const float *values, size_t co
     int32_t place[BLOCK];
 
     h->calls++;
+    h->total += count_finite(values, count);
     for (size_t first = 0; first < count;) {
         /* 32 bits hold one piece of this size. */
         size_t piece = count - first < (size_t)1 << 31 ? count - first : (size_t)1 << 31;
         memset(counts, 0, sizeof(counts));
         for (size_t end = first + piece; first < end;) {
             size_t n = end - first < BLOCK ? end - first : BLOCK;
-            uint32_t zeros = 0, finite = 0;
-            find_places(values + first, n, h->absmax, place);
-            for (size_t i = 0; i < n; i++) {
-                zeros += values[first + i] == 0;
-                finite += is_finite(values[first + i]);
-            }
-            h->zeros += zeros;
-            h->total += finite;
+            h->zeros += find_places(values + first, n, h->absmax, place);
             for (size_t i = 0; i < n; i++)
                 counts[i % 2][place[i]]++;
             first += n;

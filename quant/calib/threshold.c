@@ -39,7 +39,7 @@ int qnt_search_prepare(struct qnt_search *search)
     const struct qnt_histogram *h = search->h;
     uint64_t above = 0;
     double moment = 0, clipping = 0; /* sums of n (x - t) and n (x - t)^2 over the bins >= t */
-    double best = -1;
+    double best = -1, drop[QNT_BINS];
 
     search->count = 0;
     for (int i = 0; i < QNT_BINS; i++)
@@ -49,6 +49,7 @@ int qnt_search_prepare(struct qnt_search *search)
     search->levels = h->levels ? h->levels : QNT_LEVELS;
     search->width = (double)h->absmax / QNT_BINS;
     search->above[QNT_BINS] = 0;
+    qnt_drops(h, drop);
     search->best = QNT_BINS;
     for (int t = QNT_BINS - 1; t >= 0; t--) {
         above += h->bin[t];
@@ -63,7 +64,7 @@ int qnt_search_prepare(struct qnt_search *search)
         search->mse[t] = INFINITY;
         if (best >= 0 && clipping > QNT_MSE_RATIO_MAX * best * search->count)
             continue;
-        double mse = qnt_mse_in_bins(h, t);
+        double mse = qnt_mse_of_drops(drop, search->levels, t);
         search->mse[t] = mse * search->width * search->width;
         if (best >= 0 && mse >= best)
             continue;

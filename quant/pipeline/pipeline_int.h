@@ -7,16 +7,7 @@
 
 #include "quant/model/moves.h"
 #include "quant/pipeline/pipeline.h"
-
-/* A loop over bytes that is worth a copy for wider vectors, chosen when the program starts. */
-#if defined(__x86_64__) && defined(__has_attribute)
-#if __has_attribute(target_clones)
-#define QNT_WIDE __attribute__((target_clones("avx2", "default")))
-#endif
-#endif
-#ifndef QNT_WIDE
-#define QNT_WIDE
-#endif
+#include "quant/wide.h"
 
 /* ---- The file: a header, then three sections. Little-endian; every section begins at a multiple
  * of QNT_FILE_ALIGN, and so does every array inside QNT_SECTION_DATA. */
