@@ -30,21 +30,47 @@ int64_t krn_depthwise_pointers(const struct krn_conv *conv)
     return (p->ow - 1) * step_of(conv) + p->kw * column_of(conv);
 }
 
-/* Calls for one image. */
+/* Calls, and tables, for one image. */
 static int64_t image_calls(const struct krn_conv *conv)
 {
     return (conv->problem.oh + rows_of(conv) - 1) / rows_of(conv);
 }
 
+/* Whether rows that are left over at the bottom are computed with rows above them that are done,
+ * in the unit of the call before; else with rows that are none. */
+static int goes_back(const struct krn_conv *conv)
+{
+    return conv->kernel->places && conv->problem.oh % rows_of(conv);
+}
+
+static int64_t image_units(const struct krn_conv *conv)
+{
+    return image_calls(conv) - goes_back(conv);
+}
+
 int64_t krn_depthwise_calls(const struct krn_conv *conv)
 {
+    return conv->problem.n * image_units(conv);
+}
+
+int64_t krn_depthwise_tables(const struct krn_conv *conv)
+{
     return conv->problem.n * image_calls(conv);
+}
+
+/* The output row that the call begins with. */
+static int64_t first_row(const struct krn_conv *conv, int64_t call)
+{
+    int64_t y = call * rows_of(conv), last = conv->problem.oh - rows_of(conv);
+    return goes_back(conv) && y > last ? last : y;
 }
 
 int64_t krn_depthwise_weights(const struct krn_conv *conv)
 {
     const struct krn_problem *p = &conv->problem;
     int64_t kr = conv->kernel->kr;
+    if (conv->kernel->places)
+        return (int64_t)p->kw * krn_quads_groups(conv->kernel) * krn_quads_shifts(conv->kernel) * 4;
     if (conv->kernel->family == KRN_FAMILY_DWC && kr == 4)
         return p->kw * krn_round_up(column_of(conv), kr) * rows_of(conv);
     return krn_round_up((int64_t)p->kh * p->kw, kr);
@@ -99,9 +125,9 @@ void krn_depthwise_setup(const struct krn_conv *conv, const int8_t *in, void *wo
     krn_padding_fill(conv, workspace);
     if (!krn_problem_is_depthwise(p))
         return;
-    for (int64_t call = 0; call < conv->row_tiles; call++, table += krn_depthwise_pointers(conv)) {
-        image.rows = in + call / calls * image_bytes;
-        set_table(conv, &image, call % calls * rows_of(conv) * p->sh - p->ph, table);
+    for (int64_t i = 0; i < p->n * calls; i++, table += krn_depthwise_pointers(conv)) {
+        image.rows = in + i / calls * image_bytes;
+        set_table(conv, &image, first_row(conv, i % calls) * p->sh - p->ph, table);
     }
 }
 
@@ -110,7 +136,9 @@ void krn_depthwise_setup(const struct krn_conv *conv, const int8_t *in, void *wo
 static int64_t forgotten_bytes(const struct krn_conv *conv)
 {
     const struct krn_problem *p = &conv->problem;
-    return p->oh % rows_of(conv) ? krn_round_up((int64_t)p->ow * p->oc, KRN_ALIGN) : 0;
+    return p->oh % rows_of(conv) && !goes_back(conv)
+               ? krn_round_up((int64_t)p->ow * p->oc, KRN_ALIGN)
+               : 0;
 }
 
 static int64_t table_bytes(const struct krn_conv *conv)
@@ -140,19 +168,19 @@ static void repeat_channels(const int8_t *from, int64_t count, int times, int8_t
 }
 
 /* The table of a call, and what it points to. *ready: rows of this image that were made so far. */
-static const int8_t *const *make_table(const struct krn_job *job, int64_t call, int64_t *ready)
+static const int8_t *const *make_table(const struct krn_job *job, int64_t image_index, int64_t call,
+                                       int64_t *ready)
 {
     const struct krn_conv *conv = job->conv;
     const struct krn_problem *p = &conv->problem;
-    int64_t calls = image_calls(conv), row = (int64_t)p->iw * p->ic;
-    int64_t top = call % calls * rows_of(conv) * p->sh - p->ph;
+    int64_t row = (int64_t)p->iw * p->ic, top = first_row(conv, call) * p->sh - p->ph;
     int64_t end = top + (column_of(conv) - 1) * p->dh + 1;
-    const int8_t *in = job->in + call / calls * p->ih * row;
+    const int8_t *in = job->in + image_index * p->ih * row;
     const int8_t **table = (const int8_t **)(void *)(job->scratch + forgotten_bytes(conv));
     int8_t *rows = (int8_t *)table + table_bytes(conv);
     struct image image = { rows, ring_rows(conv), (int64_t)p->iw * p->oc, p->oc,
                            (const int8_t *)job->workspace };
-    if (call % calls == 0)
+    if (call == 0)
         *ready = 0;
     for (int64_t y = top > *ready ? top : *ready; y < end && y < p->ih; y++)
         repeat_channels(in + y * row, row, p->oc / p->ic, rows + y % image.ring * image.row_bytes);
@@ -161,29 +189,48 @@ static const int8_t *const *make_table(const struct krn_job *job, int64_t call, 
     return table;
 }
 
+/* What does not change from call to call. */
+struct calls {
+    const struct krn_job *job;
+    const int8_t *const *tables;
+    int64_t ready;
+    struct krn_dw_args args;
+};
+
+static void run_call(struct calls *c, int64_t image, int64_t call)
+{
+    const struct krn_conv *conv = c->job->conv;
+    const struct krn_problem *p = &conv->problem;
+    int64_t y = first_row(conv, call), out_row = (int64_t)p->ow * p->oc;
+    int64_t table = (image * image_calls(conv) + call) * krn_depthwise_pointers(conv);
+    c->args.a = krn_problem_is_depthwise(p) ? c->tables + table
+                                            : make_table(c->job, image, call, &c->ready);
+    c->args.c = c->job->out + (image * p->oh + y) * out_row;
+    /* the row below the last one is computed too, and forgotten */
+    c->args.c_row =
+        y + rows_of(conv) <= p->oh ? out_row : (intptr_t)c->job->scratch - (intptr_t)c->args.c;
+    conv->kernel->fn(&c->args);
+}
+
 void krn_depthwise_run(const struct krn_job *job)
 {
     const struct krn_conv *conv = job->conv;
     const struct krn_problem *p = &conv->problem;
-    const int8_t *const *table = (const int8_t *const *)(job->workspace + krn_padding_bytes(p));
-    int64_t pointers = krn_depthwise_pointers(conv), out_row = (int64_t)p->ow * p->oc;
-    int64_t calls = image_calls(conv), rows = rows_of(conv), ready = 0;
-    int is_plain = krn_problem_is_depthwise(p);
-    struct krn_dw_args args = {
-        .a_step = step_of(conv),
-        .w = job->packed,
-        .c_stride = p->oc,
-        .channels = p->oc,
-        .width = p->ow,
-        .taps = conv->taps,
-        .out = krn_out_of(&conv->quant),
+    int64_t units = image_units(conv);
+    struct calls c = {
+        .job = job,
+        .tables = (const int8_t *const *)(job->workspace + krn_padding_bytes(p)),
+        .args = { .a_step = step_of(conv),
+                  .w = job->packed,
+                  .c_stride = p->oc,
+                  .channels = p->oc,
+                  .width = p->ow,
+                  .taps = conv->taps,
+                  .out = krn_out_of(&conv->quant) },
     };
-    for (int64_t call = job->begin; call < job->end; call++) {
-        int64_t y = call % calls * rows;
-        args.a = is_plain ? table + call * pointers : make_table(job, call, &ready);
-        args.c = job->out + (call / calls * p->oh + y) * out_row;
-        /* the row below the last one is computed too, and forgotten */
-        args.c_row = y + rows <= p->oh ? out_row : (intptr_t)job->scratch - (intptr_t)args.c;
-        conv->kernel->fn(&args);
+    for (int64_t unit = job->begin; unit < job->end; unit++) {
+        run_call(&c, unit / units, unit % units);
+        if (goes_back(conv) && unit % units == units - 1)
+            run_call(&c, unit / units, units);
     }
 }

@@ -42,9 +42,10 @@ void krn_winograd_pack_column(const struct krn_conv *conv, const int8_t *weights
 void krn_winograd_setup(const struct krn_conv *conv, const int8_t *in, void *workspace);
 void krn_winograd_run(const struct krn_job *job);
 
-/* Depthwise: calls that compute the whole output; pointers that one of them reads; packed weights
- * of one channel. */
+/* Depthwise: units that compute the whole output; tables that they use; pointers of one table;
+ * packed weights of one channel. */
 int64_t krn_depthwise_calls(const struct krn_conv *conv);
+int64_t krn_depthwise_tables(const struct krn_conv *conv);
 int64_t krn_depthwise_pointers(const struct krn_conv *conv);
 int64_t krn_depthwise_weights(const struct krn_conv *conv);
 int64_t krn_depthwise_scratch_bytes(const struct krn_conv *conv);
@@ -87,9 +88,11 @@ int64_t krn_slot_bytes(const struct krn_conv *conv);
 void krn_pack_tile(const struct krn_job *job, int64_t tile, int64_t group, int8_t *to);
 int64_t krn_packed_rows_bytes(const struct krn_conv *conv);
 
-/* Channels of the head of a panel or record: DWROWS has them once for each of its bands. */
+/* Channels of the head of a panel or record: depthwise ones have them once for each band. */
 static inline int64_t krn_head_columns(const struct krn_kernel *kernel)
 {
+    if (kernel->places)
+        return kernel->places;
     return kernel->family == KRN_FAMILY_DWROWS ? krn_dwrows_places(kernel) : kernel->nr;
 }
 
@@ -100,7 +103,7 @@ static inline int64_t krn_head_bytes(const struct krn_kernel *kernel)
                                                       [KRN_EPILOGUE_FIXED] = 3,
                                                       [KRN_EPILOGUE_SUMS] = 1,
                                                       [KRN_EPILOGUE_ADD] = 2 };
-    return krn_head_columns(kernel) * 4 * words[kernel->epilogue];
+    return krn_head_columns(kernel) * 4 * (words[kernel->epilogue] + kernel->quick);
 }
 
 struct krn_out krn_out_of(const struct krn_quant *quant);

@@ -52,8 +52,16 @@ struct krn_out {
     float lo_f, hi_f; /* lo - zp and hi - zp */
     int32_t zp;       /* zero point of the output, -128..127 */
     int32_t lo, hi;   /* bounds of the output byte, -128 <= lo <= hi <= 127 */
-    int32_t unused;
+    int32_t span;     /* hi - zp */
 };
+
+/* A kernel with `quick` has a third part in the head of a panel or record: float offset[nr]. Where
+ * it is not zero, which is in all of a layer or in none of it, bias' is KRN_QUICK_BIAS higher, and
+ * offset = -2^23 * scale. The bits of a sum, 0 <= acc < 2^23, are then the float 2^23 + acc, and
+ * fma(that, scale, offset) = (float)acc * scale, rounded once, as the definition is. A sum below
+ * zero, -2^23 <= acc, comes out as some number below zero or zero: lo == zp, which such a layer
+ * has, hides it. |acc * scale| < 2^30. */
+enum { KRN_QUICK_BIAS = 0x4b000000 };
 
 /* GEMM and IGEMM: one tile of m x nr outputs.
  *   a        GEMM:  row 0, s8; row i at a + i * a_stride, k bytes read of each, never more.
@@ -104,7 +112,13 @@ struct krn_gemm_args {
  * looked at. w        kr == 1: as above. kr == 4: weights [filter][groups][rows][nr][4], by the
  * filter's columns, with groups = ceil(pointers of a column / 4): byte j of group g for output row
  * r is the filter's row 4 * g + j - r * stride, or zero where it has none. c_row    bytes from the
- * output row at c to the next. */
+ * output row at c to the next.
+ *
+ * DWC with `places`: four rows of a column are interleaved, which puts channels in the order of
+ * krn_quads_channel(), once for each of places / nr bands of rows side by side; width is at least
+ * krn_quads_step(). A record has bias', scale and the other parts of a head by places, then weights
+ * [filter][krn_quads_groups()][krn_quads_shifts()][places][4]: byte j of group g and shift s is the
+ * filter's row 4 * g + j - s, or zero where it has none. */
 struct krn_dw_args {
     const int8_t *const *a;
     int64_t a_step;
@@ -203,7 +217,34 @@ struct krn_kernel {
     uint8_t copies;         /* DIRECT: 1 if the driver makes A ready, 0 if it is the input itself */
     uint8_t many;           /* GEMM, IGEMM: takes more rows than mr */
     uint8_t packs_a;        /* GEMM: wants A packed */
+    uint8_t places;         /* DWC: 0, or values of a block, whose rows are interleaved by fours */
+    uint8_t quick;          /* 1: a head has three parts, see KRN_QUICK_BIAS */
 };
+
+/* DWC with `places`: output pixels of a step; groups of four rows that a filter spans; the shifts
+ * that the rows' weights have in them, because two rows at stride 1 share groups. */
+static inline int krn_quads_step(const struct krn_kernel *kernel)
+{
+    return kernel->stride == 1 ? 2 : 1;
+}
+
+static inline int krn_quads_groups(const struct krn_kernel *kernel)
+{
+    return (kernel->filter + 3) / 4;
+}
+
+static inline int krn_quads_shifts(const struct krn_kernel *kernel)
+{
+    return kernel->stride == 1 ? 2 : 1;
+}
+
+/* The channel of a block whose values stand at `place`: what interleaving bytes of four rows within
+ * 128 bits makes of their order. */
+static inline int krn_quads_channel(const struct krn_kernel *kernel, int place)
+{
+    int lanes = kernel->places / 16, vector = place / (4 * lanes), lane = place / 4 % lanes;
+    return (16 * lane + 4 * vector + place % 4) % kernel->nr;
+}
 
 /* DWROWS: taps of a line of the filter; groups of kr pixels that it spans; output pixels that share
  * them; input pixels of a row that `width` output pixels may read. */

@@ -13,7 +13,34 @@ struct source {
     const int8_t *weights;
     const int32_t *bias;
     const float *scale;
+    int is_quick; /* offsets are written, see KRN_QUICK_BIAS */
 };
+
+/* Whether every sum of channel oc is in -2^23..2^23 and, scaled, far from the ends of 32 bits. */
+static int is_quick_channel(const struct krn_conv *conv, const struct source *s, int64_t oc,
+                            int64_t count)
+{
+    const int64_t limit = 1 << 23, least = -128 - conv->quant.zp_in, most = 127 - conv->quant.zp_in;
+    const int8_t *w = s->weights + oc * count;
+    int64_t lo = s->bias ? s->bias[oc] : 0, hi = lo;
+    float scale = s->scale[oc];
+    for (int64_t i = 0; i < count; i++) {
+        lo += w[i] * (w[i] > 0 ? least : most);
+        hi += w[i] * (w[i] > 0 ? most : least);
+    }
+    return lo >= -limit && hi < limit && scale >= 0x1p-60f && scale * (float)limit < 0x1p30f;
+}
+
+static int is_quick(const struct krn_conv *conv, const struct source *s)
+{
+    const struct krn_problem *p = &conv->problem;
+    int64_t oc = 0, count = (int64_t)p->kh * p->kw * (p->ic / p->groups);
+    if (!conv->kernel->quick || conv->quant.lo != conv->quant.zp_out)
+        return 0;
+    while (oc < p->oc && is_quick_channel(conv, s, oc, count))
+        oc++;
+    return oc == p->oc;
+}
 
 static void put_weight(const struct krn_kernel *kernel, char *body, int64_t index, int8_t w)
 {
@@ -34,7 +61,10 @@ static void put_head(const struct krn_conv *conv, const struct source *s, int64_
     for (int64_t i = 0; i < count; i++)
         sum += (uint32_t)w[i];
     uint32_t offset = (uint32_t)(conv->quant.zp_in + conv->kernel->a_bias);
-    bias[j] = (int32_t)((s->bias ? (uint32_t)s->bias[oc] : 0) - offset * sum);
+    bias[j] = (int32_t)((s->bias ? (uint32_t)s->bias[oc] : 0) - offset * sum +
+                        (s->is_quick ? KRN_QUICK_BIAS : 0));
+    if (s->is_quick)
+        ((float *)(void *)bias)[2 * nr + j] = -0x1p23f * s->scale[oc];
     if (conv->kernel->epilogue == KRN_EPILOGUE_FIXED)
         krn_fixed_of(s->scale[oc], &bias[nr + j], &bias[2 * nr + j]);
     else if (conv->kernel->epilogue != KRN_EPILOGUE_SUMS)
@@ -108,6 +138,21 @@ static void pack_column_groups(const struct krn_conv *conv, const int8_t *w, cha
             }
 }
 
+/* Record of DWC with places, see kernel.h: place j. */
+static void pack_quads(const struct krn_conv *conv, const int8_t *w, char *body, int64_t j)
+{
+    const struct krn_kernel *kernel = conv->kernel;
+    int64_t size = kernel->filter, shifts = krn_quads_shifts(kernel);
+    for (int64_t kx = 0; kx < size; kx++)
+        for (int64_t shift = 0; shift < shifts; shift++)
+            for (int64_t ky = 0; ky < size; ky++) {
+                int64_t row = ky + shift, group = kx * krn_quads_groups(kernel) + row / 4;
+                put_weight(kernel, body,
+                           ((group * shifts + shift) * kernel->places + j) * 4 + row % 4,
+                           w[ky * size + kx]);
+            }
+}
+
 /* Record: weights [ceil(taps / kr)][nr][kr], taps column by column of the filter. */
 static void pack_channel(const struct krn_conv *conv, const struct source *s, int64_t c,
                          char *record, int64_t j)
@@ -117,6 +162,10 @@ static void pack_channel(const struct krn_conv *conv, const struct source *s, in
     const int8_t *w = s->weights + c * kh * kw;
     char *body = body_of(conv, record);
     put_head(conv, s, c, kh * kw, record, j);
+    if (conv->kernel->places) {
+        pack_quads(conv, w, body, j);
+        return;
+    }
     if (conv->kernel->family == KRN_FAMILY_DWC && kr == 4) {
         pack_column_groups(conv, w, body, j);
         return;
@@ -156,6 +205,8 @@ static void pack_records(const struct krn_conv *conv, const struct source *s, ch
         for (int64_t j = 0; j < krn_head_columns(conv->kernel); j++) {
             if (conv->algorithm == KRN_ALG_DWROWS)
                 pack_place(conv, s, first + krn_dwrows_channel(conv->kernel, (int)j), packed, j);
+            else if (conv->kernel->places)
+                pack_channel(conv, s, first + krn_quads_channel(conv->kernel, (int)j), packed, j);
             else
                 pack_channel(conv, s, first + j, packed, j);
         }
@@ -165,7 +216,8 @@ static void pack_records(const struct krn_conv *conv, const struct source *s, ch
 void krn_conv_pack(const struct krn_conv *conv, const int8_t *weights, const int32_t *bias,
                    const float *scale, void *packed)
 {
-    struct source s = { weights, bias, scale };
+    struct source s = { .weights = weights, .bias = bias, .scale = scale };
+    s.is_quick = is_quick(conv, &s);
     assert((uintptr_t)packed % KRN_ALIGN == 0);
     memset(packed, 0,
            conv->packed_bytes); /* columns beyond oc, depth beyond k, the ends of panels */

@@ -141,6 +141,18 @@ static int check_winograd(const struct krn_problem *p, const struct krn_kernel *
     return -ENOTSUP;
 }
 
+/* Interleaved rows: steps of pixels and calls of rows go back where they do not fit. */
+static int check_quads(const struct krn_problem *p, const struct krn_kernel *kernel, char *err,
+                       size_t err_bytes)
+{
+    int step = krn_quads_step(kernel);
+    if (kernel->places == 0 || (p->oh >= kernel->rows && p->ow >= step))
+        return 0;
+    krn_text_print(err, err_bytes, "%s takes outputs of at least %d x %d, the problem has %d x %d",
+                   kernel->name, kernel->rows, step, p->oh, p->ow);
+    return -ENOTSUP;
+}
+
 /* Copied rows have a limit, so that no sum of them overflows. */
 static int check_row(const struct krn_problem *p, const struct krn_kernel *kernel, char *err,
                      size_t err_bytes)
@@ -208,7 +220,9 @@ static int choose(struct krn_conv *conv, char *err, size_t err_bytes)
     case KRN_FAMILY_DW:
     case KRN_FAMILY_DWC:
         conv->algorithm = KRN_ALG_DEPTHWISE;
-        return check_depthwise(p, kernel, err, err_bytes);
+        if (check_depthwise(p, kernel, err, err_bytes))
+            return -ENOTSUP;
+        return check_quads(p, kernel, err, err_bytes);
     case KRN_FAMILY_WINO:
         conv->algorithm = KRN_ALG_WINOGRAD;
         return check_winograd(p, kernel, err, err_bytes);
@@ -307,7 +321,7 @@ static int64_t size_workspace(const struct krn_conv *conv)
     if (conv->algorithm == KRN_ALG_INDIRECT)
         pointers = times(conv->row_tiles, times(conv->taps, conv->kernel->mr));
     else if (conv->algorithm == KRN_ALG_DEPTHWISE && krn_problem_is_depthwise(p))
-        pointers = times(conv->row_tiles, krn_depthwise_pointers(conv));
+        pointers = times(krn_depthwise_tables(conv), krn_depthwise_pointers(conv));
     else if (conv->algorithm == KRN_ALG_DEPTHWISE)
         pointers = 0; /* what they point to is only known in a thread */
     else
@@ -384,6 +398,7 @@ struct krn_out krn_out_of(const struct krn_quant *quant)
         .zp = quant->zp_out,
         .lo = quant->lo,
         .hi = quant->hi,
+        .span = quant->hi - quant->zp_out,
     };
     return out;
 }

@@ -102,6 +102,45 @@ struct t_columns {
     int nr, kr, filter, stride, rows;
 };
 
+/* Place j of a kernel with places and quick: row `in_band` of the place's band, pixel x. */
+static inline void t_quads_pixel(const struct krn_dw_args *d, const struct krn_kernel *k,
+                                 const char *record, int64_t in_band, int64_t x, int64_t first,
+                                 int j)
+{
+    int64_t column = k->filter + (k->rows - 1) * k->stride, shift = in_band % krn_quads_shifts(k);
+    int64_t r = j / 4 % (k->places / 16) * 16 / k->nr * (k->rows * k->nr / k->places) + in_band;
+    int64_t c = first + krn_quads_channel(k, j), top = (r - shift) * k->stride;
+    const uint32_t *head = (const uint32_t *)(const void *)record;
+    const float *scale = (const float *)(head + k->places), *offset = scale + k->places;
+    const int8_t *w = (const int8_t *)(offset + k->places);
+    uint32_t acc = head[j] - (offset[j] < 0 ? KRN_QUICK_BIAS : 0);
+    for (int64_t kx = 0; kx < k->filter; kx++)
+        for (int64_t y = 0; y < 4 * krn_quads_groups(k) && top + y < column; y++) {
+            int a = d->a[(x * k->stride + kx) * column + top + y][c] + k->a_bias;
+            int64_t group = kx * krn_quads_groups(k) + y / 4;
+            acc +=
+                (uint32_t)(a *
+                           w[((group * krn_quads_shifts(k) + shift) * k->places + j) * 4 + y % 4]);
+        }
+    T_CHECK(offset[j] == 0 || (offset[j] == -0x1p23f * scale[j] && d->out.lo == d->out.zp));
+    d->c[r * d->c_row + x * d->c_stride + c] = t_requantise(acc, scale[j], &d->out);
+}
+
+static inline void t_quads(const struct krn_dw_args *d, const struct krn_kernel *k)
+{
+    int64_t weights = (int64_t)k->filter * krn_quads_groups(k) * krn_quads_shifts(k) * 4;
+    int64_t bytes = (k->places * (12 + weights) + 63) / 64 * 64;
+    const char *record = d->w;
+    T_CHECK(d->channels >= k->nr && d->width >= krn_quads_step(k) && (uintptr_t)d->w % 64 == 0);
+    for (int64_t begin = 0; begin < d->channels; begin += k->nr, record += bytes) {
+        int64_t first = begin < d->channels - k->nr ? begin : d->channels - k->nr;
+        for (int64_t y = 0; y < k->rows * k->nr / k->places; y++)
+            for (int64_t x = 0; x < d->width; x++)
+                for (int j = 0; j < k->places; j++)
+                    t_quads_pixel(d, k, record, y, x, first, j);
+    }
+}
+
 static inline int8_t t_dwc_pixel(const struct krn_dw_args *d, const struct t_columns *s,
                                  const char *record, int64_t r, int64_t x, int64_t first, int64_t j)
 {
@@ -271,6 +310,13 @@ static inline void t_dwrows(const struct krn_dwrows_args *d, const struct krn_ke
     X(n8k4f3x1y2, 8, 4, 3, 1, 2)                                                                   \
     X(n2k4f3x2y2, 2, 4, 3, 2, 2)                                                                   \
     X(n4k4f5x1y2, 4, 4, 5, 1, 2)
+/* X(name, nr, filter, stride, rows, places): DWC whose rows are interleaved */
+#define T_QUADS_TABLE(X)                                                                           \
+    X(n16p16f3x1y2, 16, 3, 1, 2, 16)                                                               \
+    X(n16p32f3x1y4, 16, 3, 1, 4, 32)                                                               \
+    X(n16p16f3x2y2, 16, 3, 2, 2, 16)                                                               \
+    X(n16p32f5x1y4, 16, 5, 1, 4, 32)                                                               \
+    X(n16p16f5x2y1, 16, 5, 2, 1, 16)
 
 /* X(name, mr, nr, kr, form) */
 #define T_WINO_TABLE(X)                                                                            \
@@ -353,14 +399,27 @@ T_DWC_TABLE(T_DWC_FN)
 T_DIRECT_TABLE(T_DIRECT_FN)
 T_DWROWS_TABLE(T_DWROWS_FN)
 
+#define T_QUADS_KERNEL(n, nr, size, step, count, values)                                           \
+    T_KERNEL("test_quads_" #n, t_quads_##n, KRN_FAMILY_DWC, 1, nr, 4, 1, 128, .filter = size,      \
+             .stride = step, .rows = count, .places = values, .quick = 1)
+#define T_QUADS_FN(n, nr, size, step, count, values)                                               \
+    static void t_quads_##n(const void *args)                                                      \
+    {                                                                                              \
+        static const struct krn_kernel kernel = T_QUADS_KERNEL(n, nr, size, step, count, values);  \
+        t_quads(args, &kernel);                                                                    \
+    }
+#define T_QUADS_ROW(n, nr, size, step, count, values)                                              \
+    T_QUADS_KERNEL(n, nr, size, step, count, values),
+T_QUADS_TABLE(T_QUADS_FN)
+
 #define T_WINO_ROW(n, mr, nr, kr, form)                                                            \
     T_KERNEL("test_wino_" #n, t_wino_##n, KRN_FAMILY_WINO, mr, nr, kr, 2, 0, .filter = form),
 
-static const struct krn_kernel t_kernels[] = { T_GEMM_TABLE(T_GEMM_ROW) T_PACKED_TABLE(T_PACKED_ROW)
-                                                   T_DW_TABLE(T_DW_ROW) T_DWC_TABLE(T_DWC_ROW)
-                                                       T_WINO_TABLE(T_WINO_ROW)
-                                                           T_DIRECT_TABLE(T_DIRECT_ROW)
-                                                               T_DWROWS_TABLE(T_DWROWS_ROW) };
+static const struct krn_kernel t_kernels[] = {
+    T_GEMM_TABLE(T_GEMM_ROW) T_PACKED_TABLE(T_PACKED_ROW) T_DW_TABLE(T_DW_ROW)
+        T_DWC_TABLE(T_DWC_ROW) T_WINO_TABLE(T_WINO_ROW) T_DIRECT_TABLE(T_DIRECT_ROW)
+            T_DWROWS_TABLE(T_DWROWS_ROW) T_QUADS_TABLE(T_QUADS_ROW)
+};
 enum { T_KERNEL_COUNT = sizeof t_kernels / sizeof t_kernels[0] };
 
 #endif

@@ -10,12 +10,12 @@
  *                        from memory
  *     bytes and words    vpunpcklbw, vpunpckhbw xmm ymm zmm, vpunpcklwd, vpunpckhwd ymm zmm,
  *                        vpmovsxbw ymm, vpmovzxbd zmm, m128, vpackssdw, vpacksswb, vpaddsw,
- *                        vpmaxsb ymm zmm, vpermd zmm
+ *                        vpmaxsb ymm zmm, vpermd zmm, vpackuswb, vpminub, vpaddb zmm
  *     integer            vpxord, vpaddd ymm zmm; vmovdqa32 ymm zmm (register to register)
  *     multiply           vpdpbusd ymm zmm, vpdpwssd ymm
- *     float              vcvtdq2ps, vmulps, vmaxps, vminps, vcvtps2dq ymm zmm
- * Operands are registers but in loads, stores and broadcasts, and in vpaddd, vpdpbusd and vmulps,
- * whose last one may be in memory; no masks, no embedded broadcast or rounding. */
+ *     float              vfmadd213ps zmm; vcvtdq2ps, vmulps, vmaxps, vminps, vcvtps2dq ymm zmm
+ * Operands are registers but in loads, stores and broadcasts, and in vpaddd, vpxord, vpdpbusd and
+ * vmulps, whose last one may be in memory; no masks, no embedded broadcast or rounding. */
 #include "variants/x86_int.h"
 
 #include <errno.h>
@@ -166,6 +166,11 @@ static const struct ir_op evex_ops[X86_OP_COUNT] = {
     [X86_STOREY] = { "vmovdqu32 [%1x%2o], %0Y", IR_STORE, "rri" },
     [X86_STOREX_PART] = { "vextracti32x4 xmmword ptr [%1x%2o], %0V, %3i", IR_STORE, "rrii" },
     [X86_STOREY_HIGH] = { "vextracti64x4 ymmword ptr [%1x%2o], %0V, 1", IR_STORE, "rri" },
+    [X86_XOR_LOAD] = { "vpxord %0V, %1V, [%2x + %3x]", IR_LOAD, "wrrr" },
+    [X86_FMADD] = { "{evex} vfmadd213ps %0V, %1V, %2V", IR_ALU, "+rr" },
+    [X86_PACKUSWB] = { "{evex} vpackuswb %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_MINUB] = { "{evex} vpminub %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_ADDB] = { "{evex} vpaddb %0V, %0V, %1V", IR_ALU, "+r" },
 };
 
 /* System V: the argument is in rdi; rbx, rbp and r12-r15 belong to the caller. */
@@ -373,6 +378,9 @@ int var_emit_x86(const struct var_variant *v, struct var_text *out, char *err, s
         break;
     case KRN_FAMILY_WINO:
         rc = wino_build(&ir, v, x86_wino_scheme(), err, err_bytes);
+        break;
+    case KRN_FAMILY_DWC:
+        x86_dwc_build(&ir, v);
         break;
     case KRN_FAMILY_DIRECT:
         rc = x86_direct_build(&ir, v, err, err_bytes);

@@ -69,6 +69,12 @@ int var_source_hash(const struct var_variant *v, uint64_t *hash)
     return rc;
 }
 
+/* Quick ways from sums to bytes want fused multiplication and 512-bit vectors' registers. */
+static int has_quick_epilogue(const struct var_variant *v)
+{
+    return v->isa == KRN_ISA_AVX512VNNI && v->family == KRN_FAMILY_DWC;
+}
+
 void var_kernel_describe(const struct var_variant *v, struct krn_kernel *out, char *name_buf)
 {
     const struct var_domain *domain = var_domain_find(v, NULL, 0);
@@ -90,6 +96,8 @@ void var_kernel_describe(const struct var_variant *v, struct krn_kernel *out, ch
         .epilogue = (uint8_t)v->knob[VAR_KNOB_EPILOGUE],
         .many = domain && domain->axis[VAR_KNOB_FEED].count > 0,
         .packs_a = v->family == KRN_FAMILY_GEMM && v->knob[VAR_KNOB_FEED] == 1,
+        .places = v->family == KRN_FAMILY_DWC && domain && domain->a_bias ? 64 : 0,
+        .quick = (uint8_t)has_quick_epilogue(v),
         .macs = (uint16_t)(domain && peak ? domain->peak_macs * v->knob[VAR_KNOB_UNROLL] : 0),
     };
 }
@@ -100,7 +108,7 @@ struct krn_driver var_driver(const struct var_variant *v)
 }
 
 /* A new field is a new number here. */
-static_assert(offsetof(struct krn_kernel, copies) == 40, "the last field of a row");
+static_assert(offsetof(struct krn_kernel, quick) == 44, "the last field of a row");
 
 void var_kernel_row(const struct krn_kernel *k, struct var_text *out)
 {
@@ -108,8 +116,9 @@ void var_kernel_row(const struct krn_kernel *k, struct var_text *out)
                     k->mr, k->nr, k->kr, k->w_bytes, k->a_bias, k->taps);
     var_text_printf(out, "      .macs = %u, .filter = %u, .stride = %u, .rows = %u,\n", k->macs,
                     k->filter, k->stride, k->rows);
-    var_text_printf(out, "      .epilogue = %u, .copies = %u, .many = %u, .packs_a = %u",
+    var_text_printf(out, "      .epilogue = %u, .copies = %u, .many = %u, .packs_a = %u,\n",
                     k->epilogue, k->copies, k->many, k->packs_a);
+    var_text_printf(out, "      .places = %u, .quick = %u", k->places, k->quick);
 }
 
 int var_generate_registry(const struct var_variant *v, size_t count, const char *array_name,

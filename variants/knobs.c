@@ -76,6 +76,9 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
     { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS l, AXIS s, NONE, NONE, NONE, NONE, NONE }
 #define DWC_AXES(n, k, s, f, x, y) \
     { NONE, AXIS n, AXIS k, NONE, NONE, NONE, NONE, AXIS s, AXIS f, AXIS x, AXIS y, NONE, NONE }
+#define QUADS_AXES(n, f, y) \
+    { NONE, AXIS n, AXIS(4), NONE, NONE, NONE, AXIS(512), NONE, AXIS f, AXIS(1, 2), AXIS y, NONE, \
+      NONE }
 #define WINO_AXES(m, n, k, s, f) \
     { AXIS m, AXIS n, AXIS k, NONE, NONE, NONE, NONE, AXIS s, AXIS f, NONE, NONE, NONE, AXIS(0, 1) }
 #define DIRECT_AXES(m, n, k, u, b, l, c) \
@@ -177,6 +180,8 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (64), (4), (512), (1)) },
     { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (32), (4), (256), (1)) },
     { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((2, 4), (32), (4), (512), (2)) },
+    { KRN_ISA_AVX512VNNI, DWC, 1, 128, 0, QUADS_AXES((64), (3), (2)) },
+    { KRN_ISA_AVX512VNNI, DWC, 1, 128, 0, QUADS_AXES((32), (3), (4)) },
     { KRN_ISA_AVX512VNNI, PEAK, 1, 128, 64, PEAK_AXES((16), (512)) },
 };
 const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
@@ -202,6 +207,8 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
 #define LINE_ROW(isa, columns, depth, m, n, u, v) \
     { isa, KRN_FAMILY_DIRECT, columns, 0, \
       { m, n, 4, u, 0, 0, 128, 0, 0, 0, 0, 1, 1, 0, 0, v }, 0, depth }
+#define QUADS_ROW(isa, n, f, x, y) \
+    { isa, KRN_FAMILY_DWC, n, 0, { 0, n, 4, 0, 0, 0, 512, 0, f, x, y }, 0, 0 }
 #define DWROWS_ROW(isa, m, n, k, l, f, x, y) \
     { isa, KRN_FAMILY_DWROWS, n, 0, { m, n, k, 0, 0, 0, l, 0, f, x, y }, 0, 0 }
 #define WINO_ROW(isa, columns, depth, m, n, k, s, f) \
@@ -277,6 +284,10 @@ const struct var_default_row var_defaults[] = {
     DIRECT_ROW(KRN_ISA_AVX512VNNI, 17, 0, 7, 32, 4, 2, 512, 1, 0),
     DIRECT_ROW(KRN_ISA_AVX512VNNI, 9, 0, 7, 16, 4, 2, 512, 1, 1),
     DIRECT_ROW(KRN_ISA_AVX512VNNI, 0, 0, 1, 16, 4, 1, 512, 1, 0),
+    QUADS_ROW(KRN_ISA_AVX512VNNI, 64, 3, 1, 2),
+    QUADS_ROW(KRN_ISA_AVX512VNNI, 64, 3, 2, 2),
+    QUADS_ROW(KRN_ISA_AVX512VNNI, 32, 3, 1, 4),
+    QUADS_ROW(KRN_ISA_AVX512VNNI, 32, 3, 2, 4),
     DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 64, 4, 512, 3, 1, 1),
     DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 64, 4, 512, 3, 2, 1),
     DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 64, 4, 512, 5, 1, 1),

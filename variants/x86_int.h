@@ -80,6 +80,11 @@ enum {
     X86_STOREY,              /* r r i: the low half of V */
     X86_STOREX_PART,         /* r r i i: 128 bits of V, by their number */
     X86_STOREY_HIGH,         /* r r i: the high half of V */
+    X86_XOR_LOAD,            /* w r r r: second, and V at base + index */
+    X86_FMADD,               /* + r r: times the second, plus the third, rounded once */
+    X86_PACKUSWB,            /* w r r: signed words to unsigned bytes */
+    X86_MINUB,               /* + r */
+    X86_ADDB,                /* + r */
     X86_OP_COUNT
 };
 
@@ -102,7 +107,7 @@ const struct wino_scheme *x86_wino_scheme(void);
 struct x86_narrow {
     int hi, lo, zp, order; /* order: how packing within 128-bit parts is undone; -1 = natural */
 };
-enum { X86_ORDER_BYTES = 16 }; /* of stack that `order` needs, at the stack pointer */
+enum { X86_ORDER_BYTES = 16 };          /* of stack that `order` needs, at the stack pointer */
 void x86_narrow_prepare(struct ir *ir); /* once, at the top: writes the order to the stack */
 void x86_narrow_begin(struct ir *ir, int args, int out_offset, int with_order,
                       struct x86_narrow *n);
@@ -114,11 +119,23 @@ void x86_narrow_round(struct ir *ir, const struct x86_narrow *n, int acc, int sc
  * order part i those that part i of the four accumulators has. Destroys them. */
 int x86_narrow_pack(struct ir *ir, const struct x86_narrow *n, const int *acc);
 
+/* The second half of it: bytes from two vectors of words. */
+int x86_narrow_bytes(struct ir *ir, const struct x86_narrow *n, const int *words);
+/* x86_narrow_begin() without an order. */
+void x86_narrow_constants(struct ir *ir, int args, int out_offset, struct x86_narrow *n);
+
+/* The same for a kernel with `quick` where a panel has offsets (KRN_QUICK_BIAS): hi and zp are the
+ * span and the zero point in every byte. Scales and offsets are in registers. */
+void x86_quick_begin(struct ir *ir, int args, int out_offset, struct x86_narrow *n);
+void x86_quick_round(struct ir *ir, int acc, int scale, int offset);
+int x86_quick_bytes(struct ir *ir, const struct x86_narrow *n, const int *words);
+
 /* 0, or -ENOTSUP and the reason before anything is built. */
 int x86_accumulators_fit(const struct ir *ir, int count, char *err, size_t err_bytes);
 int x86_direct_build(struct ir *ir, const struct var_variant *v, char *err, size_t err_bytes);
 int x86_dwrows_build(struct ir *ir, const struct var_variant *v, char *err, size_t err_bytes);
 const struct gemm_scheme *x86_gemm_scheme(const struct var_variant *v);
 void x86_dw_build(struct ir *ir, const struct var_variant *v);
+void x86_dwc_build(struct ir *ir, const struct var_variant *v);
 
 #endif

@@ -40,19 +40,57 @@ void x86_narrow_round(struct ir *ir, const struct x86_narrow *n, int acc, int sc
     IR(ir, X86_CVTPS2DQ, acc, acc);
 }
 
+int x86_narrow_bytes(struct ir *ir, const struct x86_narrow *n, const int *words)
+{
+    int bytes = ir_vreg(ir, IR_VEC, "temporaries");
+    for (int i = 0; i < 2; i++)
+        IR(ir, X86_ADDSW, words[i], n->zp);
+    IR(ir, X86_PACKSSWB, bytes, words[0], words[1]);
+    IR(ir, X86_MAXSB, bytes, n->lo);
+    return bytes;
+}
+
 int x86_narrow_pack(struct ir *ir, const struct x86_narrow *n, const int *acc)
 {
-    int words[2], bytes = ir_vreg(ir, IR_VEC, "temporaries");
+    int words[2];
     for (int i = 0; i < 2; i++) {
         words[i] = ir_vreg(ir, IR_VEC, "temporaries");
         IR(ir, X86_PACKSSDW, words[i], acc[2 * i], acc[2 * i + 1]);
-        IR(ir, X86_ADDSW, words[i], n->zp);
     }
-    IR(ir, X86_PACKSSWB, bytes, words[0], words[1]);
-    IR(ir, X86_MAXSB, bytes, n->lo);
+    int bytes = x86_narrow_bytes(ir, n, words);
     if (n->order < 0)
         return bytes;
     int ordered = ir_vreg(ir, IR_VEC, "temporaries");
     IR(ir, X86_PERMD, ordered, n->order, bytes);
     return ordered;
+}
+
+/* ---- Quick: see KRN_QUICK_BIAS */
+
+void x86_narrow_constants(struct ir *ir, int args, int out_offset, struct x86_narrow *n)
+{
+    x86_narrow_begin(ir, args, out_offset, 0, n);
+}
+
+void x86_quick_begin(struct ir *ir, int args, int out_offset, struct x86_narrow *n)
+{
+    n->hi = ir_vreg(ir, IR_VEC, "bounds, zero point");
+    n->zp = ir_vreg(ir, IR_VEC, "bounds, zero point");
+    IR(ir, X86_BCASTB, n->hi, args, out_offset + (int)offsetof(struct krn_out, span));
+    IR(ir, X86_BCASTB, n->zp, args, out_offset + (int)offsetof(struct krn_out, zp));
+}
+
+void x86_quick_round(struct ir *ir, int acc, int scale, int offset)
+{
+    IR(ir, X86_FMADD, acc, scale, offset);
+    IR(ir, X86_CVTPS2DQ, acc, acc);
+}
+
+int x86_quick_bytes(struct ir *ir, const struct x86_narrow *n, const int *words)
+{
+    int bytes = ir_vreg(ir, IR_VEC, "temporaries");
+    IR(ir, X86_PACKUSWB, bytes, words[0], words[1]);
+    IR(ir, X86_MINUB, bytes, n->hi);
+    IR(ir, X86_ADDB, bytes, n->zp);
+    return bytes;
 }

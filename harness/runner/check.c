@@ -141,7 +141,8 @@ static int packs_alike(const struct packing *p, const struct krn_conv *conv)
            c->taps == conv->taps && c->depth == conv->depth && a->family == b->family &&
            a->mr == b->mr && a->nr == b->nr && a->kr == b->kr && a->w_bytes == b->w_bytes &&
            a->a_bias == b->a_bias && a->taps == b->taps && a->filter == b->filter &&
-           a->stride == b->stride && a->rows == b->rows && a->epilogue == b->epilogue;
+           a->stride == b->stride && a->rows == b->rows && a->epilogue == b->epilogue &&
+           a->places == b->places && a->quick == b->quick;
 }
 
 static void keep(struct packing *p, const struct krn_conv *conv, const void *packed)

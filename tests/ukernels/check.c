@@ -69,7 +69,25 @@ struct krn_out random_out(void)
     }
     out.lo_f = (float)(out.lo - out.zp);
     out.hi_f = (float)(out.hi - out.zp);
+    out.span = out.hi - out.zp;
     return out;
+}
+
+void rectify(struct krn_out *out)
+{
+    out->lo = out->zp;
+    if (out->hi < out->lo)
+        out->hi = out->lo + random_below(128 - out->lo);
+    out->lo_f = 0;
+    out->hi_f = (float)(out->hi - out->zp);
+    out->span = out->hi - out->zp;
+}
+
+/* Extreme: as near to the ends of the range as 25 products allow. */
+int32_t random_quick_bias(int extreme)
+{
+    int32_t edge = (1 << 23) - 1 - 25 * 127 * 128;
+    return extreme ? (random_below(2) ? edge : -edge) : random_below(200001) - 100000;
 }
 
 int8_t expected_byte(int32_t acc, float scale, const struct krn_out *out)
@@ -177,8 +195,7 @@ int main(int argc, char **argv)
         [KRN_FAMILY_GEMM] = check_gemm,     [KRN_FAMILY_IGEMM] = check_gemm,
         [KRN_FAMILY_DW] = check_dw,         [KRN_FAMILY_DWC] = check_dw,
         [KRN_FAMILY_WINO] = check_wino,     [KRN_FAMILY_DIRECT] = check_direct,
-        [KRN_FAMILY_DWROWS] = check_dwrows,
-        [KRN_FAMILY_PEAK] = check_peak,
+        [KRN_FAMILY_DWROWS] = check_dwrows, [KRN_FAMILY_PEAK] = check_peak,
     };
     struct sigaction action = { .sa_sigaction = crashed, .sa_flags = SA_SIGINFO };
     static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };

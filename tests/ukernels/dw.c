@@ -7,12 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 64, CHANNELS_MAX = 128, TAPS_MAX = 25, CANARY = 0x5a, TABLE_MAX = 400 };
+enum {
+    SLOTS = 64,
+    ROWS_MAX = 4,
+    CHANNELS_MAX = 192,
+    TAPS_MAX = 25,
+    CANARY = 0x5a,
+    TABLE_MAX = 400
+};
 
 struct row {
     const struct krn_kernel *kernel;
     int width, channels, taps, step, at_end, extreme;
     int rows, column; /* output rows; DWC: pointers of a column */
+    int is_quick;     /* offsets are written, see KRN_QUICK_BIAS */
     const int8_t *input[TABLE_MAX];
     int8_t weights[CHANNELS_MAX][TAPS_MAX];
     int32_t bias[CHANNELS_MAX];
@@ -49,22 +57,59 @@ static int64_t weight_index(const struct row *r, int j, int t, int row)
     return ((((int64_t)(t / filter) * groups + y / 4) * r->rows + row) * nr + j) * 4 + y % 4;
 }
 
+static int64_t quad_index(const struct krn_kernel *k, int j, int t, int shift)
+{
+    int y = t % k->filter + shift, group = t / k->filter * krn_quads_groups(k) + y / 4;
+    return ((int64_t)(group * krn_quads_shifts(k) + shift) * k->places + j) * 4 + y % 4;
+}
+
+/* Values of a block, parts of the head, and how often a weight is there. */
+static int places_of(const struct krn_kernel *k)
+{
+    return k->places ? k->places : k->nr;
+}
+
+static int copies_of(const struct row *r)
+{
+    return r->kernel->places ? krn_quads_shifts(r->kernel) : r->rows;
+}
+
+static int head_of(const struct krn_kernel *k)
+{
+    return places_of(k) * 4 * (2 + k->quick);
+}
+
+static void pack_head(const struct row *r, int c, uint32_t sum, unsigned char *record, int j)
+{
+    int places = places_of(r->kernel);
+    float offset = -0x1p23f * r->scale[c];
+    uint32_t bias = (uint32_t)r->bias[c] - r->kernel->a_bias * sum;
+    if (r->is_quick) {
+        bias += KRN_QUICK_BIAS;
+        memcpy(record + 8 * places + 4 * j, &offset, 4);
+    }
+    memcpy(record + 4 * j, &bias, 4);
+    memcpy(record + 4 * places + 4 * j, &r->scale[c], 4);
+}
+
 static void pack_block(const struct row *r, int first, unsigned char *record)
 {
-    int nr = r->kernel->nr, wb = r->kernel->w_bytes;
-    for (int j = 0; j < nr; j++) {
+    const struct krn_kernel *k = r->kernel;
+    int wb = k->w_bytes;
+    for (int j = 0; j < places_of(k); j++) {
         uint32_t sum = 0;
+        int c = first + (k->places ? krn_quads_channel(k, j) : j);
         for (int t = 0; t < r->taps; t++) {
-            int8_t w = r->weights[first + j][t];
+            int8_t w = r->weights[c][t];
             int16_t wide = w;
             sum += (uint32_t)w;
-            for (int row = 0; row < r->rows; row++)
-                memcpy(record + 8 * nr + weight_index(r, j, t, row) * wb,
-                       wb == 2 ? (void *)&wide : (void *)&w, (size_t)wb);
+            for (int i = 0; i < copies_of(r); i++) {
+                int64_t at = k->places ? quad_index(k, j, t, i) : weight_index(r, j, t, i);
+                memcpy(record + head_of(k) + at * wb, wb == 2 ? (void *)&wide : (void *)&w,
+                       (size_t)wb);
+            }
         }
-        int32_t bias = (int32_t)((uint32_t)r->bias[first + j] - r->kernel->a_bias * sum);
-        memcpy(record + 4 * j, &bias, 4);
-        memcpy(record + 4 * nr + 4 * j, &r->scale[first + j], 4);
+        pack_head(r, c, sum, record, j);
     }
 }
 
@@ -74,10 +119,13 @@ static void pack(struct row *r)
     int weights = (r->taps + kr - 1) / kr * kr;
     if (r->column && kr == 4)
         weights = r->kernel->filter * ((r->column + 3) / 4) * 4 * r->rows;
-    int bytes = (8 * nr + weights * nr * r->kernel->w_bytes + 63) / 64 * 64;
+    if (r->kernel->places)
+        weights = r->kernel->filter * krn_quads_groups(r->kernel) * 4 * copies_of(r);
+    int bytes = head_of(r->kernel) + weights * places_of(r->kernel) * r->kernel->w_bytes;
+    bytes = (bytes + 63) / 64 * 64;
     unsigned char *record = arena_row(&records, 0, (int64_t)bytes * blocks, r->at_end);
     for (int c = 0; c < r->channels; c++) {
-        r->bias[c] = random_bias(r->extreme);
+        r->bias[c] = r->is_quick ? random_quick_bias(r->extreme) : random_bias(r->extreme);
         r->scale[c] = random_scale();
         for (int t = 0; t < r->taps; t++)
             r->weights[c][t] = random_weight(r->extreme);
@@ -102,12 +150,13 @@ static int8_t expected(const struct row *r, int row, int x, int c)
     return expected_byte((int32_t)acc, r->scale[c], &r->args.out);
 }
 
-/* Output row `row`, which has its own half of the slots. */
+/* Output row `row`, which has its own part of the slots. */
 static void check_output(struct row *r, int row)
 {
-    for (int x = 0; x < SLOTS / 2; x++) {
-        unsigned char *page = arena_row(&outputs, x + row * (SLOTS / 2), ARENA_PAGE, 1);
-        unsigned char *pixel = arena_row(&outputs, x + row * (SLOTS / 2), r->channels, r->at_end);
+    for (int x = 0; x < SLOTS / ROWS_MAX; x++) {
+        unsigned char *page = arena_row(&outputs, x + row * (SLOTS / ROWS_MAX), ARENA_PAGE, 1);
+        unsigned char *pixel =
+            arena_row(&outputs, x + row * (SLOTS / ROWS_MAX), r->channels, r->at_end);
         int used = x < r->width && row < r->rows ? r->channels : 0;
         for (int c = 0; c < used; c++)
             if ((int8_t)pixel[c] != expected(r, row, x, c)) {
@@ -128,18 +177,23 @@ static void run(struct row *r)
 {
     r->args = (struct krn_dw_args) { .channels = r->channels, .width = r->width, .taps = r->taps };
     r->args.out = random_out();
+    r->is_quick = r->kernel->quick && random_below(2);
+    if (r->is_quick)
+        rectify(&r->args.out);
     snprintf(current_case, sizeof(current_case), "width %d channels %d taps %d step %d %s%s",
              r->width, r->channels, r->taps, r->step, r->at_end ? "at end" : "at start",
-             r->extreme ? " extreme" : "");
+             r->is_quick  ? r->extreme ? " extreme quick" : " quick"
+             : r->extreme ? " extreme"
+                          : "");
     pack(r);
     set_inputs(r);
     r->args.c = (int8_t *)arena_row(&outputs, 0, r->channels, r->at_end);
     r->args.c_stride = 2 * ARENA_PAGE;
-    r->args.c_row = r->args.c_stride * (SLOTS / 2);
+    r->args.c_row = r->args.c_stride * (SLOTS / ROWS_MAX);
     const char *changed = abi_call(r->kernel->fn, &r->args);
     if (changed)
         failed(r->kernel, "%s not preserved", changed);
-    for (int row = 0; row < 2; row++)
+    for (int row = 0; row < ROWS_MAX; row++)
         check_output(r, row);
     cases_run++;
 }
@@ -151,7 +205,7 @@ void check_dw(const struct krn_kernel *kernel)
     if (!inputs.map) {
         inputs = arena_open(SLOTS, 0x7f);
         outputs = arena_open(SLOTS, CANARY);
-        records = arena_open(4, 0x7f); /* one run of pages: see arena_row() */
+        records = arena_open(8, 0x7f); /* one run of pages: see arena_row() */
         tables = arena_open(1, 0x7f);
     }
     int columns = kernel->family == KRN_FAMILY_DWC, filter = kernel->filter;
@@ -166,6 +220,8 @@ void check_dw(const struct krn_kernel *kernel)
             r.taps = columns ? filter * filter : taps[t];
             r.channels = channels[c];
             r.width = 1 + random_below(kernel->mr * 2 + 2 + 2 * filter);
+            if (kernel->places && r.width < krn_quads_step(kernel))
+                r.width = krn_quads_step(kernel);
             r.step = columns ? kernel->stride * r.column : 1 + random_below(taps[t]);
             r.at_end = random_below(2);
             r.extreme = random_below(3) == 0;
