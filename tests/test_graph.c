@@ -1,6 +1,5 @@
 /* Every operator: imported from a small ONNX file and run in float, against plain loops over NCHW
  * that share nothing with it; and folding, which must not change what a graph computes. */
-#include "kernels/cpu.h"
 #include "tests/t_onnx_run.h"
 
 /* ---- Convolution and pooling */
@@ -488,29 +487,14 @@ static void test_fold_random(void)
     qnt_graph_free(&graph);
 }
 
-/* Layers of weights, by every inner loop that the machine has. */
-static void test_weights(void)
-{
-    static const char *const flattens[] = { "Flatten", "Reshape" };
-    static const uint32_t masks[] = { 1u << KRN_ISA_C, 1u << KRN_ISA_AVX2, ~0u };
-
-    for (size_t m = 0; m < sizeof(masks) / sizeof(masks[0]); m++) {
-        krn_cpu_mask_set(masks[m]);
-        for (int i = 0; i < 80; i++)
-            test_conv(i % 4);
-        for (int i = 0; i < 2; i++) {
-            test_linear(flattens[i], "Gemm", 0);
-            test_linear(flattens[i], "Gemm", 1);
-            test_linear(flattens[i], "MatMul", 0);
-        }
-    }
-}
-
 int main(int argc, char **argv)
 {
+    static const char *const flattens[] = { "Flatten", "Reshape" };
+
     t_begin(argc, argv);
     t_rng = t_seed;
-    test_weights();
+    for (int i = 0; i < 80; i++)
+        test_conv(i % 4);
     test_auto_pad("VALID");
     test_auto_pad("SAME_UPPER");
     test_auto_pad("SAME_LOWER");
@@ -519,6 +503,11 @@ int main(int argc, char **argv)
     test_ceil_mode(0);
     test_ceil_mode(1);
     test_end_padding();
+    for (int i = 0; i < 2; i++) {
+        test_linear(flattens[i], "Gemm", 0);
+        test_linear(flattens[i], "Gemm", 1);
+        test_linear(flattens[i], "MatMul", 0);
+    }
     test_means();
     test_clips();
     test_shared_tensors();

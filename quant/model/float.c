@@ -1,20 +1,11 @@
 #include "quant/model/float_int.h"
 
 #include <assert.h>
+#include <cblas.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int has_weights(const struct qnt_node *node)
-{
-    return node->op == QNT_OP_CONV || node->op == QNT_OP_LINEAR;
-}
-
-static int is_depthwise(const struct qnt_node *node)
-{
-    return node->op == QNT_OP_CONV && krn_problem_is_depthwise(&node->problem);
-}
 
 static void clamp(const struct qnt_node *node, float *x)
 {
@@ -39,11 +30,8 @@ void qnt_float_run(struct qnt_float *exec, const float *image)
 
 void qnt_float_run_node(struct qnt_float *exec, int32_t node)
 {
-    const struct qnt_node *n = &exec->graph->nodes[node];
-
-    qnt_run_ops[n->op](exec, node, exec->tensors[node]);
-    if (!has_weights(n) || is_depthwise(n))
-        clamp(n, exec->tensors[node]);
+    qnt_run_ops[exec->graph->nodes[node].op](exec, node, exec->tensors[node]);
+    clamp(&exec->graph->nodes[node], exec->tensors[node]);
 }
 
 void qnt_float_put(struct qnt_float *exec, int32_t node, const float *values)
@@ -59,6 +47,16 @@ const float *qnt_float_tensor(const struct qnt_float *exec, int32_t node)
 }
 
 /* ---- Buffers */
+
+/* Elements of the patch matrix; 0 if the node needs none. */
+static size_t patch_elements(const struct qnt_node *node)
+{
+    const struct krn_problem *p = &node->problem;
+    if (node->op != QNT_OP_CONV || krn_problem_is_depthwise(p) || krn_problem_is_pointwise(p))
+        return 0;
+    return (size_t)p->oh * (size_t)p->ow * (size_t)p->kh * (size_t)p->kw *
+           (size_t)(p->ic / p->groups);
+}
 
 /* [c][kh * kw] -> [kh * kw][c], so that the inner loop walks along channels. */
 static float *transpose_taps(const struct qnt_node *node)
@@ -80,34 +78,29 @@ static int open_node(struct qnt_float *exec, int32_t index)
     exec->tensors[index] = malloc(qnt_node_elements(node) * sizeof(float));
     if (!exec->tensors[index])
         return -ENOMEM;
-    if (!has_weights(node))
+    if (node->op != QNT_OP_CONV || !krn_problem_is_depthwise(&node->problem))
         return 0;
-    exec->packed[index] = is_depthwise(node) ? transpose_taps(node) : qnt_dense_pack(exec, node);
-    return exec->packed[index] ? 0 : -ENOMEM;
+    exec->taps[index] = transpose_taps(node);
+    return exec->taps[index] ? 0 : -ENOMEM;
 }
 
 static int open_buffers(struct qnt_float *exec)
 {
     const size_t count = (size_t)exec->graph->count;
-    size_t pointers = 1, channels = 1;
+    size_t patches = 1;
 
     exec->tensors = calloc(count, sizeof(*exec->tensors));
-    exec->packed = calloc(count, sizeof(*exec->packed));
-    if (!exec->tensors || !exec->packed)
+    exec->taps = calloc(count, sizeof(*exec->taps));
+    if (!exec->tensors || !exec->taps)
         return -ENOMEM;
     for (int32_t i = 0; i < exec->graph->count; i++) {
-        const struct qnt_node *node = &exec->graph->nodes[i];
+        size_t wanted = patch_elements(&exec->graph->nodes[i]);
+        patches = wanted > patches ? wanted : patches;
         if (open_node(exec, i))
             return -ENOMEM;
-        if (!has_weights(node) || is_depthwise(node))
-            continue;
-        size_t wanted = qnt_dense_pointers(exec, node), ic = (size_t)node->problem.ic;
-        pointers = wanted > pointers ? wanted : pointers;
-        channels = ic > channels ? ic : channels;
     }
-    exec->rows = calloc(pointers, sizeof(*exec->rows));
-    exec->zeros = calloc(channels, sizeof(*exec->zeros));
-    return exec->rows && exec->zeros ? 0 : -ENOMEM;
+    exec->patches = patches > SIZE_MAX / sizeof(float) ? NULL : malloc(patches * sizeof(float));
+    return exec->patches ? 0 : -ENOMEM;
 }
 
 int qnt_float_open(const struct qnt_graph *graph, struct qnt_float **out, struct qnt_error *error)
@@ -118,7 +111,9 @@ int qnt_float_open(const struct qnt_graph *graph, struct qnt_float **out, struct
     if (!exec)
         goto fail;
     exec->graph = graph;
-    exec->kernel = qnt_tile_choose();
+    /* The threads of the caller are the parallelism: a product of this size is over before a second
+     * thread wakes. */
+    openblas_set_num_threads(1);
     if (open_buffers(exec))
         goto fail;
     *out = exec;
@@ -136,12 +131,11 @@ void qnt_float_close(struct qnt_float *exec)
     for (int32_t i = 0; i < exec->graph->count; i++) {
         if (exec->tensors)
             free(exec->tensors[i]);
-        if (exec->packed)
-            free(exec->packed[i]);
+        if (exec->taps)
+            free(exec->taps[i]);
     }
     free(exec->tensors);
-    free(exec->packed);
-    free(exec->rows);
-    free(exec->zeros);
+    free(exec->taps);
+    free(exec->patches);
     free(exec);
 }
