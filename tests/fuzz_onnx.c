@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct qnt_graph graph;
 
-    if (qnt_onnx_read(data, size, "fuzz.onnx", &graph, NULL) == 0)
+    if (qnt_onnx_read(data, size, "fuzz.onnx", NULL, &graph, NULL) == 0)
         fuzz_graph(&graph);
     return 0;
 }

@@ -56,7 +56,7 @@ static inline int t_load_model(struct t_model *m, struct qnt_graph *graph)
     struct qnt_error error = { "" };
 
     t_model_end(m);
-    int rc = qnt_onnx_read(m->file.data, m->file.size, "test.onnx", graph, &error);
+    int rc = qnt_onnx_read(m->file.data, m->file.size, "test.onnx", NULL, graph, &error);
     t_model_clear(m);
     if (!T_CHECK(rc == 0))
         printf("  %s\n", error.text);

@@ -18,7 +18,7 @@ static void check_damaged(uint8_t *mutant, size_t size)
     struct qnt_graph graph;
     struct qnt_error error = { "" };
 
-    if (qnt_onnx_read(mutant, size, "damaged.onnx", &graph, &error) == 0) {
+    if (qnt_onnx_read(mutant, size, "damaged.onnx", NULL, &graph, &error) == 0) {
         t_check_valid(&graph);
         qnt_graph_free(&graph);
     } else {
@@ -35,7 +35,7 @@ static void test_truncated(const uint8_t *data, size_t size)
         struct qnt_error error = { "" };
         /* the file ends with small fields after the graph: without them it may still be a model */
         if (cut < size - 200 &&
-            !T_CHECK(qnt_onnx_read(mutant, cut, "cut.onnx", &graph, &error) < 0))
+            !T_CHECK(qnt_onnx_read(mutant, cut, "cut.onnx", NULL, &graph, &error) < 0))
             qnt_graph_free(&graph);
         check_damaged(mutant, cut);
     }

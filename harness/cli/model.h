@@ -13,7 +13,7 @@ struct cli_model_options {
 #define CLI_MODEL_OPTIONS(m)                                                                       \
     { 0, "shape", CLI_STRING, "WxHxC",                                                             \
       "Width, height and channels of the images that the model takes, where its file does not "    \
-      "say so (ncnn).",                                                                            \
+      "say so.",                                                                                   \
       &(m).shape },                                                                                \
     { 0, "mean", CLI_STRING, "LIST",                                                               \
       "What the model takes is (pixel - mean) * norm of pixels 0..255: one number, or one per "    \
@@ -24,7 +24,9 @@ struct cli_model_options {
     { 0, "pixel", CLI_STRING, "ORDER", "Of the channels: RGB (the default) or BGR.",               \
       &(m).pixel },                                                                                \
     { 0, "output-blob", CLI_STRING, "NAME",                                                        \
-      "The blob of an ncnn file that is the result, where it leaves several.", &(m).output }
+      "The blob (ncnn) or tensor (ONNX) that is the result: where a file leaves several, or to "   \
+      "leave out what comes after it.",                                                            \
+      &(m).output }
 /* clang-format on */
 
 /* The model that `path` names, folded; NULL = the one that comes with Quern. */

@@ -294,4 +294,5 @@ qnt_run_op *const qnt_run_ops[QNT_OP_COUNT] = {
     [QNT_OP_PAD] = run_move,
     [QNT_OP_PERMUTE] = run_move,
     [QNT_OP_UPSAMPLE] = run_move,
+    [QNT_OP_SHUFFLE] = run_move,
 };

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/model/fuse.h"
+
 /* While nodes are folded away, `same` says which node holds the tensor of each node now; the rest
  * is removed at the end. */
 struct fold {
@@ -187,6 +189,7 @@ int qnt_fold(struct qnt_graph *graph, struct qnt_error *error)
         graph->output = graph->nodes[graph->output].inputs[0];
     for (int32_t i = 0; i < graph->count; i++)
         f.same[i] = i;
+    qnt_fuse_functions(graph);
     compact(&f); /* a reader that leads nowhere must not prevent folding */
     count_readers(&f);
     for (int32_t i = 0; i < graph->count; i++) {

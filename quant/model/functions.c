@@ -36,6 +36,23 @@ static double hyperbolic(double x, double alpha, double beta)
     return tanh(x);
 }
 
+static double elu(double x, double alpha, double beta)
+{
+    (void)beta;
+    return x < 0 ? alpha * expm1(x) : x;
+}
+
+static double softplus(double x, double alpha, double beta)
+{
+    (void)alpha, (void)beta;
+    return fmax(x, 0) + log1p(exp(-fabs(x)));
+}
+
+static double mish(double x, double alpha, double beta)
+{
+    return x * tanh(softplus(x, alpha, beta));
+}
+
 const struct qnt_function_info qnt_functions[QNT_FN_COUNT] = {
     [QNT_FN_LEAKY] = { "leaky-relu", leaky, 0 },
     [QNT_FN_SIGMOID] = { "sigmoid", sigmoid, 1 },
@@ -43,4 +60,7 @@ const struct qnt_function_info qnt_functions[QNT_FN_COUNT] = {
     [QNT_FN_HARDSWISH] = { "hard-swish", hardswish, 0 },
     [QNT_FN_SWISH] = { "swish", swish, 0 },
     [QNT_FN_TANH] = { "tanh", hyperbolic, 0 },
+    [QNT_FN_ELU] = { "elu", elu, 0 },
+    [QNT_FN_SOFTPLUS] = { "softplus", softplus, 1 },
+    [QNT_FN_MISH] = { "mish", mish, 0 },
 };

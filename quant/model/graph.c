@@ -24,6 +24,7 @@ const char *const qnt_op_names[QNT_OP_COUNT] = {
     [QNT_OP_PAD] = "pad",
     [QNT_OP_PERMUTE] = "permute",
     [QNT_OP_UPSAMPLE] = "upsample",
+    [QNT_OP_SHUFFLE] = "shuffle",
 };
 
 const char *const qnt_fusion_names[QNT_FUSION_COUNT] = {

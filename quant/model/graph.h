@@ -39,6 +39,7 @@ enum qnt_op {
     QNT_OP_PAD,      /* place.begin elements of `fill` before, the rest of the shape behind */
     QNT_OP_PERMUTE,  /* axis k of the output is axis place.begin[k] of the input */
     QNT_OP_UPSAMPLE, /* nearest: each pixel h / input's h by w / input's w times */
+    QNT_OP_SHUFFLE,  /* channels [g][k] become [k][g], g = place.begin[2] groups */
     QNT_OP_COUNT
 };
 extern const char *const qnt_op_names[QNT_OP_COUNT];
@@ -62,6 +63,9 @@ enum qnt_function {
     QNT_FN_HARDSWISH,   /* x times that */
     QNT_FN_SWISH,       /* x * sigmoid(x) */
     QNT_FN_TANH,
+    QNT_FN_ELU,      /* x, or alpha * (exp(x) - 1) where x < 0 */
+    QNT_FN_SOFTPLUS, /* ln(1 + exp(x)) */
+    QNT_FN_MISH,     /* x * tanh of that */
     QNT_FN_COUNT
 };
 struct qnt_function_info {
@@ -131,13 +135,15 @@ struct qnt_input qnt_graph_input(const struct qnt_graph *graph);
 int32_t qnt_graph_find(const struct qnt_graph *graph, const char *name); /* -1 if none */
 
 /* Importers fill *out from a file; on failure it is empty and error says where. */
-int qnt_onnx_load(const char *path, struct qnt_graph *out, struct qnt_error *error);
-/* The same from memory, which it does not keep; `path` only names the source. The normalisation of
- * all channels is read from the file's metadata_props quern.mean, quern.norm, quern.dataset. */
-int qnt_onnx_read(const uint8_t *data, size_t bytes, const char *path, struct qnt_graph *out,
-                  struct qnt_error *error);
-/* NAME.param, with its weights in NAME.bin beside it. */
 struct qnt_load;
+int qnt_onnx_load(const char *path, const struct qnt_load *how, struct qnt_graph *out,
+                  struct qnt_error *error);
+/* The same from memory, which it does not keep; `path` only names the source. The normalisation of
+ * all channels is read from the file's metadata_props quern.mean, quern.norm, quern.dataset. Where
+ * a file has several outputs, the result is all of them, flattened, one behind the other. */
+int qnt_onnx_read(const uint8_t *data, size_t bytes, const char *path, const struct qnt_load *how,
+                  struct qnt_graph *out, struct qnt_error *error);
+/* NAME.param, with its weights in NAME.bin beside it. */
 int qnt_ncnn_load(const char *path, const struct qnt_load *how, struct qnt_graph *out,
                   struct qnt_error *error);
 /* The same from memory, which it does not keep; `path` only names the source. */
@@ -149,8 +155,9 @@ int qnt_ncnn_read(struct qnt_bytes param, struct qnt_bytes bin, const char *path
                   const struct qnt_load *how, struct qnt_graph *out, struct qnt_error *error);
 /* What a file leaves open, or is to be taken otherwise; zeros: as the file says. */
 struct qnt_load {
-    int32_t h, w, c;    /* of the input; ncnn files may lack them */
-    const char *output; /* ncnn: the blob that is the result, where several are left */
+    int32_t h, w, c;    /* of the input; ncnn files may lack them, ONNX files leave them open */
+    const char *output; /* the blob or tensor that is the result, where several are left, or where
+                           what comes after it is not wanted */
 };
 /* By the file's name: the table of importers. how NULL = as the file says. */
 int qnt_model_load(const char *path, const struct qnt_load *how, struct qnt_graph *out,

@@ -54,7 +54,8 @@ fail:
     return rc;
 }
 
-int qnt_onnx_load(const char *path, struct qnt_graph *out, struct qnt_error *error)
+int qnt_onnx_load(const char *path, const struct qnt_load *how, struct qnt_graph *out,
+                  struct qnt_error *error)
 {
     uint8_t *data;
     size_t bytes;
@@ -63,26 +64,8 @@ int qnt_onnx_load(const char *path, struct qnt_graph *out, struct qnt_error *err
     int rc = qnt_read_file(path, &data, &bytes, error);
     if (rc)
         return rc;
-    rc = qnt_onnx_read(data, bytes, path, out, error);
+    rc = qnt_onnx_read(data, bytes, path, how, out, error);
     free(data);
-    return rc;
-}
-
-/* An ONNX file leaves nothing open. */
-static int load_onnx(const char *path, const struct qnt_load *how, struct qnt_graph *out,
-                     struct qnt_error *error)
-{
-    int rc = qnt_onnx_load(path, out, error);
-    if (rc)
-        return rc;
-    const struct qnt_node *in = &out->nodes[0];
-    if (how->output)
-        rc = qnt_error_set(error, -ENOTSUP, "%s: an ONNX file names its output itself", path);
-    else if (how->h && (how->h != in->h || how->w != in->w || how->c != in->c))
-        rc = qnt_error_set(error, -EINVAL, "%s: takes %dx%dx%d (w x h x c), not %dx%dx%d", path,
-                           in->w, in->h, in->c, how->w, how->h, how->c);
-    if (rc)
-        qnt_graph_free(out);
     return rc;
 }
 
@@ -91,7 +74,7 @@ static const struct importer {
     int (*load)(const char *path, const struct qnt_load *how, struct qnt_graph *out,
                 struct qnt_error *error);
 } importers[] = {
-    { ".onnx", load_onnx },
+    { ".onnx", qnt_onnx_load },
     { ".param", qnt_ncnn_load },
 };
 

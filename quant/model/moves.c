@@ -94,6 +94,18 @@ static void move_upsample(const struct walk *k)
             copy(k, offset_of(out, h, w, 0), offset_of(in, h / fh, w / fw, 0), (size_t)in->c);
 }
 
+static void move_shuffle(const struct walk *k)
+{
+    const struct qnt_shape *in = &k->m->in;
+    const size_t c = (size_t)in->c, groups = (size_t)k->m->place.begin[2], part = c / groups;
+    const size_t end = (size_t)in->h * (size_t)in->w * c;
+
+    for (size_t first = 0; first < end; first += c)
+        for (size_t g = 0; g < groups; g++)
+            for (size_t i = 0; i < part; i++)
+                copy(k, first + i * groups + g, first + g * part + i, 1);
+}
+
 /* ---- What must hold */
 
 static int64_t elements(const struct qnt_shape *s)
@@ -146,6 +158,13 @@ static int fits_upsample(const struct qnt_move *m)
     return m->in.c == m->out.c && m->out.h % m->in.h == 0 && m->out.w % m->in.w == 0;
 }
 
+static int fits_shuffle(const struct qnt_move *m)
+{
+    const int32_t groups = m->place.begin[2];
+    return m->in.h == m->out.h && m->in.w == m->out.w && m->in.c == m->out.c && groups >= 1 &&
+           m->in.c % groups == 0;
+}
+
 static const struct {
     void (*move)(const struct walk *k);
     int (*fits)(const struct qnt_move *m);
@@ -155,6 +174,7 @@ static const struct {
     [QNT_OP_PAD] = { move_pad, fits_pad },
     [QNT_OP_PERMUTE] = { move_permute, fits_permute },
     [QNT_OP_UPSAMPLE] = { move_upsample, fits_upsample },
+    [QNT_OP_SHUFFLE] = { move_shuffle, fits_shuffle },
 };
 
 int qnt_move_fits(const struct qnt_move *m)

@@ -8,7 +8,7 @@ struct qnt_shape {
     int32_t h, w, c;
 };
 struct qnt_move {
-    enum qnt_op op; /* RESHAPE, SLICE, PAD, PERMUTE, UPSAMPLE */
+    enum qnt_op op; /* RESHAPE, SLICE, PAD, PERMUTE, UPSAMPLE, SHUFFLE */
     struct qnt_shape in, out;
     struct qnt_place place;
 };

@@ -1,10 +1,9 @@
 #include "quant/model/onnx_int.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define FLOAT ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT
 
 /* ---- Windows: convolution and pooling */
 
@@ -15,27 +14,10 @@ struct window {
 };
 
 enum auto_pad { NOTSET, VALID, SAME_UPPER, SAME_LOWER, AUTO_PAD_COUNT };
+static const char *const auto_pads[AUTO_PAD_COUNT] = { "NOTSET", "VALID", "SAME_UPPER",
+                                                       "SAME_LOWER" };
 
-static int read_auto_pad(const struct onnx *o, enum auto_pad *out)
-{
-    static const char *const names[] = { "NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER" };
-    const Onnx__AttributeProto *a = onnx_attr(o, "auto_pad");
-
-    *out = NOTSET;
-    if (!a)
-        return 0;
-    for (int i = 0; i < AUTO_PAD_COUNT; i++)
-        if (a->has_s && a->s.len == strlen(names[i]) &&
-            memcmp(a->s.data, names[i], a->s.len) == 0) {
-            *out = (enum auto_pad)i;
-            return 0;
-        }
-    return onnx_fail(o, -ENOTSUP, "attribute 'auto_pad': '%.*s' is not supported",
-                     a->has_s ? (int)(a->s.len < 32 ? a->s.len : 32) : 0,
-                     a->has_s ? (const char *)a->s.data : "");
-}
-
-static int place_axis(struct window *w, int axis, enum auto_pad mode)
+static int place_axis(struct window *w, int axis, int mode)
 {
     struct qnt_axis a = { .in = w->in[axis],
                           .taps = w->taps[axis],
@@ -55,12 +37,11 @@ static int place_axis(struct window *w, int axis, enum auto_pad mode)
 }
 
 /* Reads what convolution and pooling have in common; taps are set, or read here if 0. */
-static int read_window(const struct onnx *o, const struct onnx_value *x, struct window *w)
+static int read_window(const struct onnx *o, const struct onnx_view *x, struct window *w)
 {
     static const char axes[] = "hw";
-    enum auto_pad mode;
     int32_t taps[2];
-    int rc = read_auto_pad(o, &mode);
+    int mode, rc = onnx_attr_word(o, "auto_pad", auto_pads, AUTO_PAD_COUNT, NOTSET, &mode);
 
     if (rc == 0)
         rc = onnx_attr_ints(o, "kernel_shape", 2, w->taps[0], 1, taps);
@@ -123,7 +104,7 @@ static int read_bias(struct onnx *o, size_t i, struct qnt_node *node)
     node->bias_count = (size_t)node->c;
     if (!onnx_has_input(o, i))
         return onnx_zeros(o, node->bias_count, &node->bias);
-    int rc = onnx_input_const(o, i, FLOAT, &c);
+    int rc = onnx_input_const(o, i, ONNX_REAL, &c);
     return rc ? rc : onnx_floats(o, c, node->bias_count, &node->bias);
 }
 
@@ -159,18 +140,18 @@ static int make_conv_problem(const struct onnx *o, const struct window *w, int32
 
 int onnx_import_conv(struct onnx *o)
 {
-    const struct onnx_value *x;
+    struct onnx_view x;
     const struct onnx_const *weight;
     int64_t groups;
     int rc = onnx_input_of_rank(o, 0, 4, &x);
 
     if (rc == 0)
-        rc = onnx_input_const(o, 1, FLOAT, &weight);
+        rc = onnx_input_const(o, 1, ONNX_REAL, &weight);
     if (rc == 0)
         rc = onnx_attr_int(o, "group", 1, 1, INT32_MAX, &groups);
     if (rc)
         return rc;
-    const int32_t ic = onnx_node_of(o, x)->c;
+    const int32_t ic = onnx_node_of(o, &x)->c;
     if (weight->rank != 4 || weight->count == 0)
         return onnx_fail(o, -ENOTSUP,
                          "the weight has %d dimensions and %zu elements; two-dimensional"
@@ -187,9 +168,9 @@ int onnx_import_conv(struct onnx *o)
                          (long long)groups);
     struct window w = { .taps = { (int32_t)weight->dims[2], (int32_t)weight->dims[3] },
                         .may_miss = 1 };
-    struct qnt_node node = onnx_node_on(o, QNT_OP_CONV, x);
+    struct qnt_node node = onnx_node_on(o, QNT_OP_CONV, &x);
     node.c = (int32_t)weight->dims[0];
-    rc = read_window(o, x, &w);
+    rc = read_window(o, &x, &w);
     if (rc == 0)
         rc = make_conv_problem(o, &w, (int32_t)groups, ic, &node);
     if (rc == 0)
@@ -197,86 +178,146 @@ int onnx_import_conv(struct onnx *o)
     if (rc == 0)
         rc = read_bias(o, 2, &node);
     if (rc == 0)
-        return onnx_emit(o, &node, 4);
+        return onnx_emit_image(o, &node);
     qnt_node_clear(&node);
     return rc;
 }
 
-/* weight [oc][ic], or [ic][oc] where `transpose` */
-static int emit_linear(struct onnx *o, const struct onnx_value *x, const struct onnx_const *weight,
-                       int transpose)
+/* A product with a constant matrix along the last dimension of a tensor. */
+struct matrix {
+    const struct onnx_const *weight; /* [oc][ic], or [ic][oc] where `transposed` */
+    int transposed;
+    float alpha, beta; /* factors of the product and of the bias, in input 2 */
+};
+
+static int read_matrix(struct onnx *o, const struct matrix *m, int32_t ic, struct qnt_node *node)
 {
-    const int32_t ic = onnx_node_of(o, x)->c;
-    struct qnt_node node = onnx_node_on(o, QNT_OP_LINEAR, x);
     float *flat = NULL;
+    int rc = onnx_floats(o, m->weight, m->weight->count, &flat);
+
+    node->weight_count = m->weight->count;
+    if (rc == 0)
+        rc = onnx_zeros(o, node->weight_count, &node->weight);
+    for (int32_t k = 0; rc == 0 && k < node->c; k++)
+        for (int32_t i = 0; i < ic; i++)
+            node->weight[(size_t)k * (size_t)ic + (size_t)i] =
+                m->alpha * (m->transposed ? flat[(size_t)i * (size_t)node->c + (size_t)k]
+                                          : flat[(size_t)k * (size_t)ic + (size_t)i]);
+    free(flat);
+    o->elements -= (int64_t)m->weight->count;
+    return rc;
+}
+
+/* Input 2: one number per output, or one for all. */
+static int read_matrix_bias(struct onnx *o, const struct matrix *m, struct qnt_node *node)
+{
+    const struct onnx_const *c;
+    float *values = NULL;
     int rc;
 
-    if (weight->rank != 2 || weight->count == 0 || weight->dims[transpose ? 0 : 1] != ic)
-        return onnx_fail(o, -EINVAL, "the weight does not fit an input of %d elements", ic);
-    node.c = (int32_t)weight->dims[transpose ? 1 : 0];
-    node.problem = qnt_problem_1x1(1, 1, ic, node.c, 1);
-    node.weight_count = weight->count;
-    rc = onnx_floats(o, weight, weight->count, &node.weight);
-    if (rc == 0 && transpose) {
-        flat = node.weight;
-        rc = onnx_zeros(o, weight->count, &node.weight);
-        for (int32_t k = 0; rc == 0 && k < node.c; k++)
-            for (int32_t i = 0; i < ic; i++)
-                node.weight[(size_t)k * (size_t)ic + (size_t)i] =
-                    flat[(size_t)i * (size_t)node.c + (size_t)k];
-        free(flat);
-        o->elements -= (int64_t)weight->count;
-    }
+    node->bias_count = (size_t)node->c;
+    rc = onnx_zeros(o, node->bias_count, &node->bias);
+    if (rc || !onnx_has_input(o, 2))
+        return rc;
+    rc = onnx_input_const(o, 2, ONNX_REAL, &c);
     if (rc == 0)
-        rc = read_bias(o, 2, &node);
-    if (rc == 0)
-        return onnx_emit(o, &node, 2);
-    qnt_node_clear(&node);
+        rc = onnx_floats(o, c, c->count == 1 ? 1 : node->bias_count, &values);
+    for (size_t i = 0; rc == 0 && i < node->bias_count; i++)
+        node->bias[i] = m->beta * values[c->count == 1 ? 0 : i];
+    free(values);
     return rc;
+}
+
+static int emit_linear(struct onnx *o, const struct onnx_view *x, int axis, const struct matrix *m)
+{
+    const struct onnx_const *weight = m->weight;
+    const int64_t ic = onnx_dim(x, axis);
+    struct onnx_view plain;
+
+    if (weight->rank != 2 || weight->count == 0 || weight->dims[m->transposed ? 0 : 1] != ic)
+        return onnx_fail(o, -EINVAL, "the weight does not fit an input of %lld elements",
+                         (long long)ic);
+    int rc = onnx_axis_first(o, x, axis, &plain);
+    if (rc)
+        return rc;
+    struct qnt_node node = onnx_node_on(o, QNT_OP_LINEAR, &plain);
+    node.c = (int32_t)weight->dims[m->transposed ? 1 : 0];
+    node.problem = qnt_problem_1x1(node.h, node.w, (int32_t)ic, node.c, 1);
+    if (node.h != 1 || node.w != 1)
+        node.op = QNT_OP_CONV; /* on every row */
+    rc = read_matrix(o, m, (int32_t)ic, &node);
+    if (rc == 0)
+        rc = read_matrix_bias(o, m, &node);
+    if (rc) {
+        qnt_node_clear(&node);
+        return rc;
+    }
+    const struct onnx_view back = onnx_axis_back(x, axis, -1, node.c);
+    return onnx_emit(o, 0, &node, &back);
 }
 
 int onnx_import_gemm(struct onnx *o)
 {
-    const struct onnx_value *x;
-    const struct onnx_const *weight;
-    float alpha, beta;
+    struct onnx_view x;
+    struct matrix m;
     int64_t trans_a, trans_b;
-    int rc = onnx_input_of_rank(o, 0, 2, &x);
+    int rc = onnx_input(o, 0, &x);
 
+    if (rc == 0 && x.rank != 2)
+        rc = onnx_fail(o, -EINVAL, "input '%s' has %d dimensions, expected 2", o->node->input[0],
+                       x.rank);
     if (rc == 0)
-        rc = onnx_input_const(o, 1, FLOAT, &weight);
+        rc = onnx_input_const(o, 1, ONNX_REAL, &m.weight);
     if (rc == 0)
-        rc = onnx_attr_float(o, "alpha", 1, &alpha);
+        rc = onnx_attr_float(o, "alpha", 1, &m.alpha);
     if (rc == 0)
-        rc = onnx_attr_float(o, "beta", 1, &beta);
+        rc = onnx_attr_float(o, "beta", 1, &m.beta);
     if (rc == 0)
-        rc = onnx_attr_int(o, "transA", 0, 0, 0, &trans_a);
+        rc = onnx_attr_int(o, "transA", 0, 0, 1, &trans_a);
     if (rc == 0)
         rc = onnx_attr_int(o, "transB", 0, 0, 1, &trans_b);
+    if (rc == 0 && !(isfinite(m.alpha) && isfinite(m.beta)))
+        rc = onnx_fail(o, -EINVAL, "alpha %g and beta %g are not both finite", (double)m.alpha,
+                       (double)m.beta);
     if (rc)
         return rc;
-    if (alpha != 1 || (beta != 1 && onnx_has_input(o, 2)))
-        return onnx_fail(o, -ENOTSUP, "alpha %g and beta %g: only 1 is supported", (double)alpha,
-                         (double)beta);
-    return emit_linear(o, x, weight, !trans_b);
+    m.transposed = !trans_b;
+    if (!trans_a)
+        return emit_linear(o, &x, 1, &m);
+    const int first = x.perm[0];
+    x.perm[0] = x.perm[1];
+    x.perm[1] = first;
+    return emit_linear(o, &x, 1, &m);
 }
 
 int onnx_import_matmul(struct onnx *o)
 {
-    const struct onnx_value *x;
-    const struct onnx_const *weight;
-    int rc = onnx_input_of_rank(o, 0, 2, &x);
+    struct matrix m = { .transposed = 1, .alpha = 1, .beta = 1 };
+    struct onnx_view x;
+    int rc = onnx_input(o, 0, &x);
 
     if (rc == 0)
-        rc = onnx_input_const(o, 1, FLOAT, &weight);
-    return rc ? rc : emit_linear(o, x, weight, 1);
+        rc = onnx_input_const(o, 1, ONNX_REAL, &m.weight);
+    if (rc == 0 && x.rank < 1)
+        rc = onnx_fail(o, -EINVAL, "multiplies a single number by a matrix");
+    return rc ? rc : emit_linear(o, &x, x.rank - 1, &m);
 }
 
 /* ---- Pooling */
 
+/* 1 if the last window of an axis reaches beyond the padding: its mean is over less. */
+static int overhangs(const struct window *w)
+{
+    for (int axis = 0; axis < 2; axis++)
+        if ((w->out[axis] - 1) * (int64_t)w->stride[axis] + w->taps[axis] >
+            (int64_t)w->in[axis] + w->pads[axis] + w->pads[2 + axis])
+            return 1;
+    return 0;
+}
+
 int onnx_import_pool(struct onnx *o)
 {
-    const struct onnx_value *x;
+    struct onnx_view x;
     struct window w = { .taps = { 0, 0 } };
     int64_t ceil_mode, padding_counts, order;
     int rc = onnx_input_of_rank(o, 0, 4, &x);
@@ -292,16 +333,17 @@ int onnx_import_pool(struct onnx *o)
     if (!onnx_attr(o, "kernel_shape"))
         return onnx_fail(o, -EINVAL, "attribute 'kernel_shape' is missing");
     w.ceil_mode = (int)ceil_mode;
-    rc = read_window(o, x, &w);
+    rc = read_window(o, &x, &w);
     if (rc)
         return rc;
     if (w.dilation[0] != 1 || w.dilation[1] != 1)
         return onnx_fail(o, -ENOTSUP, "attribute 'dilations': pooling with gaps is not supported");
-    if (padding_counts && (w.pads[0] || w.pads[1] || w.pads[2] || w.pads[3]))
+    const int padded = w.pads[0] || w.pads[1] || w.pads[2] || w.pads[3];
+    if (padding_counts && padded && overhangs(&w))
         return onnx_fail(o, -ENOTSUP,
                          "attribute 'count_include_pad': averages over padding are not"
-                         " supported");
-    struct qnt_node node = onnx_node_on(o, o->op->op, x);
+                         " supported together with ceil_mode where a window overhangs it");
+    struct qnt_node node = onnx_node_on(o, o->op->op, &x);
     node.h = w.out[0];
     node.w = w.out[1];
     node.window = (struct qnt_window) {
@@ -311,6 +353,7 @@ int onnx_import_pool(struct onnx *o)
         .sw = w.stride[1],
         .ph = w.pads[0],
         .pw = w.pads[1],
+        .whole = padding_counts && padded,
     };
-    return onnx_emit(o, &node, 4);
+    return onnx_emit_image(o, &node);
 }

@@ -17,22 +17,60 @@ const char *onnx_type_name(int32_t type)
     return type >= 0 && (size_t)type < count ? names[type] : "an unknown type";
 }
 
-/* The two storage types that are read, and where their elements lie if not in raw_data. */
-static int typed_data(const Onnx__TensorProto *t, const void **data, size_t *count, size_t *bytes)
+/* How elements are stored: in raw data, and in the list of their own that older exporters use. */
+enum onnx_list_field { LIST_NONE, LIST_FLOAT, LIST_INT32, LIST_INT64, LIST_DOUBLE };
+static const struct storage {
+    enum onnx_class class;
+    size_t bytes;
+    enum onnx_list_field list;
+} storages[] = {
+    [ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT] = { ONNX_REAL, 4, LIST_FLOAT },
+    [ONNX__TENSOR_PROTO__DATA_TYPE__UINT8] = { ONNX_WHOLE, 1, LIST_INT32 },
+    [ONNX__TENSOR_PROTO__DATA_TYPE__INT8] = { ONNX_WHOLE, 1, LIST_INT32 },
+    [ONNX__TENSOR_PROTO__DATA_TYPE__UINT16] = { ONNX_WHOLE, 2, LIST_INT32 },
+    [ONNX__TENSOR_PROTO__DATA_TYPE__INT16] = { ONNX_WHOLE, 2, LIST_INT32 },
+    [ONNX__TENSOR_PROTO__DATA_TYPE__INT32] = { ONNX_WHOLE, 4, LIST_INT32 },
+    [ONNX__TENSOR_PROTO__DATA_TYPE__INT64] = { ONNX_WHOLE, 8, LIST_INT64 },
+    [ONNX__TENSOR_PROTO__DATA_TYPE__BOOL] = { ONNX_WHOLE, 1, LIST_INT32 },
+    [ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16] = { ONNX_REAL, 2, LIST_INT32 },
+    [ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE] = { ONNX_REAL, 8, LIST_DOUBLE },
+    [ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16] = { ONNX_REAL, 2, LIST_INT32 },
+};
+
+static struct storage storage_of(int32_t type)
 {
-    switch (t->data_type) {
-    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
-        *data = t->float_data;
-        *count = t->n_float_data;
-        *bytes = sizeof(float);
-        return 0;
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
-        *data = t->int64_data;
-        *count = t->n_int64_data;
-        *bytes = sizeof(int64_t);
-        return 0;
+    static const struct storage none;
+    return type >= 0 && (size_t)type < sizeof(storages) / sizeof(storages[0]) ? storages[type]
+                                                                              : none;
+}
+
+enum onnx_class onnx_class_of(int32_t type)
+{
+    return storage_of(type).class;
+}
+
+/* The list that holds a tensor's elements, where raw_data does not. */
+static size_t list_of(const Onnx__TensorProto *t, enum onnx_list_field list, struct onnx_const *out)
+{
+    switch (list) {
+    case LIST_FLOAT:
+        out->data = t->float_data;
+        out->stride = sizeof(float);
+        return t->n_float_data;
+    case LIST_INT32:
+        out->data = t->int32_data;
+        out->stride = sizeof(int32_t);
+        return t->n_int32_data;
+    case LIST_INT64:
+        out->data = t->int64_data;
+        out->stride = sizeof(int64_t);
+        return t->n_int64_data;
+    case LIST_DOUBLE:
+        out->data = t->double_data;
+        out->stride = sizeof(double);
+        return t->n_double_data;
     default:
-        return -ENOTSUP;
+        return 0;
     }
 }
 
@@ -58,7 +96,7 @@ static int read_dims(const struct onnx *o, const Onnx__TensorProto *t, struct on
 int onnx_const_of(const struct onnx *o, const Onnx__TensorProto *t, struct onnx_const *out)
 {
     const char *name = t->name ? t->name : "";
-    size_t held, bytes;
+    const struct storage storage = storage_of(t->data_type);
 
     *out = (struct onnx_const) { .type = t->data_type };
     if (t->n_external_data || t->data_location != ONNX__TENSOR_PROTO__DATA_LOCATION__DEFAULT)
@@ -68,17 +106,15 @@ int onnx_const_of(const struct onnx *o, const Onnx__TensorProto *t, struct onnx_
     if (t->segment)
         return onnx_fail(o, -ENOTSUP, "tensor '%s' is stored in segments", name);
     int rc = read_dims(o, t, out);
-    if (rc)
-        return rc;
-    if (typed_data(t, &out->data, &held, &bytes)) {
-        out->data = NULL; /* an error only for whoever reads it */
-        return 0;
-    }
+    if (rc || storage.class == ONNX_OTHER)
+        return rc; /* without data: an error only for whoever reads it */
+    size_t held;
     if (t->has_raw_data) {
         out->data = t->raw_data.data;
-        held = t->raw_data.len / bytes;
-        if (t->raw_data.len % bytes)
-            held = SIZE_MAX;
+        out->stride = storage.bytes;
+        held = t->raw_data.len % storage.bytes ? SIZE_MAX : t->raw_data.len / storage.bytes;
+    } else {
+        held = list_of(t, storage.list, out);
     }
     if (held != out->count)
         return onnx_fail(o, -EINVAL,
@@ -109,13 +145,14 @@ int onnx_floats(struct onnx *o, const struct onnx_const *c, size_t count, float 
     float *copy = malloc(count * sizeof(*copy));
     if (!copy)
         return onnx_fail(o, -ENOMEM, "not enough memory for %zu weights", count);
-    memcpy(copy, c->data, count * sizeof(*copy));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = (float)onnx_real_at(c, i);
         if (!isfinite(copy[i])) {
             rc = onnx_fail(o, -EINVAL, "element %zu of a constant is %g", i, (double)copy[i]);
             free(copy);
             return rc;
         }
+    }
     *out = copy;
     return 0;
 }
@@ -130,18 +167,130 @@ int onnx_zeros(struct onnx *o, size_t count, float **out)
     return *out ? 0 : onnx_fail(o, -ENOMEM, "not enough memory for %zu weights", count);
 }
 
+/* ---- Computed constants */
+
+struct onnx_kept {
+    struct onnx_kept *next;
+    int64_t data[];
+};
+
+int onnx_const_new(struct onnx *o, enum onnx_class class, int rank, const int64_t *dims,
+                   struct onnx_const *out, void **data)
+{
+    int64_t count = 1;
+
+    *data = NULL;
+    *out = (struct onnx_const) { .rank = rank };
+    if (rank > ONNX_RANK_MAX)
+        return onnx_fail(o, -ENOTSUP, "%d dimensions; at most %d are supported", rank,
+                         ONNX_RANK_MAX);
+    for (int i = 0; i < rank; i++) {
+        if (dims[i] < 0 || __builtin_mul_overflow(count, dims[i], &count) ||
+            count > QNT_ELEMENTS_MAX)
+            return onnx_fail(o, -EINVAL, "computes a constant whose dimension %d is %lld", i,
+                             (long long)dims[i]);
+        out->dims[i] = dims[i];
+    }
+    out->type = class == ONNX_WHOLE ? ONNX__TENSOR_PROTO__DATA_TYPE__INT64
+                                    : ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+    out->stride = storage_of(out->type).bytes;
+    out->count = (size_t)count;
+    int rc = take_elements(o, out->count);
+    if (rc)
+        return rc;
+    struct onnx_kept *kept = calloc(1, sizeof(*kept) + out->count * out->stride);
+    if (!kept)
+        return onnx_fail(o, -ENOMEM, "not enough memory for a constant of %zu elements",
+                         out->count);
+    kept->next = o->kept;
+    o->kept = kept;
+    out->data = *data = kept->data;
+    return 0;
+}
+
+void onnx_forget(struct onnx *o)
+{
+    while (o->kept) {
+        struct onnx_kept *next = o->kept->next;
+        free(o->kept);
+        o->kept = next;
+    }
+}
+
+/* ---- Elements */
+
+static double half_value(uint16_t bits)
+{
+    const int exponent = bits >> 10 & 31, fraction = bits & 1023;
+    const double sign = bits >> 15 ? -1 : 1;
+
+    if (exponent == 31)
+        return fraction ? NAN : sign * INFINITY;
+    return sign * (exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24));
+}
+
+/* The low bytes of element i, little-endian as ONNX stores them. */
+static uint64_t bits_at(const struct onnx_const *c, size_t i, size_t bytes)
+{
+    const uint8_t *p = (const uint8_t *)c->data + i * c->stride;
+    uint64_t bits = 0;
+
+    for (size_t k = bytes; k > 0; k--)
+        bits = bits << 8 | p[k - 1];
+    return bits;
+}
+
 int64_t onnx_int_at(const struct onnx_const *c, size_t i)
 {
-    int64_t value;
-    memcpy(&value, (const char *)c->data + i * sizeof(value), sizeof(value));
-    return value;
+    const struct storage storage = storage_of(c->type);
+
+    if (storage.class == ONNX_REAL) {
+        double x = onnx_real_at(c, i);
+        return x >= 0x1p63 ? INT64_MAX : x > -0x1p63 ? (int64_t)x : INT64_MIN; /* NaN: least */
+    }
+    const uint64_t bits = bits_at(c, i, storage.bytes);
+    switch (c->type) {
+    case ONNX__TENSOR_PROTO__DATA_TYPE__INT8:
+        return (int8_t)bits;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__INT16:
+        return (int16_t)bits;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__INT32:
+        return (int32_t)bits;
+    default:
+        return (int64_t)bits;
+    }
+}
+
+double onnx_real_at(const struct onnx_const *c, size_t i)
+{
+    const uint64_t bits =
+        storage_of(c->type).class == ONNX_REAL ? bits_at(c, i, storage_of(c->type).bytes) : 0;
+    const uint32_t word = (uint32_t)bits, high = (uint32_t)bits << 16;
+    double wide;
+    float x;
+
+    switch (c->type) {
+    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
+        memcpy(&x, &word, sizeof(x));
+        return (double)x;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16:
+        memcpy(&x, &high, sizeof(x));
+        return (double)x;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE:
+        memcpy(&wide, &bits, sizeof(wide));
+        return wide;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16:
+        return half_value((uint16_t)bits);
+    default:
+        return (double)onnx_int_at(c, i);
+    }
 }
 
 int onnx_scalar(const struct onnx *o, const struct onnx_const *c, float *out)
 {
     if (c->count != 1)
         return onnx_fail(o, -EINVAL, "a constant holds %zu elements, expected 1", c->count);
-    memcpy(out, c->data, sizeof(*out));
+    *out = (float)onnx_real_at(c, 0);
     return isnan(*out) ? onnx_fail(o, -EINVAL, "a constant is not a number") : 0;
 }
 
@@ -208,6 +357,46 @@ int onnx_attr_ints(const struct onnx *o, const char *name, size_t count, int32_t
                              (long long)value, low, ONNX_EXTENT_MAX);
         out[i] = (int32_t)value;
     }
+    return 0;
+}
+
+int onnx_attr_word(const struct onnx *o, const char *name, const char *const *names, size_t count,
+                   int fallback, int *out)
+{
+    const Onnx__AttributeProto *a = onnx_attr(o, name);
+    const int has = a && a->has_s;
+
+    *out = fallback;
+    if (!a && fallback >= 0)
+        return 0;
+    for (size_t i = 0; has && i < count; i++)
+        if (a->s.len == strlen(names[i]) && memcmp(a->s.data, names[i], a->s.len) == 0) {
+            *out = (int)i;
+            return 0;
+        }
+    return onnx_fail(o, -ENOTSUP, "attribute '%s': '%.*s' is not supported", name,
+                     has ? (int)(a->s.len < 40 ? a->s.len : 40) : 0,
+                     has ? (const char *)a->s.data : "");
+}
+
+int onnx_list(const struct onnx *o, size_t i, const char *name, int64_t out[ONNX_LIST_MAX],
+              size_t *count)
+{
+    const struct onnx_const *c = NULL;
+    const Onnx__AttributeProto *a;
+    int rc = onnx_has_input(o, i) ? onnx_input_const(o, i, ONNX_WHOLE, &c) : 0;
+
+    *count = SIZE_MAX;
+    if (rc == 0)
+        rc = typed_attr(o, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS, &a);
+    if (rc || (!c && !a))
+        return rc;
+    *count = c ? c->count : a->n_ints;
+    if (*count > ONNX_LIST_MAX)
+        return onnx_fail(o, -ENOTSUP, "'%s' has %zu values; at most %d are supported", name, *count,
+                         ONNX_LIST_MAX);
+    for (size_t k = 0; k < *count; k++)
+        out[k] = c ? onnx_int_at(c, k) : a->ints[k];
     return 0;
 }
 

@@ -1,6 +1,7 @@
 #include "quant/model/onnx_int.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* FNV-1a. The slot of `name`: the one that holds it, or the free one where it would go. */
@@ -34,9 +35,17 @@ int onnx_define(struct onnx *o, const char *name, struct onnx_value **out)
     return 0;
 }
 
+/* ---- Inputs of the current node */
+
 int onnx_has_input(const struct onnx *o, size_t i)
 {
     return i < o->node->n_input && o->node->input[i][0];
+}
+
+int onnx_input_is_const(const struct onnx *o, size_t i)
+{
+    const struct onnx_value *value = onnx_has_input(o, i) ? onnx_find(o, o->node->input[i]) : NULL;
+    return value && value->kind == ONNX_CONST;
 }
 
 static int find_input(const struct onnx *o, size_t i, const struct onnx_value **out)
@@ -53,27 +62,37 @@ static int find_input(const struct onnx *o, size_t i, const struct onnx_value **
     return 0;
 }
 
-int onnx_input(const struct onnx *o, size_t i, const struct onnx_value **out)
+int onnx_input(const struct onnx *o, size_t i, struct onnx_view *out)
 {
-    int rc = find_input(o, i, out);
-    if (rc == 0 && (*out)->kind != ONNX_NODE)
+    const struct onnx_value *value;
+    int rc = find_input(o, i, &value);
+
+    if (rc == 0 && value->kind != ONNX_NODE)
         return onnx_fail(o, -ENOTSUP,
                          "input '%s' is a constant, expected a tensor that depends on the"
                          " image",
                          o->node->input[i]);
+    if (rc == 0)
+        *out = value->view;
     return rc;
 }
 
-int onnx_input_of_rank(const struct onnx *o, size_t i, int rank, const struct onnx_value **out)
+int onnx_input_plain(struct onnx *o, size_t i, struct onnx_view *out)
 {
     int rc = onnx_input(o, i, out);
-    if (rc == 0 && (*out)->rank != rank)
-        return onnx_fail(o, -ENOTSUP, "input '%s' has %d dimensions, expected %d",
-                         o->node->input[i], (*out)->rank, rank);
-    return rc;
+    return rc ? rc : onnx_plain(o, out);
 }
 
-int onnx_input_const(const struct onnx *o, size_t i, int32_t type, const struct onnx_const **out)
+int onnx_input_of_rank(struct onnx *o, size_t i, int rank, struct onnx_view *out)
+{
+    int rc = onnx_input(o, i, out);
+    if (rc == 0 && out->rank != rank)
+        return onnx_fail(o, -ENOTSUP, "input '%s' has %d dimensions, expected %d",
+                         o->node->input[i], out->rank, rank);
+    return rc ? rc : onnx_plain(o, out);
+}
+
+int onnx_input_any(const struct onnx *o, size_t i, const struct onnx_const **out)
 {
     const struct onnx_value *value;
     int rc = find_input(o, i, &value);
@@ -84,19 +103,33 @@ int onnx_input_const(const struct onnx *o, size_t i, int32_t type, const struct 
     if (value->kind != ONNX_CONST)
         return onnx_fail(o, -ENOTSUP, "input '%s' is computed, expected a constant",
                          o->node->input[i]);
-    if (value->constant.type != type)
-        return onnx_fail(o, -ENOTSUP, "input '%s' is stored as %s, expected %s", o->node->input[i],
-                         onnx_type_name(value->constant.type), onnx_type_name(type));
+    if (onnx_class_of(value->constant.type) == ONNX_OTHER)
+        return onnx_fail(o, -ENOTSUP, "input '%s' is stored as %s, which is not supported",
+                         o->node->input[i], onnx_type_name(value->constant.type));
     *out = &value->constant;
     return 0;
 }
 
-const struct qnt_node *onnx_node_of(const struct onnx *o, const struct onnx_value *value)
+int onnx_input_const(const struct onnx *o, size_t i, enum onnx_class class,
+                     const struct onnx_const **out)
 {
-    return &o->graph->nodes[value->node];
+    int rc = onnx_input_any(o, i, out);
+
+    if (rc == 0 && onnx_class_of((*out)->type) != class)
+        rc = onnx_fail(o, -ENOTSUP, "input '%s' is stored as %s, expected %s numbers",
+                       o->node->input[i], onnx_type_name((*out)->type),
+                       class == ONNX_WHOLE ? "whole" : "real");
+    return rc;
 }
 
-struct qnt_node onnx_node_on(const struct onnx *o, enum qnt_op op, const struct onnx_value *x)
+/* ---- Nodes of the graph */
+
+const struct qnt_node *onnx_node_of(const struct onnx *o, const struct onnx_view *view)
+{
+    return &o->graph->nodes[view->node];
+}
+
+struct qnt_node onnx_node_on(const struct onnx *o, enum qnt_op op, const struct onnx_view *x)
 {
     const struct qnt_node *in = onnx_node_of(o, x);
     struct qnt_node node = qnt_node_blank(op);
@@ -109,57 +142,113 @@ struct qnt_node onnx_node_on(const struct onnx *o, enum qnt_op op, const struct 
     return node;
 }
 
-int onnx_alias(struct onnx *o, const struct onnx_value *value, int rank)
+static int define_output(struct onnx *o, size_t i, struct onnx_value **out)
+{
+    *out = NULL;
+    if (i >= o->node->n_output)
+        return onnx_fail(o, -EINVAL, "has %zu outputs, expected more", o->node->n_output);
+    return onnx_define(o, o->node->output[i], out);
+}
+
+int onnx_alias(struct onnx *o, size_t i, const struct onnx_view *view)
 {
     struct onnx_value *out;
-    int rc = onnx_define(o, o->node->output[0], &out);
+    int rc = define_output(o, i, &out);
     if (rc)
         return rc;
     out->kind = ONNX_NODE;
-    out->node = value->node;
-    out->rank = rank;
+    out->view = *view;
+    return 0;
+}
+
+int onnx_alias_const(struct onnx *o, const struct onnx_const *constant)
+{
+    struct onnx_value *out;
+    int rc = define_output(o, 0, &out);
+    if (rc)
+        return rc;
+    out->kind = ONNX_CONST;
+    out->constant = *constant;
     return 0;
 }
 
 /* Names of nodes are optional in ONNX and need not be unique; names of tensors are both. */
-static int name_of(const struct onnx *o, const char **out)
+static int name_of(const struct onnx *o, size_t i, const char **out)
 {
     *out = o->node->name;
-    if (*out && **out && qnt_graph_find(o->graph, *out) < 0)
+    if (i == 0 && *out && **out && qnt_graph_find(o->graph, *out) < 0)
         return 0;
-    *out = o->node->output[0];
+    *out = o->node->output[i];
     if (qnt_graph_find(o->graph, *out) < 0)
         return 0;
     return onnx_fail(o, -EEXIST, "neither its name nor that of its output is unique");
 }
 
-int onnx_emit(struct onnx *o, struct qnt_node *node, int rank)
+static int check_extents(const struct onnx *o, const struct qnt_node *node)
 {
     const int64_t h = node->h, w = node->w, c = node->c;
-    const char *name;
-    int rc;
 
-    if (h < 1 || w < 1 || c < 1 || h > QNT_ELEMENTS_MAX / w || h * w > QNT_ELEMENTS_MAX / c) {
-        rc = onnx_fail(o, -EINVAL, "an output of [%d][%d][%d] (h, w, c) is out of range", node->h,
-                       node->w, node->c);
-        goto fail;
-    }
-    rc = name_of(o, &name);
-    if (rc)
-        goto fail;
-    node->tensor = strdup(o->node->output[0]);
-    if (!node->tensor) {
-        rc = onnx_fail(o, -ENOMEM, "not enough memory");
-        goto fail;
-    }
-    struct onnx_value made = { .node = o->graph->count };
-    rc = onnx_alias(o, &made, rank);
-    if (rc)
-        goto fail;
-    if (qnt_graph_add(o->graph, node, name) >= 0)
+    if (h >= 1 && w >= 1 && c >= 1 && h <= QNT_ELEMENTS_MAX / w && h * w <= QNT_ELEMENTS_MAX / c)
         return 0;
-    rc = onnx_fail(o, -ENOMEM, "not enough memory");
-fail:
-    qnt_node_clear(node);
+    return onnx_fail(o, -EINVAL, "an output of [%d][%d][%d] (h, w, c) is out of range", node->h,
+                     node->w, node->c);
+}
+
+/* Takes *node; `tensor` NULL: as `name`. */
+static int add_node(struct onnx *o, struct qnt_node *node, const char *name, const char *tensor,
+                    int32_t *out)
+{
+    int rc = check_extents(o, node);
+
+    *out = -1;
+    if (rc == 0 && tensor) {
+        node->tensor = strdup(tensor);
+        rc = node->tensor ? 0 : onnx_fail(o, -ENOMEM, "not enough memory");
+    }
+    if (rc == 0) {
+        *out = qnt_graph_add(o->graph, node, name);
+        rc = *out >= 0 ? 0 : onnx_fail(o, -ENOMEM, "not enough memory");
+    }
+    if (rc)
+        qnt_node_clear(node);
     return rc;
+}
+
+int onnx_emit(struct onnx *o, size_t i, struct qnt_node *node, const struct onnx_view *like)
+{
+    struct onnx_view view = *like;
+    const char *name = NULL;
+    int rc = i < o->node->n_output ? name_of(o, i, &name) : -EINVAL;
+
+    view.node = o->graph->count;
+    if (rc == 0)
+        rc = onnx_alias(o, i, &view);
+    else if (!name)
+        onnx_fail(o, rc, "has %zu outputs, expected more", o->node->n_output);
+    if (rc) {
+        qnt_node_clear(node);
+        return rc;
+    }
+    return add_node(o, node, name, o->node->output[i], &view.node);
+}
+
+int onnx_emit_image(struct onnx *o, struct qnt_node *node)
+{
+    const struct onnx_view view = onnx_view_image(node->c, node->h, node->w);
+    return onnx_emit(o, 0, node, &view);
+}
+
+int onnx_emit_part(struct onnx *o, struct qnt_node *node, const char *what, int32_t *out)
+{
+    char name[200];
+    const char *base = o->node ? o->node->name : NULL;
+
+    if (o->node && (!base || !*base) && o->node->n_output)
+        base = o->node->output[0];
+    snprintf(name, sizeof(name), "%.120s.%s%d", base ? base : "output", what, o->graph->count);
+    if (qnt_graph_find(o->graph, name) >= 0) {
+        qnt_node_clear(node);
+        return onnx_fail(o, -EEXIST, "the name '%s' is taken", name);
+    }
+    return add_node(o, node, name, NULL, out);
 }

@@ -243,6 +243,7 @@ static const struct {
     [QNT_OP_PAD] = { 1, 1, check_move },
     [QNT_OP_PERMUTE] = { 1, 1, check_move },
     [QNT_OP_UPSAMPLE] = { 1, 1, check_move },
+    [QNT_OP_SHUFFLE] = { 1, 1, check_move },
 };
 
 static int is_dimension(int32_t x)

@@ -163,4 +163,5 @@ qnt_op_run *const qnt_op_runs[QNT_OP_COUNT] = {
     [QNT_OP_PAD] = run_move,
     [QNT_OP_PERMUTE] = run_move,
     [QNT_OP_UPSAMPLE] = run_move,
+    [QNT_OP_SHUFFLE] = run_move,
 };

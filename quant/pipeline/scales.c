@@ -45,7 +45,7 @@ static int32_t sole_reader(const struct qnt_graph *graph, const uint8_t *live, i
 int qnt_keeps_scale(enum qnt_op op)
 {
     return op == QNT_OP_MAXPOOL || op == QNT_OP_RESHAPE || op == QNT_OP_SLICE || op == QNT_OP_PAD ||
-           op == QNT_OP_PERMUTE || op == QNT_OP_UPSAMPLE;
+           op == QNT_OP_PERMUTE || op == QNT_OP_UPSAMPLE || op == QNT_OP_SHUFFLE;
 }
 
 void qnt_scale_owners(const struct qnt_graph *graph, const uint8_t *live, int32_t *owner)
