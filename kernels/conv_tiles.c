@@ -183,6 +183,13 @@ static void run_epilogue(const struct krn_job *job, struct krn_gemm_args *args, 
         memcpy(out + i * oc * size, job->scratch + i * nr * size, (size_t)(columns * size));
 }
 
+/* Row tiles that one call takes, of `left`: all where the kernel walks over them itself. */
+static int64_t tiles_of_call(const struct krn_conv *conv, int64_t columns, int64_t left)
+{
+    int walks = conv->kernel->many && conv->driver.loop_order == 0;
+    return walks && columns == conv->kernel->nr ? left : 1;
+}
+
 /* A line of such tiles. They are not what is counted in cycles: plain beats fast. */
 static void run_epilogues(const struct krn_job *job, const struct krn_walk *walk,
                           struct krn_gemm_args *args, int64_t row_bytes)
@@ -194,14 +201,15 @@ static void run_epilogues(const struct krn_job *job, const struct krn_walk *walk
     assert(conv->kernel->epilogue != KRN_EPILOGUE_ADD || conv->add.tensor);
     args->k = conv->depth;
     args->taps = conv->taps;
-    for (int64_t i = 0; i < walk->count; i++) {
+    for (int64_t i = 0, tiles; i < walk->count; i += tiles) {
         int64_t rows = conv->driver.loop_order == 0 ? i : 0, panel = walk->panel + i - rows;
         int64_t row = walk->row + rows, first = panel * nr;
+        int64_t columns = smaller(nr, group_oc - first);
+        tiles = tiles_of_call(conv, columns, walk->count - i);
         args->a = a + rows * row_bytes;
         args->w = job->packed + (walk->group * conv->panels + panel) * conv->panel_bytes;
-        args->m = krn_tile_rows(conv, row);
-        run_epilogue(job, args, row * mr * oc + walk->group * group_oc + first,
-                     smaller(nr, group_oc - first));
+        args->m = (tiles - 1) * mr + krn_tile_rows(conv, row + tiles - 1);
+        run_epilogue(job, args, row * mr * oc + walk->group * group_oc + first, columns);
     }
 }
 

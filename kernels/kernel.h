@@ -47,6 +47,17 @@ enum krn_epilogue {
 };
 extern const char *const krn_epilogue_names[KRN_EPILOGUE_COUNT]; /* "float", "fixed", ... */
 
+/* 32-bit words per channel ahead of the weights of a panel or record: bias', and what the epilogue
+ * wants. */
+static inline int krn_head_words(enum krn_epilogue epilogue)
+{
+    static const int8_t words[KRN_EPILOGUE_COUNT] = { [KRN_EPILOGUE_FLOAT] = 2,
+                                                      [KRN_EPILOGUE_FIXED] = 3,
+                                                      [KRN_EPILOGUE_SUMS] = 1,
+                                                      [KRN_EPILOGUE_ADD] = 2 };
+    return words[epilogue];
+}
+
 /* How an accumulator becomes an output byte. */
 struct krn_out {
     float lo_f, hi_f; /* lo - zp and hi - zp */

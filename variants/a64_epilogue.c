@@ -6,16 +6,30 @@
  *     sqadd                       zero point, saturated
  *     sqxtn, sqxtn2, smax, smin   sixteen outputs as bytes, saturated, then within lo and hi
  * Saturating is exact here: what is cut off lies beyond lo or hi in any case, because those are
- * bytes, and each step keeps the order of its inputs. */
+ * bytes, and each step keeps the order of its inputs.
+ *
+ * Other forms replace the first line: `fixed` by sqrdmulh and srshl, `add` by the same with a fadd
+ * of the second tensor's bytes, made floats, before it rounds. `sums` stores them as they are. */
 #include "variants/a64_int.h"
 
 #include <stddef.h>
 
+#define ARG(field) ((int)offsetof(struct krn_gemm_args, field))
+
+/* One word per column, in the head of a panel; in pairs: of two columns, twice. */
+struct words {
+    struct gemm_stream stream;
+    int pointer;
+};
+
 struct store {
     struct gemm *g;
     int zp, lo, hi;
-    int *v;      /* rounded sums; see a64_gemm_store() */
-    int columns; /* vectors of a row, or of a pair of rows */
+    int *v;       /* rounded sums; see a64_gemm_store() */
+    int columns;  /* vectors of a row, or of a pair of rows */
+    int rows;     /* of vectors */
+    int in_pairs; /* see a64_gemm_store() */
+    int add_zp, add_factor;
 };
 
 static int vec(struct store *s, const char *group)
@@ -23,31 +37,114 @@ static int vec(struct store *s, const char *group)
     return ir_vreg(s->g->ir, IR_VEC, group);
 }
 
-static void requantise(struct gemm *g, int *v, int scale)
+static int apply(struct store *s, int op, int first, int second)
 {
-    static const int ops[] = { A64_SCVTF, A64_FMUL, A64_FCVTNS };
-    for (int i = 0; i < 3; i++) {
-        int result = ir_vreg(g->ir, IR_VEC, "temporaries");
-        IR(g->ir, ops[i], result, *v, scale);
-        *v = result;
+    int result = vec(s, "temporaries");
+    IR(s->g->ir, op, result, first, second);
+    return result;
+}
+
+/* ---- From sums to rounded numbers */
+
+/* Array `index` of the head; bias is array 0. */
+static void words_begin(struct store *s, struct words *w, int index)
+{
+    struct gemm *g = s->g;
+    *w = (struct words) { .stream = { .base = g->panel,
+                                      .group = "scales",
+                                      .count = g->nr / 4,
+                                      .offset = 4 * g->nr * index } };
+    if (s->in_pairs) {
+        w->pointer = ir_vreg(g->ir, IR_GPR, "temporaries");
+        IR(g->ir, IR_SUM_IMM, w->pointer, g->panel, w->stream.offset);
     }
 }
 
-/* Column by column, so that one scale vector serves all rows. */
-static void requantise_all(struct gemm *g, int *v, int rows, int columns, int in_pairs)
+static int words_next(struct store *s, struct words *w, int column)
 {
-    struct gemm_stream scales = {
-        .base = g->panel, .group = "scales", .count = g->nr / 4, .offset = 4 * g->nr
-    };
-    int pointer = ir_vreg(g->ir, IR_GPR, "temporaries");
-    if (in_pairs)
-        IR(g->ir, IR_SUM_IMM, pointer, g->panel, 4 * g->nr);
-    for (int j = 0; j < columns; j++) {
-        int scale = in_pairs ? ir_vreg(g->ir, IR_VEC, "scales") : a64_stream(g, &scales, j);
-        if (in_pairs)
-            IR(g->ir, A64_LD1R_D2_POST, scale, pointer);
-        for (int i = 0; i < rows; i++)
-            requantise(g, &v[i * columns + j], scale);
+    if (!s->in_pairs)
+        return a64_stream(s->g, &w->stream, column);
+    int v = vec(s, "scales");
+    IR(s->g->ir, A64_LD1R_D2_POST, v, w->pointer);
+    return v;
+}
+
+/* Column by column, so that one scale vector serves all rows. */
+static void round_floats(struct store *s)
+{
+    struct words scales;
+    words_begin(s, &scales, 1);
+    for (int j = 0; j < s->columns; j++) {
+        int scale = words_next(s, &scales, j);
+        for (int i = 0; i < s->rows; i++) {
+            int *v = &s->v[i * s->columns + j];
+            int product = apply(s, A64_FMUL, apply(s, A64_SCVTF, *v, 0), scale);
+            *v = apply(s, A64_FCVTNS, product, 0);
+        }
+    }
+}
+
+/* The shift is to the left: negated, srshl rounds as it shifts to the right. */
+static void round_fixed(struct store *s)
+{
+    struct words multipliers, shifts;
+    words_begin(s, &multipliers, 1);
+    words_begin(s, &shifts, 2);
+    for (int j = 0; j < s->columns; j++) {
+        int multiplier = words_next(s, &multipliers, j);
+        int left = apply(s, A64_NEG_S, words_next(s, &shifts, j), 0);
+        for (int i = 0; i < s->rows; i++) {
+            int *v = &s->v[i * s->columns + j];
+            *v = apply(s, A64_SRSHL_S, apply(s, A64_SQRDMULH_S, *v, multiplier), left);
+        }
+    }
+}
+
+static void load_add(struct store *s)
+{
+    struct ir *ir = s->g->ir;
+    int word = ir_vreg(ir, IR_GPR, "temporaries"), other = ir_vreg(ir, IR_GPR, "temporaries");
+    s->add_zp = vec(s, "second tensor");
+    s->add_factor = vec(s, "second tensor");
+    IR(ir, IR_LOAD32, word, s->g->args, ARG(add_zp));
+    IR(ir, A64_DUP_B, s->add_zp, word);
+    IR(ir, IR_LOAD32, other, s->g->args, ARG(add_factor));
+    IR(ir, A64_DUP_S, s->add_factor, other);
+}
+
+/* Columns 4 j.. of a row of the second tensor, as floats times their factor. */
+static int add_floats(struct store *s, int row, int j)
+{
+    int bytes = vec(s, "temporaries");
+    IR(s->g->ir, A64_LDR_S, bytes, s->g->add_row[row], 4 * j);
+    int wide = apply(s, A64_SXTL_S, apply(s, A64_SSUBL_H, bytes, s->add_zp), 0);
+    return apply(s, A64_FMUL, apply(s, A64_SCVTF, wide, 0), s->add_factor);
+}
+
+static void round_sum(struct store *s, int *v, int scale, int other)
+{
+    int product = apply(s, A64_FMUL, apply(s, A64_SCVTF, *v, 0), scale);
+    *v = apply(s, A64_FCVTNS, apply(s, A64_FADD, product, other), 0);
+}
+
+static void round_added(struct store *s)
+{
+    struct words scales;
+    words_begin(s, &scales, 1);
+    load_add(s);
+    for (int j = 0; j < s->g->nr / 4; j++) {
+        int scale = words_next(s, &scales, s->in_pairs ? 2 * j : j);
+        int next = s->in_pairs ? words_next(s, &scales, 2 * j + 1) : scale;
+        for (int i = 0; i < s->rows; i++) {
+            int *v = &s->v[i * s->columns + (s->in_pairs ? 2 * j : j)];
+            if (!s->in_pairs) {
+                round_sum(s, v, scale, add_floats(s, i, j));
+                continue;
+            }
+            int upper = add_floats(s, 2 * i, j), lower = add_floats(s, 2 * i + 1, j);
+            round_sum(s, &v[0], scale, apply(s, A64_TRN1_D, upper, lower));
+            round_sum(s, &v[1], next, apply(s, A64_TRN2_D, upper, lower));
+        }
     }
 }
 
@@ -172,16 +269,49 @@ static void store_pairs(struct store *s, int i, int column, int width, int last)
             store_piece(s, apart[k], lane, width, i + 2 * lane + k, last);
 }
 
-void a64_gemm_store(struct gemm *g, int *v, int in_pairs)
+/* s32: four columns of a row at a time; rows in pairs are set apart first. */
+static void store_sums(struct store *s)
 {
-    struct store s = { .g = g, .v = v, .columns = in_pairs ? g->nr / 2 : g->nr / 4 };
-    requantise_all(g, v, in_pairs ? g->mr / 2 : g->mr, s.columns, in_pairs);
-    load_out(&s);
+    struct gemm *g = s->g;
+    for (int i = 0; i < g->mr; i++)
+        for (int j = 0; j < g->nr / 4; j++) {
+            int v = s->v[i * s->columns + j], last = j == g->nr / 4 - 1;
+            if (s->in_pairs) {
+                const int *pair = &s->v[i / 2 * s->columns + 2 * j];
+                v = apply(s, i % 2 ? A64_TRN2_D : A64_TRN1_D, pair[0], pair[1]);
+            }
+            IR(g->ir, last ? A64_STR_Q : A64_STR_Q_POST, v, g->c_row[i], last ? 0 : 16);
+        }
+}
+
+static void store_bytes(struct store *s)
+{
+    struct gemm *g = s->g;
+    load_out(s);
     for (int column = 0, width; column < g->nr; column += width) {
         int rest = g->nr - column, rows;
         width = rest >= 16 ? 16 : rest >= 8 ? 8 : 4;
-        rows = in_pairs ? (width == 16 ? 2 : 4) : 16 / width;
+        rows = s->in_pairs ? (width == 16 ? 2 : 4) : 16 / width;
         for (int i = 0; i < g->mr; i += rows)
-            (in_pairs ? store_pairs : store_rows)(&s, i, column, width, column + width == g->nr);
+            (s->in_pairs ? store_pairs : store_rows)(s, i, column, width, column + width == g->nr);
     }
+}
+
+void a64_gemm_store(struct gemm *g, int *v, int in_pairs)
+{
+    static void (*const rounds[KRN_EPILOGUE_COUNT])(struct store *) = {
+        [KRN_EPILOGUE_FLOAT] = round_floats,
+        [KRN_EPILOGUE_FIXED] = round_fixed,
+        [KRN_EPILOGUE_ADD] = round_added,
+    };
+    struct store s = { .g = g, .v = v, .in_pairs = in_pairs };
+    int epilogue = g->v->knob[VAR_KNOB_EPILOGUE];
+    s.columns = in_pairs ? g->nr / 2 : g->nr / 4;
+    s.rows = in_pairs ? g->mr / 2 : g->mr;
+    if (epilogue == KRN_EPILOGUE_SUMS) {
+        store_sums(&s);
+        return;
+    }
+    rounds[epilogue](&s);
+    store_bytes(&s);
 }

@@ -57,6 +57,12 @@ enum {
     A64_FMAX,                 /* w r r */
     A64_FMIN,                 /* w r r */
     A64_FCVTNS,               /* w r */
+    A64_FADD,                 /* w r r */
+    A64_SQRDMULH_S,           /* w r r */
+    A64_SRSHL_S,              /* w r r */
+    A64_NEG_S,                /* w r */
+    A64_SSUBL_H,              /* w r r: bytes of the low halves, to words */
+    A64_SXTL_S,               /* w r: words of the low half */
     A64_UZP1_H,               /* w r r */
     A64_UZP2_H,               /* w r r */
     A64_UZP1_B,               /* w r r */

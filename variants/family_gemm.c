@@ -334,6 +334,14 @@ static void depth_loops(struct gemm *g)
     IR(g->ir, IR_LABEL, done);
 }
 
+static const char *const epilogue_texts[KRN_EPILOGUE_COUNT] = {
+    [KRN_EPILOGUE_FLOAT] =
+        "requantise: float, scale, clamp, round half to even, zero point, narrow",
+    [KRN_EPILOGUE_FIXED] = "requantise: multiply, shift, zero point, narrow, clamp",
+    [KRN_EPILOGUE_SUMS] = "store the sums",
+    [KRN_EPILOGUE_ADD] = "requantise: float, scale, add the second tensor, round, narrow",
+};
+
 static void tile(struct gemm *g)
 {
     struct ir *ir = g->ir;
@@ -346,7 +354,8 @@ static void tile(struct gemm *g)
     g->w = g->panel;
     g->scheme->init(g);
     g->w = ir_vreg(ir, IR_GPR, "weights of B");
-    IR(ir, IR_SUM_IMM, g->w, g->panel, 8 * g->nr);
+    IR(ir, IR_SUM_IMM, g->w, g->panel,
+       4 * g->nr * krn_head_words((enum krn_epilogue)g->v->knob[VAR_KNOB_EPILOGUE]));
     if (g->v->knob[VAR_KNOB_ADDRESS] == 1) {
         g->index[0] = ir_vreg(ir, IR_GPR, "depth offset of A");
         if (!indirect)
@@ -366,8 +375,12 @@ static void tile(struct gemm *g)
         ir_comment(ir, "rows of C: those beyond m repeat the last one");
         int stride = load_arg(g, "temporaries", ARG(c_stride));
         tile_rows(g, "c", g->c_row, "rows of C", &g->c_next, stride);
+        if (g->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD) {
+            stride = load_arg(g, "temporaries", ARG(add_stride));
+            tile_rows(g, "add", g->add_row, "rows of the second tensor", &g->add_next, stride);
+        }
     }
-    ir_comment(ir, "requantise: float, scale, clamp, round half to even, zero point, narrow");
+    ir_comment(ir, "%s", epilogue_texts[g->v->knob[VAR_KNOB_EPILOGUE]]);
     g->scheme->store(g);
 }
 
@@ -377,6 +390,8 @@ static void all_tiles(struct gemm *g)
     int next = ir_label(ir, "tile");
     g->left = load_arg(g, "rows left", ARG(m));
     g->c_next = load_arg(g, "next tile of C", ARG(c));
+    if (g->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD)
+        g->add_next = load_arg(g, "next tile of the second tensor", ARG(add));
     if (g->v->family == KRN_FAMILY_GEMM)
         g->a_next = load_arg(g, "next tile of A", ARG(a));
     IR(ir, IR_LABEL, next);

@@ -42,6 +42,7 @@ struct gemm {
     int panel, a_next, c_next, left; /* `many`: panel of B; where the next tile begins; rows left */
     int row[GEMM_MAX_ROWS];
     int c_row[GEMM_MAX_ROWS];
+    int add_row[GEMM_MAX_ROWS], add_next; /* ADD, `many`: rows of the second tensor */
     int index[GEMM_MAX_STEPS]; /* depth offsets of the blocks of a body, for all rows; [0] is -1
                                   where rows are advanced instead */
     int acc[GEMM_MAX_ACC];     /* [row][vector], or as the scheme likes it */

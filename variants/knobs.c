@@ -72,6 +72,9 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
 #define A64_AXES(m, n, k, u, a, b, l, s, t, v, i, h, g, p) \
     { AXIS m, AXIS n, AXIS k, AXIS u, AXIS a, AXIS b, AXIS l, AXIS s, NONE, NONE, NONE, NONE, \
       AXIS(0, 1), NONE, AXIS t, AXIS v, AXIS i, AXIS h, AXIS g, AXIS p }
+#define A64_FORMS(m, n, k, s, t, i) \
+    { AXIS m, AXIS n, AXIS k, AXIS(1, 2), AXIS(0), AXIS(0), AXIS(128), AXIS s, NONE, NONE, NONE, \
+      NONE, AXIS(0, 1), AXIS(1, 2, 3), AXIS t, AXIS(1), AXIS i, AXIS(0), AXIS(1), AXIS(0) }
 #define DW_AXES(m, n, k, u, l, s) \
     { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS l, AXIS s, NONE, NONE, NONE, NONE, NONE }
 #define DWC_AXES(n, k, s, f, x, y) \
@@ -114,6 +117,8 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_NEON, GEMM, 1, 0, 0,
       A64_AXES((2, 3, 4, 5), (4), (16), (1, 2), (0), (0, 256), (128), (2, 3), (0), (0, 3), (0),
                (0, 1), (4), (0, 1)) },
+    { KRN_ISA_NEON, GEMM, 1, 0, 0,
+      A64_FORMS((1, 2, 3, 4, 5, 6), (4, 8), (16), (0, 1), (0), (0, 1)) },
     { KRN_ISA_NEON, DW, 1, 0, 0, DW_AXES((1, 2, 3, 4), (8, 16), (1), (1, 2, 3, 9), (128), (0, 1)) },
     { KRN_ISA_NEON, DWC, 1, 0, 0, DWC_AXES((8, 16), (1), (0, 1, 2), (3), (1, 2), (1, 2)) },
     { KRN_ISA_NEON, WINO, 2, 0, 0, WINO_AXES((2, 4, 6, 8), (8, 16, 24), (1), (0, 1), (2, 4)) },
@@ -132,6 +137,10 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_DOTPROD, PACKED, 1, 0, 0,
       A64_AXES((4, 8, 12), (8, 12, 16), (4), (2, 4), (0), (0, 256), (128), (2), (1), (0, 3), (0),
                (0), (1), (0, 1)) },
+    { KRN_ISA_DOTPROD, GEMM, 1, 0, 0,
+      A64_FORMS((1, 2, 4, 6, 8), (8, 12, 16), (4), (0, 1), (0), (0, 1)) },
+    { KRN_ISA_DOTPROD, PACKED, 1, 0, 0,
+      A64_FORMS((4, 8, 12), (8, 12, 16), (4), (0, 1), (1), (0)) },
     { KRN_ISA_DOTPROD, DWC, 1, 0, 0, DWC_AXES((8, 16), (4), (0, 1, 2), (3, 5), (1, 2), (1, 2)) },
     { KRN_ISA_DOTPROD, PEAK, 1, 0, 16, PEAK_AXES((16), (128)) },
     { KRN_ISA_I8MM, GEMM, 1, 0, 0,
@@ -140,6 +149,10 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_I8MM, PACKED, 1, 0, 0,
       A64_AXES((2, 4, 6, 8, 10, 12), (4, 8, 12, 16, 20), (8), (1, 2, 4), (0, 320), (0, 256, 512),
                (128), (0, 1), (1), (0, 1, 2), (0, 2), (0), (1), (0)) },
+    { KRN_ISA_I8MM, GEMM, 1, 0, 0,
+      A64_FORMS((2, 4, 6, 8), (8, 12, 16), (8), (0, 1), (0), (0, 1)) },
+    { KRN_ISA_I8MM, PACKED, 1, 0, 0,
+      A64_FORMS((4, 6, 8, 10, 12), (8, 12, 16), (8), (0, 1), (1), (0)) },
     { KRN_ISA_I8MM, PEAK, 1, 0, 32, PEAK_AXES((16), (128)) },
 
     { KRN_ISA_AVX2, GEMM, 2, 0, 0,

@@ -137,9 +137,11 @@ static int tile_fits(const struct var_variant *v, const struct demand *demand)
     return nr <= axis_ceiling(&domain->axis[VAR_KNOB_NR], demand->columns);
 }
 
-/* Whether the point differs from a plain choice only in the knobs of the bit set `free_knobs`. */
+/* Whether the point differs from a plain choice only in the knobs of the bit set `free_knobs`, and
+ * in its epilogue. */
 static int near_default(const struct var_variant *v, uint32_t free_knobs)
 {
+    free_knobs |= 1u << VAR_KNOB_EPILOGUE;
     for (size_t i = 0; i < var_default_count; i++) {
         const struct var_default_row *row = &var_defaults[i];
         if (row->isa != v->isa || row->family != v->family)
