@@ -99,11 +99,8 @@ static inline int64_t krn_head_columns(const struct krn_kernel *kernel)
 /* Bytes of bias', and of what the epilogue wants per channel, at the begin of a panel. */
 static inline int64_t krn_head_bytes(const struct krn_kernel *kernel)
 {
-    static const int8_t words[KRN_EPILOGUE_COUNT] = { [KRN_EPILOGUE_FLOAT] = 2,
-                                                      [KRN_EPILOGUE_FIXED] = 3,
-                                                      [KRN_EPILOGUE_SUMS] = 1,
-                                                      [KRN_EPILOGUE_ADD] = 2 };
-    return krn_head_columns(kernel) * 4 * (words[kernel->epilogue] + kernel->quick);
+    int words = krn_epilogue_words[kernel->epilogue] + kernel->quick;
+    return krn_head_columns(kernel) * 4 * words;
 }
 
 struct krn_out krn_out_of(const struct krn_quant *quant);

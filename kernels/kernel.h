@@ -46,17 +46,9 @@ enum krn_epilogue {
     KRN_EPILOGUE_COUNT
 };
 extern const char *const krn_epilogue_names[KRN_EPILOGUE_COUNT]; /* "float", "fixed", ... */
-
-/* 32-bit words per channel ahead of the weights of a panel or record: bias', and what the epilogue
- * wants. */
-static inline int krn_head_words(enum krn_epilogue epilogue)
-{
-    static const int8_t words[KRN_EPILOGUE_COUNT] = { [KRN_EPILOGUE_FLOAT] = 2,
-                                                      [KRN_EPILOGUE_FIXED] = 3,
-                                                      [KRN_EPILOGUE_SUMS] = 1,
-                                                      [KRN_EPILOGUE_ADD] = 2 };
-    return words[epilogue];
-}
+/* Words of 32 bits per channel, bias' and what the epilogue wants, ahead of the weights of a panel
+ * or record. */
+extern const uint8_t krn_epilogue_words[KRN_EPILOGUE_COUNT];
 
 /* How an accumulator becomes an output byte. */
 struct krn_out {

@@ -18,6 +18,12 @@ const char *const krn_epilogue_names[KRN_EPILOGUE_COUNT] = {
     [KRN_EPILOGUE_SUMS] = "sums",
     [KRN_EPILOGUE_ADD] = "add",
 };
+const uint8_t krn_epilogue_words[KRN_EPILOGUE_COUNT] = {
+    [KRN_EPILOGUE_FLOAT] = 2,
+    [KRN_EPILOGUE_FIXED] = 3,
+    [KRN_EPILOGUE_SUMS] = 1,
+    [KRN_EPILOGUE_ADD] = 2,
+};
 
 const char *const krn_algorithm_names[KRN_ALG_COUNT] = {
     [KRN_ALG_POINTWISE] = "pointwise",      [KRN_ALG_IM2COL] = "im2col",

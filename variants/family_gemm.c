@@ -355,7 +355,7 @@ static void tile(struct gemm *g)
     g->scheme->init(g);
     g->w = ir_vreg(ir, IR_GPR, "weights of B");
     IR(ir, IR_SUM_IMM, g->w, g->panel,
-       4 * g->nr * krn_head_words((enum krn_epilogue)g->v->knob[VAR_KNOB_EPILOGUE]));
+       4 * g->nr * krn_epilogue_words[g->v->knob[VAR_KNOB_EPILOGUE]]);
     if (g->v->knob[VAR_KNOB_ADDRESS] == 1) {
         g->index[0] = ir_vreg(ir, IR_GPR, "depth offset of A");
         if (!indirect)
