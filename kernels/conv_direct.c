@@ -116,7 +116,7 @@ static const char *line_of(struct run *r, int64_t image, int64_t y)
 static void set_tap(struct run *r, int64_t tap, const char *a)
 {
     const struct krn_kernel *kernel = r->job->conv->kernel;
-    int64_t sums = kernel->nr * 8 + r->job->conv->taps * r->tap_bytes;
+    int64_t sums = krn_head_bytes(kernel) + r->job->conv->taps * r->tap_bytes;
     r->taps[r->args.tap_count++] = (struct krn_tap) {
         .a = a,
         .w = tap * r->tap_bytes,
@@ -199,8 +199,8 @@ static const int32_t *bias_of(const struct run *r, const char *panel)
     if (r->first_line == 0 && r->end_line == lines)
         return (const int32_t *)(const void *)panel;
     uint32_t *bias = (uint32_t *)(void *)(r->job->scratch + r->at.bias);
-    const uint32_t *sums =
-        (const uint32_t *)(const void *)(panel + nr * 8 + conv->taps * r->tap_bytes);
+    const uint32_t *sums = (const uint32_t *)(const void *)(panel + krn_head_bytes(conv->kernel) +
+                                                            conv->taps * r->tap_bytes);
     memcpy(bias, panel, (size_t)nr * sizeof *bias);
     for (int64_t tap = 0; tap < conv->taps; tap++, sums += nr) {
         int64_t line = tap / per_line;

@@ -206,12 +206,13 @@ static inline int t_ready(const void *a, int64_t i, const struct krn_kernel *k)
 
 static inline void t_direct(const struct krn_direct_args *d, const struct krn_kernel *k)
 {
-    const char *panel = d->w, *body = panel + 8 * k->nr;
+    const char *panel = d->w, *body = panel + (k->quick ? 12 : 8) * k->nr;
     const float *scale = (const float *)(const void *)(panel + 4 * k->nr);
+    int is_quick = k->quick && scale[k->nr] < 0;
     T_CHECK(d->width >= k->mr && d->groups >= 1 && (uintptr_t)d->w % 64 == 0);
     for (int64_t x = 0; x < d->width; x++)
         for (int j = 0; j < k->nr; j++) {
-            uint32_t acc = (uint32_t)d->bias[j];
+            uint32_t acc = (uint32_t)d->bias[j] - (is_quick ? KRN_QUICK_BIAS : 0);
             for (const struct krn_tap *tap = d->taps; tap < d->taps + d->tap_count; tap++) {
                 if ((tap->skip == KRN_SKIP_FIRST && x == 0) ||
                     (tap->skip == KRN_SKIP_LAST && x == d->width - 1)) {

@@ -49,8 +49,8 @@
     [IR_JUMP_LESS] = { "cmp %0x, %1x\njl %2l", IR_BRANCH, "rrl" },                                 \
     [IR_JUMP_BIT_CLEAR] = { "bt %0x, %1i\njnc %2l", IR_BRANCH, "ril" },                            \
     [IR_PREFETCH_L1] = { "prefetcht0 [%0x%1o]", IR_PREFETCH, "ri" },                               \
-    [X86_JUMP] = { "jmp %0l", IR_BRANCH, "l" }, [X86_SUB] = { "sub %0x, %1x", IR_ALU, "+r" },      \
-    [X86_AND] = { "and %0x, %1x", IR_ALU, "+r" }, [X86_MUL] = { "imul %0x, %1x", IR_ALU, "+r" },   \
+    [X86_SUB] = { "sub %0x, %1x", IR_ALU, "+r" }, [X86_AND] = { "and %0x, %1x", IR_ALU, "+r" },    \
+    [X86_MUL] = { "imul %0x, %1x", IR_ALU, "+r" },                                                 \
     [X86_ADD_LOAD] = { "add %0x, qword ptr [%1x%2o]", IR_LOAD, "+ri" },                            \
     [X86_LEA] = { "lea %0x, [%1x + %2x*%3i]", IR_ALU, "wrri" }
 

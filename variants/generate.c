@@ -72,7 +72,8 @@ int var_source_hash(const struct var_variant *v, uint64_t *hash)
 /* Quick ways from sums to bytes want fused multiplication and 512-bit vectors' registers. */
 static int has_quick_epilogue(const struct var_variant *v)
 {
-    return v->isa == KRN_ISA_AVX512VNNI && v->family == KRN_FAMILY_DWC;
+    return v->isa == KRN_ISA_AVX512VNNI &&
+           (v->family == KRN_FAMILY_DWC || v->family == KRN_FAMILY_DIRECT);
 }
 
 void var_kernel_describe(const struct var_variant *v, struct krn_kernel *out, char *name_buf)

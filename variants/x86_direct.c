@@ -141,12 +141,12 @@ static void skipping_bodies(struct direct *d, int next)
     ir_comment(ir, "all pixels but the last");
     gain(d, d->mr - 1);
     body(d, 0, d->mr - 1);
-    IR(ir, X86_JUMP, next);
+    IR(ir, IR_JUMP, next);
     IR(ir, IR_LABEL, first);
     ir_comment(ir, "all pixels but the first");
     gain(d, 0);
     body(d, 1, d->mr);
-    IR(ir, X86_JUMP, next);
+    IR(ir, IR_JUMP, next);
     IR(ir, IR_LABEL, full);
 }
 
@@ -161,7 +161,7 @@ static void begin_tap(struct direct *d)
     }
     IR(ir, IR_LOAD64, d->w, d->table, TAP(w));
     IR(ir, X86_ADD_LOAD, d->w, d->args, ARG(w));
-    IR(ir, IR_ADD_IMM, d->w, 8 * d->nr);
+    IR(ir, IR_ADD_IMM, d->w, (d->is_evex ? 12 : 8) * d->nr);
     IR(ir, IR_LOAD64, d->k, d->args, ARG(groups));
 }
 
@@ -241,7 +241,7 @@ static void next_step(struct direct *d, int step, int done)
     IR(ir, IR_LOAD64, stride, d->args, ARG(c_stride));
     IR(ir, X86_MUL, stride, pixels);
     IR(ir, IR_ADD, d->c, stride);
-    IR(ir, X86_JUMP, step);
+    IR(ir, IR_JUMP, step);
 }
 
 /* ---- Epilogue */
@@ -268,22 +268,35 @@ static void store_parts(struct direct *d, int bytes, int first, int count, int *
         IR(ir, X86_STOREY_HIGH, bytes, row[1], 0);
 }
 
+/* Sums of a panel with offsets, vector by vector of its columns. */
+static void round_quickly(struct direct *d, int panel)
+{
+    for (int j = 0; j < d->vectors; j++) {
+        int scale = vec(d, "scales"), offset = vec(d, "scales");
+        IR(d->ir, X86_LOAD, scale, panel, 4 * d->nr + 64 * j);
+        IR(d->ir, X86_LOAD, offset, panel, 8 * d->nr + 64 * j);
+        for (int i = 0; i < d->mr; i++)
+            x86_quick_round(d->ir, d->acc[i * d->vectors + j], scale, offset);
+    }
+}
+
 /* Four accumulators at a time (three where a row has three): one, two or four rows. */
-static void store_evex(struct direct *d)
+static void store_rows(struct direct *d, int panel, int is_quick)
 {
     struct ir *ir = d->ir;
     struct x86_narrow n;
-    int panel = load_arg(d, "temporaries", ARG(w)), total = d->mr * d->vectors;
-    int stride = load_arg(d, "temporaries", ARG(c_stride)), some = d->vectors == 3 ? 3 : 4;
-    int next = gpr(d, "row of C");
-    x86_narrow_begin(ir, d->args, ARG(out), 1, &n);
+    int total = d->mr * d->vectors, some = d->vectors == 3 ? 3 : 4;
+    int stride = load_arg(d, "temporaries", ARG(c_stride)), next = gpr(d, "row of C");
+    if (is_quick)
+        round_quickly(d, panel);
+    (is_quick ? x86_quick_begin : x86_narrow_begin)(ir, d->args, ARG(out), 1, &n);
     IR(ir, IR_MOV, next, d->c);
     for (int first = 0; first < total; first += some) {
         int count = total - first < some ? total - first : some, acc[4], row[4];
         for (int i = 0; i < 4; i++) {
             int at = first + (i < count ? i : count - 1);
             acc[i] = d->acc[at];
-            if (i < count)
+            if (i < count && !is_quick)
                 x86_narrow_round(ir, &n, acc[i], -1, panel, 4 * d->nr + 64 * (at % d->vectors));
         }
         for (int i = 0; i * d->vectors < count; i++) {
@@ -293,6 +306,21 @@ static void store_evex(struct direct *d)
         }
         store_parts(d, x86_narrow_pack(ir, &n, acc), first, count, row);
     }
+}
+
+static void store_evex(struct direct *d)
+{
+    struct ir *ir = d->ir;
+    int any = ir_label(ir, "any"), end = ir_label(ir, "stored");
+    int panel = load_arg(d, "temporaries", ARG(w)), offset = gpr(d, "temporaries");
+    IR(ir, IR_LOAD32, offset, panel, 8 * d->nr);
+    IR(ir, IR_JUMP_ZERO, offset, any);
+    ir_comment(ir, "the quick way");
+    store_rows(d, panel, 1);
+    IR(ir, IR_JUMP, end);
+    IR(ir, IR_LABEL, any);
+    store_rows(d, panel, 0);
+    IR(ir, IR_LABEL, end);
 }
 
 static void store_vex(struct direct *d)

@@ -176,8 +176,7 @@ static void store(struct dwc *d)
 {
     for (int i = 0; i < d->rows * d->step; i++) {
         int row = i / d->step, x = i % d->step, to[BANDS_MAX] = { 0 };
-        int bytes = d->is_quick ? x86_quick_bytes(d->ir, &d->out, d->words[i])
-                                : x86_narrow_bytes(d->ir, &d->out, d->words[i]);
+        int bytes = x86_narrow_bytes(d->ir, &d->out, d->words[i]);
         for (int band = 0; band < d->bands; band++) {
             to[band] = d->c[band * d->rows + row];
             if (x == 0)
@@ -235,7 +234,7 @@ static void pixels(struct dwc *d, const char *name)
         load_column(d, i, &d->columns[i]);
     }
     ir_comment(ir, "sums, vector by vector");
-    (d->is_quick ? x86_quick_begin : x86_narrow_constants)(ir, d->args, ARG(out), &d->out);
+    (d->is_quick ? x86_quick_begin : x86_narrow_begin)(ir, d->args, ARG(out), 0, &d->out);
     all_sums(d);
     ir_comment(ir, "bytes");
     store(d);
@@ -249,12 +248,12 @@ static void pixels(struct dwc *d, const char *name)
             for (int j = 0; j < VECTORS; j++)
                 IR(ir, X86_MOV_V, d->kept[i].reg[q][j],
                    d->columns[d->step * d->stride + i].reg[q][j]);
-    IR(ir, X86_JUMP, loop);
+    IR(ir, IR_JUMP, loop);
     if (d->step == 2) {
         IR(ir, IR_LABEL, back);
         advance(d, 1);
         IR(ir, IR_ADD_IMM, d->left, 1);
-        IR(ir, X86_JUMP, fresh);
+        IR(ir, IR_JUMP, fresh);
     }
     IR(ir, IR_LABEL, done);
 }
@@ -319,7 +318,7 @@ void x86_dwc_build(struct ir *ir, const struct var_variant *v)
     IR(ir, IR_JUMP_ZERO, offset, slow);
     d.is_quick = 1;
     pixels(&d, "quick");
-    IR(ir, X86_JUMP, next);
+    IR(ir, IR_JUMP, next);
     IR(ir, IR_LABEL, slow);
     d.is_quick = 0;
     pixels(&d, "any");

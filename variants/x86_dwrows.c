@@ -316,7 +316,7 @@ static void next_step(struct dwrows *d, int loop, int done)
             IR(ir, IR_ADD, d->row[i], pixels);
         else
             IR(ir, X86_LEA, d->row[i], d->row[i], pixels, 2);
-    IR(ir, X86_JUMP, loop);
+    IR(ir, IR_JUMP, loop);
 }
 
 static void begin_block(struct dwrows *d)

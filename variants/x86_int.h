@@ -52,7 +52,6 @@ enum {
     X86_STOREX,              /* r r i */
     X86_STOREQ,              /* r r i */
     X86_STORE_BYTES,         /* r r i: low byte of every lane of V */
-    X86_JUMP,                /* l */
     X86_SUB,                 /* + r */
     X86_AND,                 /* + r */
     X86_MUL,                 /* + r */
@@ -105,7 +104,8 @@ const struct wino_scheme *x86_wino_scheme(void);
 /* Bytes from whole vectors of accumulators, packed several at a time. Clamping from below happens
  * on bytes: packing saturates, and what the conversion cannot hold is at the lower end. */
 struct x86_narrow {
-    int hi, lo, zp, order; /* order: how packing within 128-bit parts is undone; -1 = natural */
+    int hi, lo, zp, order; /* lo: -1 = the quick way, hi and zp are bytes then; order: how packing
+                              within 128-bit parts is undone; -1 = natural */
 };
 enum { X86_ORDER_BYTES = 16 };          /* of stack that `order` needs, at the stack pointer */
 void x86_narrow_prepare(struct ir *ir); /* once, at the top: writes the order to the stack */
@@ -121,14 +121,11 @@ int x86_narrow_pack(struct ir *ir, const struct x86_narrow *n, const int *acc);
 
 /* The second half of it: bytes from two vectors of words. */
 int x86_narrow_bytes(struct ir *ir, const struct x86_narrow *n, const int *words);
-/* x86_narrow_begin() without an order. */
-void x86_narrow_constants(struct ir *ir, int args, int out_offset, struct x86_narrow *n);
 
-/* The same for a kernel with `quick` where a panel has offsets (KRN_QUICK_BIAS): hi and zp are the
- * span and the zero point in every byte. Scales and offsets are in registers. */
-void x86_quick_begin(struct ir *ir, int args, int out_offset, struct x86_narrow *n);
+/* In the place of x86_narrow_begin() and _round() where a kernel with `quick` finds offsets
+ * (KRN_QUICK_BIAS). Scales and offsets are in registers. */
+void x86_quick_begin(struct ir *ir, int args, int out_offset, int with_order, struct x86_narrow *n);
 void x86_quick_round(struct ir *ir, int acc, int scale, int offset);
-int x86_quick_bytes(struct ir *ir, const struct x86_narrow *n, const int *words);
 
 /* 0, or -ENOTSUP and the reason before anything is built. */
 int x86_accumulators_fit(const struct ir *ir, int count, char *err, size_t err_bytes);

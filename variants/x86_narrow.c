@@ -13,6 +13,15 @@ void x86_narrow_prepare(struct ir *ir)
     }
 }
 
+static void load_order(struct ir *ir, int with_order, struct x86_narrow *n)
+{
+    n->order = -1;
+    if (!with_order)
+        return;
+    n->order = ir_vreg(ir, IR_VEC, "order of packing");
+    IR(ir, X86_STACK_BYTES_D, n->order, 0);
+}
+
 void x86_narrow_begin(struct ir *ir, int args, int out_offset, int with_order, struct x86_narrow *n)
 {
     n->hi = ir_vreg(ir, IR_VEC, "bounds, zero point");
@@ -21,11 +30,7 @@ void x86_narrow_begin(struct ir *ir, int args, int out_offset, int with_order, s
     IR(ir, X86_BCASTD, n->hi, args, out_offset + (int)offsetof(struct krn_out, hi_f));
     IR(ir, X86_BCASTW, n->zp, args, out_offset + (int)offsetof(struct krn_out, zp));
     IR(ir, X86_BCASTB, n->lo, args, out_offset + (int)offsetof(struct krn_out, lo));
-    n->order = -1;
-    if (with_order) {
-        n->order = ir_vreg(ir, IR_VEC, "order of packing");
-        IR(ir, X86_STACK_BYTES_D, n->order, 0);
-    }
+    load_order(ir, with_order, n);
 }
 
 void x86_narrow_round(struct ir *ir, const struct x86_narrow *n, int acc, int scale, int base,
@@ -40,9 +45,35 @@ void x86_narrow_round(struct ir *ir, const struct x86_narrow *n, int acc, int sc
     IR(ir, X86_CVTPS2DQ, acc, acc);
 }
 
+/* ---- Quick: see KRN_QUICK_BIAS */
+
+void x86_quick_begin(struct ir *ir, int args, int out_offset, int with_order, struct x86_narrow *n)
+{
+    n->hi = ir_vreg(ir, IR_VEC, "bounds, zero point");
+    n->zp = ir_vreg(ir, IR_VEC, "bounds, zero point");
+    n->lo = -1;
+    IR(ir, X86_BCASTB, n->hi, args, out_offset + (int)offsetof(struct krn_out, span));
+    IR(ir, X86_BCASTB, n->zp, args, out_offset + (int)offsetof(struct krn_out, zp));
+    load_order(ir, with_order, n);
+}
+
+void x86_quick_round(struct ir *ir, int acc, int scale, int offset)
+{
+    IR(ir, X86_FMADD, acc, scale, offset);
+    IR(ir, X86_CVTPS2DQ, acc, acc);
+}
+
+/* ---- Both */
+
 int x86_narrow_bytes(struct ir *ir, const struct x86_narrow *n, const int *words)
 {
     int bytes = ir_vreg(ir, IR_VEC, "temporaries");
+    if (n->lo < 0) {
+        IR(ir, X86_PACKUSWB, bytes, words[0], words[1]);
+        IR(ir, X86_MINUB, bytes, n->hi);
+        IR(ir, X86_ADDB, bytes, n->zp);
+        return bytes;
+    }
     for (int i = 0; i < 2; i++)
         IR(ir, X86_ADDSW, words[i], n->zp);
     IR(ir, X86_PACKSSWB, bytes, words[0], words[1]);
@@ -63,34 +94,4 @@ int x86_narrow_pack(struct ir *ir, const struct x86_narrow *n, const int *acc)
     int ordered = ir_vreg(ir, IR_VEC, "temporaries");
     IR(ir, X86_PERMD, ordered, n->order, bytes);
     return ordered;
-}
-
-/* ---- Quick: see KRN_QUICK_BIAS */
-
-void x86_narrow_constants(struct ir *ir, int args, int out_offset, struct x86_narrow *n)
-{
-    x86_narrow_begin(ir, args, out_offset, 0, n);
-}
-
-void x86_quick_begin(struct ir *ir, int args, int out_offset, struct x86_narrow *n)
-{
-    n->hi = ir_vreg(ir, IR_VEC, "bounds, zero point");
-    n->zp = ir_vreg(ir, IR_VEC, "bounds, zero point");
-    IR(ir, X86_BCASTB, n->hi, args, out_offset + (int)offsetof(struct krn_out, span));
-    IR(ir, X86_BCASTB, n->zp, args, out_offset + (int)offsetof(struct krn_out, zp));
-}
-
-void x86_quick_round(struct ir *ir, int acc, int scale, int offset)
-{
-    IR(ir, X86_FMADD, acc, scale, offset);
-    IR(ir, X86_CVTPS2DQ, acc, acc);
-}
-
-int x86_quick_bytes(struct ir *ir, const struct x86_narrow *n, const int *words)
-{
-    int bytes = ir_vreg(ir, IR_VEC, "temporaries");
-    IR(ir, X86_PACKUSWB, bytes, words[0], words[1]);
-    IR(ir, X86_MINUB, bytes, n->hi);
-    IR(ir, X86_ADDB, bytes, n->zp);
-    return bytes;
 }

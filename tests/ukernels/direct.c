@@ -11,6 +11,7 @@ enum { WIDTH_MAX = 48, NR_MAX = 64, GROUPS_MAX = 20, TAPS_MAX = 4, CANARY = 0x5a
 struct run {
     const struct krn_kernel *kernel;
     int width, groups, taps, a_step, at_end, extreme; /* a_step: bytes */
+    int is_quick;                                     /* offsets are written, see KRN_QUICK_BIAS */
     struct krn_tap tap[TAPS_MAX];
     int8_t weights[NR_MAX][TAPS_MAX][GROUPS_MAX * 4];
     int32_t bias[NR_MAX], sums[NR_MAX][TAPS_MAX];
@@ -59,6 +60,11 @@ static void set_inputs(struct run *r)
     r->args.taps = table;
 }
 
+static int head_of(const struct krn_kernel *k)
+{
+    return (k->quick ? 12 : 8) * k->nr;
+}
+
 static void put_column(struct run *r, unsigned char *panel, int j, int tap_bytes)
 {
     const struct krn_kernel *k = r->kernel;
@@ -68,7 +74,7 @@ static void put_column(struct run *r, unsigned char *panel, int j, int tap_bytes
             int8_t w = r->weights[j][t][i] = random_weight(r->extreme);
             int16_t wide = w;
             int at = (i / kr * nr + j) * kr + i % kr;
-            memcpy(panel + 8 * nr + t * tap_bytes + at * k->w_bytes,
+            memcpy(panel + head_of(k) + t * tap_bytes + at * k->w_bytes,
                    k->w_bytes == 2 ? (void *)&wide : (void *)&w, k->w_bytes);
         }
         r->sums[j][t] = random_bias(0);
@@ -79,18 +85,22 @@ static void put_column(struct run *r, unsigned char *panel, int j, int tap_bytes
 static void pack(struct run *r)
 {
     int nr = r->kernel->nr, tap_bytes = r->groups * nr * 4;
-    int bytes = 8 * nr + r->taps * (tap_bytes + 4 * nr);
+    int head = head_of(r->kernel), bytes = head + r->taps * (tap_bytes + 4 * nr);
     unsigned char *panel = arena_row(&panels, 0, bytes, r->at_end);
     int32_t *bias = (void *)arena_row(&biases, 0, 4 * nr, r->at_end);
     memset(panel, 0x7e, (size_t)bytes);
     for (int t = 0; t < r->taps; t++)
         r->tap[t] = (struct krn_tap) { .w = t * tap_bytes,
-                                       .skipped = 8 * nr + r->taps * tap_bytes + t * 4 * nr,
+                                       .skipped = head + r->taps * tap_bytes + t * 4 * nr,
                                        .skip = skips(r->kernel) ? random_below(3) : 0 };
     for (int j = 0; j < nr; j++) {
-        bias[j] = r->bias[j] = random_bias(r->extreme);
+        r->bias[j] = random_bias(r->extreme && !r->is_quick);
         r->scale[j] = random_scale();
+        float offset = r->is_quick ? -0x1p23f * r->scale[j] : 0;
+        bias[j] = (int32_t)((uint32_t)r->bias[j] + (r->is_quick ? KRN_QUICK_BIAS : 0));
         memcpy(panel + 4 * nr + 4 * j, &r->scale[j], 4);
+        if (r->kernel->quick)
+            memcpy(panel + 8 * nr + 4 * j, &offset, 4);
         put_column(r, panel, j, tap_bytes);
     }
     r->args.w = panel;
@@ -143,9 +153,13 @@ static void run(struct run *r)
                                          .width = r->width,
                                          .groups = r->groups,
                                          .out = random_out() };
-    snprintf(current_case, sizeof(current_case), "width %d groups %d taps %d step %d %s%s",
+    int64_t most = (int64_t)r->taps * (r->groups * r->kernel->kr * 255 * 127 + 100000) + 100000;
+    r->is_quick = r->kernel->quick && most < 1 << 23 && random_below(2);
+    if (r->is_quick)
+        rectify(&r->args.out);
+    snprintf(current_case, sizeof(current_case), "width %d groups %d taps %d step %d %s%s%s",
              r->width, r->groups, r->taps, r->a_step, r->at_end ? "at end" : "at start",
-             r->extreme ? " extreme" : "");
+             r->extreme ? " extreme" : "", r->is_quick ? " quick" : "");
     pack(r);
     set_inputs(r);
     const char *changed = abi_call(r->kernel->fn, &r->args);
