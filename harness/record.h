@@ -66,6 +66,7 @@ struct hrn_sample {
     int32_t current_ua; /* drawn from the battery, microampere, 0 = unknown */
     int32_t voltage_uv; /* of the battery then, microvolt, 0 = unknown; its mean is a fact of the
                            run, not stored with the sample */
+    int64_t warmup_ns;  /* spent before it on warming up; not stored */
 };
 
 /* One counter read with a sample; never scaled: enabled != running voids it. */

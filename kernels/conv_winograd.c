@@ -66,17 +66,31 @@ void krn_winograd_size(struct krn_conv *conv, struct krn_sizes *sizes)
 
 /* ---- Weights */
 
-/* U of one pair of channels, element by element; w is its 3x3 filter, `step` bytes between taps. */
-static void transform_weights(const struct krn_wino_form *form, const int8_t *w, int64_t step,
-                              int16_t *u)
+/* out = a * x + b * y + c * z, channel by channel. */
+static void add_three(int16_t *out, const int16_t *x, int a, const int16_t *y, int b,
+                      const int16_t *z, int c)
 {
-    for (int y = 0; y < form->in; y++)
-        for (int x = 0; x < form->in; x++) {
-            int sum = 0;
-            for (int tap = 0; tap < 9; tap++)
-                sum += form->g[y][tap / 3] * form->g[x][tap % 3] * w[tap * step];
-            *u++ = (int16_t)sum;
-        }
+    for (int i = 0; i < KRN_WINO_LANES; i++)
+        out[i] = (int16_t)(a * x[i] + b * y[i] + c * z[i]);
+}
+
+/* U = g W g' of `count` neighbouring input channels, element by element: first the columns of the
+ * filters, then the rows. w has `step` bytes between taps. */
+static void transform_weights(const struct krn_wino_form *form, const int8_t *w, int64_t step,
+                              int64_t count, int16_t (*u)[KRN_WINO_LANES])
+{
+    int16_t tap[9][KRN_WINO_LANES] = { { 0 } }, column[3][KRN_WINO_LANES];
+    for (int t = 0; t < 9; t++)
+        for (int64_t i = 0; i < count; i++)
+            tap[t][i] = w[t * step + i];
+    for (int y = 0; y < form->in; y++) {
+        for (int x = 0; x < 3; x++)
+            add_three(column[x], tap[x], form->g[y][0], tap[3 + x], form->g[y][1], tap[6 + x],
+                      form->g[y][2]);
+        for (int x = 0; x < form->in; x++)
+            add_three(*u++, column[0], form->g[x][0], column[1], form->g[x][1], column[2],
+                      form->g[x][2]);
+    }
 }
 
 void krn_winograd_pack_column(const struct krn_conv *conv, const int8_t *weights, void *body,
@@ -84,13 +98,15 @@ void krn_winograd_pack_column(const struct krn_conv *conv, const int8_t *weights
 {
     struct shape s = shape_of(conv);
     int64_t nr = conv->kernel->nr, kr = conv->kernel->kr;
-    int16_t u[KRN_WINO_IN_MAX * KRN_WINO_IN_MAX], *to = body;
-    for (int64_t c = 0; c < conv->depth; c++) {
-        int64_t chunk = c / s.chunk, k = c % s.chunk, depth = chunk_depth(&s, chunk);
-        int16_t *first = to + (chunk * s.chunk * s.elements + k / kr * kr) * nr + j * kr + k % kr;
-        transform_weights(s.form, weights + c, conv->depth, u);
-        for (int64_t e = 0; e < s.elements; e++)
-            first[e * depth * nr] = u[e];
+    int16_t u[KRN_WINO_IN_MAX * KRN_WINO_IN_MAX][KRN_WINO_LANES], *to = body;
+    for (int64_t c = 0; c < conv->depth; c += KRN_WINO_LANES) {
+        int64_t chunk = c / s.chunk, depth = chunk_depth(&s, chunk), rest = conv->depth - c;
+        int64_t count = rest < KRN_WINO_LANES ? rest : KRN_WINO_LANES;
+        int16_t *first = to + (chunk * s.chunk * s.elements + c % s.chunk) * nr + j * kr;
+        transform_weights(s.form, weights + c, conv->depth, count, u);
+        for (int64_t e = 0; e < s.elements; e++, first += depth * nr)
+            for (int64_t i = 0; i < count; i++)
+                first[i / kr * kr * nr + i % kr] = u[e][i];
     }
 }
 

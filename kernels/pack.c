@@ -50,16 +50,42 @@ static void put_weight(const struct krn_kernel *kernel, char *body, int64_t inde
         ((int8_t *)body)[index] = w;
 }
 
+static void put_weights(const struct krn_kernel *kernel, char *body, int64_t index, const int8_t *w,
+                        int64_t count)
+{
+    int16_t *wide = (int16_t *)(void *)body + index;
+    if (kernel->w_bytes == 2)
+        for (int64_t i = 0; i < count; i++)
+            wide[i] = w[i];
+    else
+        for (int64_t i = 0; i < count; i++)
+            body[index + i] = (char)w[i];
+}
+
+/* Wraps as the accumulator does; sixteen at a time, for which a compiler has instructions. */
+static uint32_t sum_of(const int8_t *w, int64_t count)
+{
+    enum { STEP = 16 };
+    uint32_t sum = 0;
+    int64_t c = 0;
+    for (; c + STEP <= count; c += STEP) {
+        int32_t part = 0;
+        for (int i = 0; i < STEP; i++)
+            part += w[c + i];
+        sum += (uint32_t)part;
+    }
+    for (; c < count; c++)
+        sum += (uint32_t)w[c];
+    return sum;
+}
+
 /* Column j of the head: channel oc with its `count` weights. */
 static void put_head(const struct krn_conv *conv, const struct source *s, int64_t oc, int64_t count,
                      char *panel, int64_t j)
 {
     int32_t *bias = (int32_t *)(void *)panel;
     int64_t nr = krn_head_columns(conv->kernel);
-    const int8_t *w = s->weights + oc * count;
-    uint32_t sum = 0; /* wraps as the accumulator does */
-    for (int64_t i = 0; i < count; i++)
-        sum += (uint32_t)w[i];
+    uint32_t sum = sum_of(s->weights + oc * count, count);
     uint32_t offset = (uint32_t)(conv->quant.zp_in + conv->kernel->a_bias);
     bias[j] = (int32_t)((s->bias ? (uint32_t)s->bias[oc] : 0) - offset * sum +
                         (s->is_quick ? KRN_QUICK_BIAS : 0));
@@ -83,12 +109,8 @@ static void put_sums(const struct krn_conv *conv, const int8_t *w, char *panel, 
     int64_t weights = conv->taps * krn_round_up(k, conv->kernel->kr) * nr * conv->kernel->w_bytes;
     uint32_t offset = (uint32_t)(conv->quant.zp_in + conv->kernel->a_bias);
     uint32_t *sums = (uint32_t *)(void *)(body_of(conv, panel) + weights);
-    for (int64_t tap = 0; tap < conv->taps; tap++) {
-        uint32_t sum = 0;
-        for (int64_t i = 0; i < k; i++)
-            sum += (uint32_t)*w++;
-        sums[tap * nr + j] = offset * sum;
-    }
+    for (int64_t tap = 0; tap < conv->taps; tap++)
+        sums[tap * nr + j] = offset * sum_of(w + tap * k, k);
 }
 
 /* Panel: weights [taps][ceil(k / kr)][nr][kr]. */
@@ -109,9 +131,11 @@ static void pack_column(const struct krn_conv *conv, const struct source *s, int
     if (conv->algorithm == KRN_ALG_DIRECT)
         put_sums(conv, w, panel, j);
     for (int64_t tap = 0; tap < conv->taps; tap++)
-        for (int64_t i = 0, at = tap * tap_size + j * kr; i < k; i += kr, at += nr * kr)
-            for (int64_t r = 0; r < kr && i + r < k; r++)
-                put_weight(kernel, body, at + r, *w++);
+        for (int64_t i = 0, at = tap * tap_size + j * kr; i < k; i += kr, at += nr * kr) {
+            int64_t count = k - i < kr ? k - i : kr;
+            put_weights(kernel, body, at, w, count);
+            w += count;
+        }
 }
 
 static void pack_panels(const struct krn_conv *conv, const struct source *s, char *packed)

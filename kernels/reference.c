@@ -67,6 +67,24 @@ struct spot {
     int32_t n, y, x, oc;
 };
 
+/* sum((a - zp_in) * w) of `count` neighbours, modulo 2^32: sixteen by sixteen, for which a compiler
+ * has instructions, and the rest. */
+static uint32_t dot(const int8_t *a, int32_t zp_in, const int8_t *w, int32_t count)
+{
+    enum { STEP = 16 };
+    uint32_t sum = 0;
+    int32_t c = 0;
+    for (; c + STEP <= count; c += STEP) {
+        int32_t part = 0; /* far from its limits: |a - zp_in| <= 255 */
+        for (int i = 0; i < STEP; i++)
+            part += (int16_t)(a[c + i] - zp_in) * w[c + i];
+        sum += (uint32_t)part;
+    }
+    for (; c < count; c++)
+        sum += (uint32_t)((a[c] - zp_in) * w[c]);
+    return sum;
+}
+
 static uint32_t accumulate(const struct krn_problem *p, const struct krn_quant *quant,
                            const int8_t *in, const int8_t *weights, struct spot o)
 {
@@ -81,8 +99,7 @@ static uint32_t accumulate(const struct krn_problem *p, const struct krn_quant *
             if (y < 0 || y >= p->ih || x < 0 || x >= p->iw)
                 continue; /* padding reads zp_in, which is zero */
             const int8_t *a = in + (((int64_t)o.n * p->ih + y) * p->iw + x) * p->ic + first;
-            for (int32_t c = 0; c < depth; c++)
-                sum += (uint32_t)((a[c] - quant->zp_in) * w[c]);
+            sum += dot(a, quant->zp_in, w, depth);
         }
     return sum;
 }

@@ -7,6 +7,7 @@
 
 #include "harness/build/build.h"
 #include "harness/runner/session.h"
+#include "harness/sweep/spent.h"
 #include "tests/t.h"
 
 enum { VARIANTS_MAX = 2000 };
@@ -17,7 +18,7 @@ static struct var_variant variants[VARIANTS_MAX];
 static char names[VARIANTS_MAX][VAR_NAME_MAX];
 static const char *pointers[VARIANTS_MAX];
 static size_t count, wanted = 1000, proved, samples, voids;
-static double timed_s;
+static struct hrn_spent spent;
 static int rounds = 3;
 static int64_t sample_ns = 1000000, warmup_ns = 5000000;
 
@@ -59,11 +60,9 @@ static void on_sample(size_t index, const struct hrn_sample *s, const struct hrn
                       size_t n, void *user)
 {
     (void)index, (void)counters, (void)n, (void)user;
-    if (s->role == HRN_CANARY)
-        return;
-    samples++;
+    hrn_spent_sample(&spent, s);
+    samples += s->role != HRN_CANARY;
     voids += s->outcome != HRN_OK;
-    timed_s += 1e-9 * (double)(s->time_ns + s->overhead_ns);
 }
 
 static void row(const char *what, double seconds, double whole)
@@ -95,20 +94,19 @@ static int run(const char *source_root, const char *cache)
                                              .warmup_ns = warmup_ns,
                                              .timeout_ms = 20000 };
     hrn_session_time(session, &problem, pointers, count, &timing, on_sample, on_proof, NULL);
-    double end = now_s(), whole = end - begin;
-    double warmup_s = 1e-9 * (double)warmup_ns * (double)count + 0.25 * timed_s;
+    double end = now_s(), whole = end - begin, work_s = spent.sample_s + spent.warmup_s;
     hrn_session_close(session);
     printf("%zu variants, %zu proved, %zu samples (%zu void)\n", count, proved, samples, voids);
     row("build and start", built - begin, whole);
     row("proofs", proof - built, whole);
-    row("timing: samples", timed_s, whole);
-    row("timing: warm-up", warmup_s, whole);
-    row("timing: the rest", end - proof - timed_s - warmup_s, whole);
+    row("timing: samples", spent.sample_s, whole);
+    row("timing: warm-up", spent.warmup_s, whole);
+    row("timing: void samples", spent.void_s, whole);
+    row("timing: the rest", end - proof - work_s - spent.void_s, whole);
     row("all", whole, whole);
     printf("%.1f variants per second; neither sample nor warm-up is %.1f %% of all, %.1f %% of the "
            "timing\n",
-           (double)count / whole, 100 * (1 - (timed_s + warmup_s) / whole),
-           100 * (1 - (timed_s + warmup_s) / (end - proof)));
+           (double)count / whole, 100 * (1 - work_s / whole), 100 * (1 - work_s / (end - proof)));
     return 0;
 }
 

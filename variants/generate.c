@@ -56,17 +56,29 @@ void var_text_banner(struct var_text *out, const char *open, const struct var_va
 }
 
 /* FNV-1a, 64 bit: http://www.isthe.com/chongo/tech/comp/fnv/ */
-int var_source_hash(const struct var_variant *v, uint64_t *hash)
+static uint64_t fingerprint(const struct var_text *text)
+{
+    uint64_t h = 14695981039346656037u;
+    for (size_t i = 0; i < text->length; i++)
+        h = (h ^ (unsigned char)text->data[i]) * 1099511628211u;
+    return h;
+}
+
+int var_source_facts(const struct var_variant *v, uint64_t *hash, int *count)
 {
     struct var_text text = { 0 };
     char err[200];
     int rc = var_generate(v, &text, err, sizeof(err));
-    uint64_t h = 14695981039346656037u;
-    for (size_t i = 0; i < text.length; i++)
-        h = (h ^ (unsigned char)text.data[i]) * 1099511628211u;
-    *hash = h;
+    *hash = fingerprint(&text);
+    *count = var_language(v->isa) == VAR_LANGUAGE_ASM ? var_text_saves(text.data) : -1;
     var_text_clear(&text);
     return rc;
+}
+
+int var_source_hash(const struct var_variant *v, uint64_t *hash)
+{
+    int saved;
+    return var_source_facts(v, hash, &saved);
 }
 
 /* Quick ways from sums to bytes want fused multiplication and 512-bit vectors' registers. */

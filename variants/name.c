@@ -111,11 +111,10 @@ static void read_driver_knobs(const char **at, struct var_variant *v)
     }
 }
 
-int var_name_parse(const char *name, struct var_variant *out, char *err, size_t err_bytes)
+int var_name_read(const char *name, struct var_variant *out, char *err, size_t err_bytes)
 {
     struct var_variant v = { 0 };
     const char *at = name;
-    char reason[200], again[VAR_NAME_MAX];
 
     int isa = read_word(&at, isa_name, KRN_ISA_COUNT);
     if (isa < 0) {
@@ -146,6 +145,17 @@ int var_name_parse(const char *name, struct var_variant *out, char *err, size_t 
         snprintf(err, err_bytes, "variant \"%s\": cannot read \"%s\"", name, at);
         return -EINVAL;
     }
+    *out = v;
+    return 0;
+}
+
+int var_name_parse(const char *name, struct var_variant *out, char *err, size_t err_bytes)
+{
+    struct var_variant v;
+    char reason[200], again[VAR_NAME_MAX];
+    int rc = var_name_read(name, &v, err, err_bytes);
+    if (rc)
+        return rc;
     if (var_feasible(&v, reason, sizeof(reason))) {
         snprintf(err, err_bytes, "variant \"%s\": %s", name, reason);
         return -EINVAL;

@@ -1,6 +1,6 @@
 /* How many registers of the caller's a micro-kernel saves: read off the text that the emitters
  * write, since nothing else knows what register allocation came to. */
-#include "variants/variant.h"
+#include "variants/variant_int.h"
 
 #include <errno.h>
 #include <string.h>
@@ -27,18 +27,24 @@ static int is_save(const char *line, size_t length, int *registers)
     return 0;
 }
 
+int var_text_saves(const char *text)
+{
+    int count = 0;
+    for (const char *line = text; line && *line;) {
+        size_t length = strcspn(line, "\n");
+        int registers;
+        if (is_save(line, length, &registers))
+            count += registers;
+        line += length + (line[length] == '\n');
+    }
+    return count;
+}
+
 int var_saved_registers(const struct var_variant *v, int *count)
 {
     struct var_text text = { 0 };
     int rc = var_language(v->isa) == VAR_LANGUAGE_ASM ? var_generate(v, &text, NULL, 0) : -ENOTSUP;
-    *count = 0;
-    for (const char *line = text.data; !rc && line && *line;) {
-        size_t length = strcspn(line, "\n");
-        int registers;
-        if (is_save(line, length, &registers))
-            *count += registers;
-        line += length + (line[length] == '\n');
-    }
+    *count = rc ? 0 : var_text_saves(text.data);
     var_text_clear(&text);
     return rc;
 }

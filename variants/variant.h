@@ -66,6 +66,9 @@ void var_kernel_name_format(const struct var_variant *v, char *out);
 /* Reads a name; accepts exactly what var_name_format() writes, for feasible points only.
  * 0, or -EINVAL with what is wrong and where in err. */
 int var_name_parse(const char *name, struct var_variant *out, char *err, size_t err_bytes);
+/* The grammar alone, for names that var_name_format() wrote: a point that cannot be made is read,
+ * too. 0 or -EINVAL, as above. */
+int var_name_read(const char *name, struct var_variant *out, char *err, size_t err_bytes);
 
 /* 0 if the generator can make it (registers, accumulators, knob ranges), else -ENOTSUP and the
  * reason (err may be NULL). */
@@ -130,6 +133,10 @@ int var_generate_registry(const struct var_variant *v, size_t count, const char 
 /* How many of the caller's registers the micro-kernel saves and restores. 0; -ENOTSUP where the
  * compiler decides (portable C), or for what cannot be generated; -ENOMEM. */
 int var_saved_registers(const struct var_variant *v, int *count);
+
+/* Both of the following from one generation: 0 or as var_source_hash(); *count is -1 where the
+ * compiler decides. */
+int var_source_facts(const struct var_variant *v, uint64_t *hash, int *count);
 
 /* Fingerprint of the generated text of `v`: FNV-1a 64 of it. Changes whenever the code would. */
 int var_source_hash(const struct var_variant *v, uint64_t *hash);

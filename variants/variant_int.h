@@ -52,4 +52,7 @@ var_emit_fn var_emit_c, var_emit_a64, var_emit_x86;
 void var_text_banner(struct var_text *out, const char *open, const struct var_variant *v,
                      const char *close);
 
+/* Registers of the caller's that a generated text saves (saved.c). NULL is an empty text. */
+int var_text_saves(const char *text);
+
 #endif

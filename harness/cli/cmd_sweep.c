@@ -40,6 +40,7 @@ struct work {
     struct sweep_store store;
     struct cli_select select;
     struct hrn_search_options search;
+    struct hrn_spent spent; /* of a sweep that was timed */
     int selecting;
     const char *command;
     struct hrn_share *share; /* with other devices; NULL = alone */
@@ -413,6 +414,7 @@ static int run_device(struct work *w)
         .stop = &cli_stop,
         .next_layer = w->share ? next_layer : NULL,
         .next_user = w,
+        .spent = &w->spent,
     };
     struct hrn_sweep_sink sink = sweep_store_sink(&w->store);
     counters.is_quarantined = sweep_store_quarantined;
@@ -438,6 +440,13 @@ static int run_sweep(struct work *w)
     return rc;
 }
 
+static void print_spent(const struct hrn_spent *spent)
+{
+    char text[240];
+    hrn_spent_format(spent, text, sizeof text);
+    printf("\n%s.\n", text);
+}
+
 static int print_result(struct work *w)
 {
     struct rpt_run run;
@@ -446,6 +455,8 @@ static int print_result(struct work *w)
         return cli_fail(CLI_FAILED, "%s", error.text);
     int rc = w->a.json ? rpt_json(&run, stdout) : rpt_text(&run, cli_colour(stdout), stdout);
     rpt_run_clear(&run);
+    if (!rc && !w->a.json && w->spent.sample_s > 0)
+        print_spent(&w->spent);
     if (!rc && !w->a.json)
         printf("\nrun %" PRId64 " in %s\n", w->store.run_id, w->a.db);
     return rc ? cli_fail(CLI_FAILED, "cannot write the result: %s", strerror(-rc)) : CLI_OK;

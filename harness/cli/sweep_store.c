@@ -234,15 +234,13 @@ static int new_measurement(struct sweep_store *s, size_t layer, const struct var
                                .knob_values = v->knob,
                                .knob_count = VAR_KNOB_COUNT };
     row.code_bytes = hrn_symbols_size(&s->symbols, kernel_name);
-    if (var_saved_registers(v, &row.callee_saved))
-        row.callee_saved = -1;
     if (!krn_conv_plan(&conv, &l->problem, &quant, &kernel, var_driver(v), why, sizeof why)) {
         row.algorithm = krn_algorithm_names[conv.algorithm];
         row.workspace_bytes = (int64_t)(conv.workspace_bytes + conv.scratch_bytes);
     }
     for (int i = 0; i < VAR_KNOB_COUNT; i++)
         knob_names[i] = var_knobs[i].name;
-    int rc = var_source_hash(v, &row.source_hash);
+    int rc = var_source_facts(v, &row.source_hash, &row.callee_saved);
     return rc ? rc : pdb_measurement(s->db, s->run_id, l->key, &row, id);
 }
 

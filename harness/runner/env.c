@@ -23,7 +23,12 @@ void hrn_env_pin(int cpu)
 
 uint32_t hrn_env_isas(void)
 {
-    return krn_cpu_isas() | hrn_trap_isas();
+    static uint32_t isas; /* asked once: in a virtual machine each CPUID takes 20 us and more */
+    static int known;
+    if (!known)
+        isas = krn_cpu_isas();
+    known = 1;
+    return isas | hrn_trap_isas();
 }
 
 static int64_t clock_ns(clockid_t clock)

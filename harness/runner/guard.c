@@ -26,6 +26,7 @@ static int reserve(struct hrn_guarded *g, size_t bytes)
     if (g->map)
         munmap(g->map, g->map_bytes);
     g->data_bytes = 0;
+    g->at = NULL;
     g->map_bytes = data + 2 * GUARD_BYTES;
     g->map = mmap(NULL, g->map_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (g->map == MAP_FAILED) {
@@ -54,7 +55,10 @@ int hrn_guard_place(struct hrn_guarded *g, size_t bytes, size_t align, enum hrn_
     if (error < 0)
         return error;
     size_t offset = side == HRN_SIDE_LOWER ? 0 : (g->data_bytes - bytes) / align * align;
-    g->at = g->map + GUARD_BYTES + offset;
+    uint8_t *at = g->map + GUARD_BYTES + offset;
+    if (at == g->at && bytes == g->bytes)
+        return 0; /* the canary is there, and was found whole: damage ends the process */
+    g->at = at;
     g->bytes = bytes;
     watched(g, &low, &high);
     memset(low, CANARY, (size_t)(g->at - low));

@@ -19,8 +19,8 @@
 
 static int usage(const char *program)
 {
-    fprintf(stderr,
-            "usage: %s [--cpu N] [--trap LEVEL] [--journal FILE] < jobs > records\n", program);
+    fprintf(stderr, "usage: %s [--cpu N] [--trap LEVEL] [--journal FILE] < jobs > records\n",
+            program);
     return 2;
 }
 
@@ -60,8 +60,7 @@ static int take_journal(struct hrn_runner *runner, const char *value)
     runner->journal = value;
     runner->journal_fd = hrn_journal_open(value);
     if (runner->journal_fd < 0)
-        fprintf(stderr, "cannot write the journal %s: %s\n", value,
-                strerror(-runner->journal_fd));
+        fprintf(stderr, "cannot write the journal %s: %s\n", value, strerror(-runner->journal_fd));
     return runner->journal_fd >= 0;
 }
 
@@ -79,7 +78,8 @@ static int take_option(struct hrn_runner *runner, const char *name, const char *
 
 int main(int argc, char **argv)
 {
-    static struct hrn_runner runner = { .cpu = -1 };
+    static struct hrn_kept kept;
+    static struct hrn_runner runner = { .cpu = -1, .kept = &kept };
     const struct rlimit no_core = { 0, 0 };
     for (int i = 1; i < argc; i += 2)
         if (i + 1 == argc || !take_option(&runner, argv[i], argv[i + 1]))
@@ -92,6 +92,7 @@ int main(int argc, char **argv)
     int error = greet(&runner);
     if (error == 0)
         error = hrn_jobs_run(&runner);
+    hrn_kept_clear(&kept);
     if (error < 0)
         fprintf(stderr, "%s: stopped: %s\n", argv[0], strerror(-error));
     return error < 0;

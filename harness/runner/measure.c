@@ -328,7 +328,7 @@ static void pause_a_little(void)
     nanosleep(&pause, NULL);
 }
 
-static void record_canary(struct bench *b, int round, int place)
+static void record_canary(struct bench *b, int round, int place, int64_t warmup_ns)
 {
     if (b->block->job->untimed)
         return;
@@ -341,17 +341,19 @@ static void record_canary(struct bench *b, int round, int place)
                                         .freq_khz = hrn_env_freq_khz(&b->env),
                                         .temp_mc = hrn_env_temp_mc(&b->env),
                                         .migrations = -1,
-                                        .context_switches = -1 };
+                                        .context_switches = -1,
+                                        .warmup_ns = warmup_ns };
     hrn_message_send(b->message_fd, &m);
     b->visits = 0;
 }
 
-/* Until the governor has seen that there is work. */
-static void warm_core(struct bench *b)
+/* Until the governor has seen that there is work. How long that took. */
+static int64_t warm_core(struct bench *b)
 {
-    int64_t until = hrn_now_ns() + b->block->job->process_warmup_ns;
+    int64_t begin = hrn_now_ns(), until = begin + b->block->job->process_warmup_ns;
     while (hrn_now_ns() < until)
         hrn_canary_look(&b->canary);
+    return hrn_now_ns() - begin;
 }
 
 /* ---- Rounds */
@@ -362,6 +364,7 @@ static void visit(struct bench *b, size_t position, int round, int place)
     struct hrn_message m = { .kind = HRN_MESSAGE_BEGIN, .variant = position };
     hrn_message_send(b->message_fd, &m);
     prepare(b, s);
+    int64_t begin = hrn_now_ns();
     if (s->calls == 0 && b->block->job->untimed)
         s->calls = 1;
     else if (s->calls == 0)
@@ -369,18 +372,21 @@ static void visit(struct bench *b, size_t position, int round, int place)
     else /* not timed: what the last variant left in the caches goes */
         batch(b, s, s->calls / 4 + 1);
     m.kind = HRN_MESSAGE_SAMPLE;
-    m.of.sample = (struct hrn_sample) { .round = round, .position = place };
+    m.of.sample = (struct hrn_sample) { .round = round,
+                                        .position = place,
+                                        .warmup_ns = hrn_now_ns() - begin };
     for (int attempt = 1; !m.last; attempt++) {
         sample(b, s, &m);
         m.last = m.of.sample.outcome == HRN_OK || attempt == ATTEMPTS || *b->block->stop;
         hrn_message_send(b->message_fd, &m);
+        m.of.sample.warmup_ns = 0;
         if (!m.last && b->drift > HRN_CANARY_VOID)
             pause_a_little();
     }
     if (m.of.sample.outcome == HRN_VOID && b->drift > HRN_CANARY_VOID)
         hrn_canary_accept(&b->canary); /* it stays slow: that is its speed now */
     if (++b->visits == CANARY_VISITS)
-        record_canary(b, round, place);
+        record_canary(b, round, place, 0);
 }
 
 struct place {
@@ -443,8 +449,7 @@ void hrn_measure(struct hrn_block *block, int message_fd)
         set_up(&b) == 0) {
         measure_overhead(&b);
         hrn_canary_open(&b.canary);
-        warm_core(&b);
-        record_canary(&b, job->first_round, 0);
+        record_canary(&b, job->first_round, 0, warm_core(&b));
         hrn_counts_open(&b.counts, job, block->cpu);
         measure_counting(&b);
         run_rounds(&b, order);

@@ -1,6 +1,6 @@
-/* Verb `prove`: children that prove some variants of one tile each, several children at a time;
- * their verdicts as records. Only the first verdict of a child may be a bad one: what fails behind
- * others is proved again as the first of another child, and the rest after it. */
+/* Verb `prove`: children that prove some variants of one kind of tile each, several children at a
+ * time; their verdicts as records. Only the first verdict of a child may be a bad one: what fails
+ * behind others is proved again as the first of another child, and the rest after it. */
 #include "harness/runner/runner_int.h"
 
 #include <errno.h>
@@ -11,56 +11,22 @@
 #include <unistd.h>
 
 #define WORKERS_MAX 8
-#define TILES_MAX 32 /* of which the tail cases are kept */
-#define BATCH_MAX 16 /* variants of a child */
-
-/* The cases of one tile; the parent makes them once, the children inherit them. */
-struct tile {
-    const struct krn_kernel *kernel;
-    struct hrn_case_list tails;
-};
+#define BATCH_MAX 32 /* variants of a child */
 
 struct worker {
     struct hrn_child child;
-    size_t position[BATCH_MAX]; /* in job->variants, all of one tile */
+    size_t position[BATCH_MAX]; /* in job->variants, all with the same cases */
     size_t count, first, at;    /* of them: all, the child's first, the one in hand */
 };
 
 struct prover {
     struct hrn_runner *runner;
     struct hrn_job *job;
-    struct hrn_case main_case;
-    int cropped;
-    struct tile tile[TILES_MAX];
-    size_t tiles; /* made so far; the place of the next is tiles % TILES_MAX */
     struct worker worker[WORKERS_MAX];
     int workers;
     uint8_t *taken; /* [job->count] */
     size_t left;    /* not taken */
 };
-
-static int same_tile(const struct krn_kernel *a, const struct krn_kernel *b)
-{
-    return a->family == b->family && a->mr == b->mr && a->nr == b->nr && a->kr == b->kr &&
-           a->taps == b->taps && a->filter == b->filter && a->stride == b->stride &&
-           a->rows == b->rows;
-}
-
-/* The tail cases for a kernel, made at need. NULL without memory, or when the job wants none. */
-static const struct hrn_case_list *tails_of(struct prover *p, const struct krn_kernel *kernel)
-{
-    size_t kept = p->tiles < TILES_MAX ? p->tiles : TILES_MAX;
-    if (!p->job->tails)
-        return NULL;
-    for (size_t i = 0; i < kept; i++)
-        if (same_tile(p->tile[i].kernel, kernel))
-            return &p->tile[i].tails;
-    struct tile *tile = &p->tile[p->tiles++ % TILES_MAX];
-    hrn_cases_clear(&tile->tails);
-    tile->kernel = kernel;
-    hrn_cases_tails(&p->job->problem, kernel, p->job->seed, &tile->tails);
-    return &tile->tails;
-}
 
 struct work {
     const struct prover *prover;
@@ -79,8 +45,8 @@ static void child_body(void *context, int message_fd)
         message = (struct hrn_message) { .kind = HRN_MESSAGE_PROOF };
         message.of.proof.seed = p->job->seed;
         message.of.proof.stage = HRN_STAGE_PROVE;
-        hrn_check(&p->job->variants[w->position[i]], &p->main_case, work->tails, message_fd,
-                  &message.of.proof);
+        hrn_check(&p->job->variants[w->position[i]], &p->runner->kept->main_case, work->tails,
+                  message_fd, &message.of.proof);
         hrn_message_send(message_fd, &message);
         if (message.of.proof.outcome != HRN_OK)
             return;
@@ -91,9 +57,9 @@ static int report(struct prover *p, size_t position, struct hrn_proof *proof)
 {
     proof->seed = p->job->seed;
     proof->stage = HRN_STAGE_PROVE;
-    if (proof->outcome == HRN_OK && p->cropped) {
+    if (proof->outcome == HRN_OK && p->runner->kept->cropped) {
         char problem[KRN_PROBLEM_STR_MAX];
-        krn_problem_format(&p->main_case.problem, 0, problem);
+        krn_problem_format(&p->runner->kept->main_case.problem, 0, problem);
         snprintf(proof->detail, sizeof proof->detail, "cropped to %s", problem);
     }
     return hrn_record_proof(p->runner, p->job, p->job->variants[position].index, proof);
@@ -113,7 +79,7 @@ static int gate_all(struct prover *p)
     return error;
 }
 
-/* The next variant, and some of the same tile. Towards the end they are few, so that all workers
+/* The next variant, and some with the same cases. Towards the end they are few, so that all workers
  * have some. Each is announced: should the machine go down with it, the journal names it. */
 static int take(struct prover *p, struct worker *w)
 {
@@ -124,7 +90,7 @@ static int take(struct prover *p, struct worker *w)
     w->count = w->first = w->at = 0;
     for (size_t i = 0; i < p->job->count && w->count < BATCH_MAX && w->count < most; i++) {
         const struct hrn_job_variant *variant = &p->job->variants[i];
-        if (p->taken[i] || (tile && !same_tile(tile, variant->kernel)))
+        if (p->taken[i] || (tile && !hrn_kept_alike(tile, variant->kernel)))
             continue;
         tile = variant->kernel;
         w->position[w->count++] = i;
@@ -143,7 +109,9 @@ static int start(struct prover *p, struct worker *w)
 {
     const struct krn_kernel *tile = p->job->variants[w->position[w->at]].kernel;
     w->first = w->at;
-    struct work work = { p, w, tails_of(p, tile) };
+    const struct hrn_case_list *tails =
+        p->job->tails ? hrn_kept_tails(p->runner->kept, tile) : NULL;
+    struct work work = { p, w, tails };
     int error = hrn_child_start(&w->child, child_body, &work);
     w->child.deadline_ms = hrn_now_ms() + p->job->timeout_ms;
     return error;
@@ -228,20 +196,15 @@ static int prove_all(struct prover *p)
 int hrn_job_prove(struct hrn_runner *runner, struct hrn_job *job)
 {
     struct prover p = { .runner = runner, .job = job, .left = job->count };
-    struct krn_problem problem = job->problem;
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     p.workers = cpus < 1 ? 1 : cpus > WORKERS_MAX ? WORKERS_MAX : (int)cpus;
-    p.cropped = hrn_problem_crop(&problem, job->max_macs);
     p.taken = calloc(job->count + 1, 1);
-    int error = p.taken ? hrn_case_make(&problem, job->seed, &p.main_case) : -ENOMEM;
+    int error = p.taken ? hrn_kept_open(runner->kept, job) : -ENOMEM;
     if (error == 0)
         error = prove_all(&p);
     for (int i = 0; i < p.workers; i++)
         if (p.worker[i].child.pid)
             hrn_child_end(&p.worker[i].child, 1);
-    for (size_t i = 0; i < TILES_MAX; i++)
-        hrn_cases_clear(&p.tile[i].tails);
-    hrn_case_clear(&p.main_case);
     free(p.taken);
     return error;
 }

@@ -10,7 +10,7 @@
  *     try.c      verbs `pmu`, `try`, `stream`, with the work of works.c
  *     child.c    fork, messages, deadlines, what a signal means
  *     canary.c   a fixed piece of work, to see the machine's own drift
- *     cases.c    problems and data with their reference results
+ *     cases.c    problems and data with their reference results;   kept.c   those that stay
  *     guard.c    buffers between guard pages
  *     abi.c      the checked call of a micro-kernel, with abi_*.S
  *     env.c      core, clock; frequency, temperature and battery are in pmu/env.c */
@@ -67,6 +67,7 @@ struct hrn_runner {
     int stopping;            /* the host asked to end the job in hand */
     const char *journal;     /* its path, NULL = none */
     int journal_fd;
+    struct hrn_kept *kept;   /* cases of the prove jobs */
 };
 
 /* Reads and does jobs until `quit` or the end of the input. 0, or -errno if the host is gone or
@@ -169,6 +170,28 @@ int hrn_cases_tails(const struct krn_problem *problem, const struct krn_kernel *
                     uint64_t seed, struct hrn_case_list *out);
 /* Fewer output rows, columns and channels until it has at most max_macs. 1 if anything was cut. */
 int hrn_problem_crop(struct krn_problem *problem, int64_t max_macs);
+
+/* Those that stay for the next prove job. Zero-initialise; hrn_kept_clear() frees. */
+#define HRN_KEPT_TILES 32
+struct hrn_kept {
+    struct krn_problem problem; /* of the job that they were made for */
+    uint64_t seed;
+    int64_t max_macs;
+    struct hrn_case main_case;
+    int cropped; /* the main case is a part of the problem */
+    struct hrn_kept_tile {
+        const struct krn_kernel *kernel;
+        struct hrn_case_list tails;
+    } tile[HRN_KEPT_TILES];
+    size_t tiles; /* made so far; the place of the next is tiles % HRN_KEPT_TILES */
+};
+/* Whether the tails of two kernels are the same cases. */
+int hrn_kept_alike(const struct krn_kernel *a, const struct krn_kernel *b);
+/* Makes the main case of this job, unless it is there. -ENOMEM. */
+int hrn_kept_open(struct hrn_kept *kept, const struct hrn_job *job);
+/* The tails for a kernel, made at need; valid until HRN_KEPT_TILES others were asked for. */
+const struct hrn_case_list *hrn_kept_tails(struct hrn_kept *kept, const struct krn_kernel *kernel);
+void hrn_kept_clear(struct hrn_kept *kept);
 
 /* ---- The checked call */
 /* Proves one variant in this process; fills all but the seed. Every call in one process must have

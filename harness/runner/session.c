@@ -215,18 +215,18 @@ int hrn_request_variant(struct hrn_session *s, struct hrn_request *r, const char
                         size_t index, int from_round)
 {
     char kernel[VAR_NAME_MAX], reason[HRN_DETAIL_MAX];
+    const char *knobs = strstr(name, "__"); /* of the driver; what is before is the kernel */
     struct krn_driver driver = { 0 };
     struct var_variant variant;
     struct hrn_line line;
-    if (var_name_parse(name, &variant, reason, sizeof reason) == 0) {
-        var_kernel_name_format(&variant, kernel);
+    size_t length = knobs ? (size_t)(knobs - name) : strlen(name);
+    if (var_name_read(name, &variant, reason, sizeof reason) == 0)
         driver = var_driver(&variant);
-    } else if (strlen(name) < sizeof kernel && !strstr(name, "__")) {
-        snprintf(kernel, sizeof kernel, "%s",
-                 name); /* written by hand: its own name is all it has */
-    } else {
+    else if (knobs) /* a kernel written by hand has none */
         return hrn_session_fail(s, -EINVAL, "%s", reason);
-    }
+    if (length >= sizeof kernel)
+        return hrn_session_fail(s, -EINVAL, "the name \"%s\" is too long", name);
+    snprintf(kernel, sizeof kernel, "%.*s", (int)length, name);
     hrn_line_begin(&line, "variant");
     hrn_line_add_int(&line, "index", (int64_t)index);
     hrn_line_add(&line, "kernel", kernel);

@@ -32,6 +32,8 @@ struct hrn_prove_options {
     uint64_t seed;
     int timeout_ms; /* per variant */
     int tails;      /* also small problems around every tail of the tile */
+    /* NULL, or: when it becomes non-zero, end what is in hand and return -EINTR. */
+    const volatile sig_atomic_t *stop;
 };
 /* Proves each of `names[0..count)` on the problem; `done` is called once per variant, in any order.
  */

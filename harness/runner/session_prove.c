@@ -64,7 +64,8 @@ static int add_variants(struct proving *p, struct hrn_request *request)
 static int ask(struct proving *p)
 {
     int emulated = hrn_device_info(p->session->device)->evidence == HRN_EMULATED;
-    struct hrn_request request = { .silence_ms = p->options->timeout_ms + GRACE_MS };
+    struct hrn_request request = { .silence_ms = p->options->timeout_ms + GRACE_MS,
+                                   .stop = p->options->stop };
     struct hrn_line line;
     int error = add_variants(p, &request);
     hrn_verb_begin(p->session, &line, "prove", p->problem);

@@ -51,6 +51,7 @@ static void read_sample(const struct hrn_fields *record, struct hrn_sample *s)
     s->calls = hrn_field_int(record, "calls", 0);
     s->time_ns = hrn_field_int(record, "time_ns", 0);
     s->overhead_ns = hrn_field_int(record, "overhead_ns", 0);
+    s->warmup_ns = hrn_field_int(record, "warmup_ns", 0);
     s->freq_khz = (int32_t)hrn_field_int(record, "freq_khz", 0);
     s->temp_mc = (int32_t)hrn_field_int(record, "temp_mc", INT32_MIN);
     s->current_ua = (int32_t)hrn_field_int(record, "current_ua", 0);

@@ -56,6 +56,7 @@ static int send_sample(struct timer *t, const struct hrn_message *m)
     hrn_line_add_int(&line, "calls", s->calls);
     hrn_line_add_int(&line, "time_ns", s->time_ns);
     hrn_line_add_int(&line, "overhead_ns", s->overhead_ns);
+    hrn_line_add_int(&line, "warmup_ns", s->warmup_ns);
     hrn_line_add_int(&line, "freq_khz", s->freq_khz);
     hrn_line_add_int(&line, "temp_mc", s->temp_mc);
     hrn_line_add_int(&line, "current_ua", s->current_ua);

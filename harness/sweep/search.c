@@ -7,7 +7,7 @@
 
 #include "harness/sweep/verdict.h"
 
-#define PROVE_BATCH 32 /* points proved between looks at the clock */
+#define PROVE_BATCH 32 /* points proved between looks at the clock, where there is a limit */
 #define VISIT_COST 1.6 /* device time of a visit / its sample: warm caches, calibration */
 
 /* Times of one point, in the order of their rounds. */
@@ -219,9 +219,11 @@ static int is_patience_over(struct hrn_search *s)
 static long prove(struct hrn_search *s, const struct hrn_bench *bench, const size_t *index,
                   size_t count)
 {
-    size_t ready = 0;
+    const struct hrn_search_options *o = &s->options;
+    int is_limited = o->device_limit_s > 0 || o->time_limit_s > 0;
+    size_t ready = 0, most = is_limited ? PROVE_BATCH : count;
     while (bench->prove && ready < count) {
-        size_t n = count - ready < PROVE_BATCH ? count - ready : PROVE_BATCH;
+        size_t n = count - ready < most ? count - ready : most;
         if (stopped(s))
             return -EINTR;
         if (ready && is_spent(s, bench))

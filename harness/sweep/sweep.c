@@ -46,6 +46,7 @@ struct sweep {
     char *err;
     size_t err_bytes;
     size_t passes; /* of counters, 0 = none */
+    struct hrn_spent spent;
 };
 
 static double now_s(void)
@@ -116,6 +117,7 @@ static int build_and_open(struct sweep *s)
     char path[512];
     if (!all)
         return -ENOMEM;
+    double begin_s = now_s();
     report(s, "building");
     int rc = hrn_build(s->options->toolchain, s->options->paths, HRN_BUILD_RUNNER, all, count,
                        on_refused, s, path, sizeof path, s->err, s->err_bytes);
@@ -127,6 +129,7 @@ static int build_and_open(struct sweep *s)
     if (!rc)
         rc = hrn_session_open(s->options->device, path, s->options->cpu, &s->session, s->err,
                               s->err_bytes);
+    s->spent.build_s = now_s() - begin_s;
     return rc;
 }
 
@@ -213,7 +216,9 @@ static int measure_peaks(struct sweep *s)
             continue;
         var_kernel_name_format(&v, name);
         /* A level that this CPU lacks has no peak; that its variants say so too is enough. */
+        double begin_s = now_s();
         int rc = hrn_session_peak(s->session, name, &macs_per_s);
+        s->spent.peak_s += now_s() - begin_s;
         if (rc == -EPIPE || rc == -ENOTCONN || rc == -EINTR)
             return rc;
         if (!rc)
@@ -275,6 +280,7 @@ static void on_sample(size_t index, const struct hrn_sample *sample,
     size_t i = is_canary ? 0 : s->map[index]; /* the canary is the machine's: with the baseline */
     if (is_twin)
         kept.role = HRN_TWIN;
+    hrn_spent_sample(&s->spent, sample);
     if (s->search && !is_canary && sample->outcome == HRN_OK && sample->calls > 0)
         keep_first(s, hrn_search_tell(s->search, i, sample->round, is_twin,
                                       (double)sample->time_ns / (double)sample->calls));
@@ -316,7 +322,8 @@ static int prove(const size_t *index, size_t count, void *user)
     struct sweep *s = user;
     struct hrn_prove_options options = { .seed = s->options->seed,
                                          .timeout_ms = s->options->timeout_ms,
-                                         .tails = s->options->tails };
+                                         .tails = s->options->tails,
+                                         .stop = s->options->stop };
     size_t n = 0;
     for (size_t k = 0; k < count; k++)
         if (!s->entries[index[k]].is_proved) {
@@ -327,6 +334,7 @@ static int prove(const size_t *index, size_t count, void *user)
         return 0;
     double begin_s = now_s();
     int rc = hrn_session_prove(s->session, problem(s), s->names, n, &options, on_proof, s);
+    s->spent.prove_s += now_s() - begin_s;
     s->device_s += now_s() - begin_s;
     return session_failed(s, rc);
 }
@@ -567,6 +575,9 @@ int hrn_sweep_run(const struct hrn_plan *plan, const struct hrn_sweep_options *o
     if (rc == -ENOENT)
         rc = 0;
     hrn_session_close(s.session);
+    s.spent.all_s = now_s() - s.sweep_begin_s;
+    if (options->spent)
+        *options->spent = s.spent;
     free(s.refused);
     free(s.refused_why);
     return rc;

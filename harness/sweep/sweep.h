@@ -14,6 +14,7 @@
 
 #include "harness/build/build.h"
 #include "harness/device/device.h"
+#include "harness/sweep/spent.h"
 #include "harness/sweep/counters.h"
 #include "harness/sweep/layers.h"
 #include "harness/sweep/search.h"
@@ -68,6 +69,7 @@ struct hrn_sweep_options {
      * negative errno ends the sweep. NULL = all, in order. */
     int (*next_layer)(size_t *layer, void *user);
     void *next_user;
+    struct hrn_spent *spent; /* filled; NULL = nobody asks */
 };
 
 /* What an earlier run has of a variant. The arrays are borrowed until the layer ends. */
