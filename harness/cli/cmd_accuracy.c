@@ -11,12 +11,21 @@
 
 struct accuracy_options {
     struct cli_model_options model;
+    struct cli_adjust_options adjust;
     const char *images, *calibration, *method, *plot;
     long long count, calibration_count, layer_images, keep, label_offset, threads;
     int json, symmetric;
 };
 
+/* Rows of the first table: the methods, then one more for each change that an option asks for. */
+enum { CHANGES_MAX = 3, ROWS_MAX = QNT_METHOD_COUNT + CHANGES_MAX };
 enum { KEEP_MAX = 32, PLOTS_MAX = 6 };
+
+struct row {
+    char label[64];
+    size_t warnings;
+    struct qnt_accuracy accuracy;
+};
 
 struct work {
     const struct accuracy_options *o;
@@ -26,8 +35,10 @@ struct work {
     struct qnt_dataset *set;
     size_t layer_images, stride;
     /* results */
-    struct qnt_accuracy methods[QNT_METHOD_COUNT]; /* images = 0: not run */
-    size_t warnings[QNT_METHOD_COUNT];
+    struct row rows[ROWS_MAX];
+    size_t row_count;
+    struct qnt_network *networks[ROWS_MAX];
+    struct qnt_exec *execs[ROWS_MAX];
     int method;
     struct qnt_loss *losses;
     size_t loss_count;
@@ -38,6 +49,14 @@ struct work {
 
 /* ---- Measuring */
 
+static struct qnt_calibrate_options calibrate_options(const struct work *w)
+{
+    return (struct qnt_calibrate_options) { .count = (size_t)w->o->calibration_count,
+                                            .method = (enum qnt_method)w->method,
+                                            .symmetric = w->o->symmetric,
+                                            .threads = (int)w->o->threads };
+}
+
 static size_t count_unsound(const struct qnt_calibration *c)
 {
     size_t count = 0;
@@ -47,37 +66,100 @@ static size_t count_unsound(const struct qnt_calibration *c)
     return count;
 }
 
-/* The int8 network of every method, on the same images. */
-static int run_methods(struct work *w)
+static int add_row(struct work *w, const struct qnt_graph *graph, const struct qnt_calibration *c,
+                   const char *label)
 {
-    struct qnt_exec *execs[QNT_METHOD_COUNT] = { NULL };
-    struct qnt_network *networks[QNT_METHOD_COUNT] = { NULL };
+    const size_t i = w->row_count++;
+    struct qnt_error error = { "" };
+
+    snprintf(w->rows[i].label, sizeof(w->rows[i].label), "%s", label);
+    w->rows[i].warnings = count_unsound(c);
+    int result = qnt_quantise(graph, c, &w->quantise, &w->networks[i], &error);
+    if (result == 0)
+        result = qnt_exec_open(w->networks[i], NULL, NULL, &w->execs[i], &error);
+    return result == 0 ? CLI_OK : cli_quant_fail(result, &error);
+}
+
+static int add_methods(struct work *w)
+{
+    int code = CLI_OK;
+
+    for (int m = 0; m < QNT_METHOD_COUNT && code == CLI_OK; m++) {
+        struct qnt_calibration c = { 0 };
+        struct qnt_error error = { "" };
+        int result =
+            qnt_calibration_with(&w->graph, &w->calibration, (enum qnt_method)m, &c, &error);
+        code = result == 0 ? add_row(w, &w->graph, &c, qnt_methods[m].name)
+                           : cli_quant_fail(result, &error);
+        qnt_calibration_clear(&c);
+    }
+    return code;
+}
+
+/* A copy of the model, changed, calibrated anew. */
+static int add_change(struct work *w, const struct cli_adjust_options *change, const char *label)
+{
+    const size_t count = (size_t)w->o->calibration_count;
+    const struct qnt_calibrate_options calibrate = calibrate_options(w);
+    struct qnt_graph graph;
+    struct qnt_calibration c = { 0 };
+    struct qnt_adjustment *adjustments = NULL;
+    char full[64];
+
+    if (qnt_graph_copy(&w->graph, &graph) != 0)
+        return cli_fail(CLI_FAILED, "out of memory");
+    snprintf(full, sizeof(full), "%s, %s", qnt_methods[w->method].name, label);
+    int code = cli_model_adjust(&graph, w->o->calibration, count, change, &adjustments);
+    if (code == CLI_OK)
+        code = cli_model_calibrate(&graph, w->o->calibration, calibrate, &c);
+    if (code == CLI_OK)
+        code = add_row(w, &graph, &c, full);
+    qnt_adjustments_free(adjustments, graph.count);
+    qnt_calibration_clear(&c);
+    qnt_graph_free(&graph);
+    return code;
+}
+
+static int add_changes(struct work *w)
+{
+    static const struct {
+        const char *label;
+        struct cli_adjust_options change;
+    } changes[CHANGES_MAX] = {
+        { "equalised", { .equalise = 1 } },
+        { "bias corrected", { .correct_bias = 1 } },
+        { "both", { .equalise = 1, .correct_bias = 1 } },
+    };
+    const struct cli_adjust_options *asked = &w->o->adjust;
+    int code = CLI_OK;
+
+    for (size_t i = 0; i < CHANGES_MAX && code == CLI_OK; i++)
+        if (changes[i].change.equalise <= asked->equalise &&
+            changes[i].change.correct_bias <= asked->correct_bias)
+            code = add_change(w, &changes[i].change, changes[i].label);
+    return code;
+}
+
+/* All rows on the same images, against the model as it was. */
+static int run_rows(struct work *w)
+{
+    struct qnt_accuracy accuracy[ROWS_MAX];
     struct cli_progress progress;
     struct qnt_error error = { "" };
     const size_t have = qnt_dataset_count(w->set);
     const size_t images = w->o->count > 0 ? (size_t)w->o->count : have;
-    int result = 0;
+    int code = add_methods(w);
 
-    for (int m = 0; m < QNT_METHOD_COUNT && result == 0; m++) {
-        struct qnt_calibration c = { 0 };
-        result = qnt_calibration_with(&w->graph, &w->calibration, (enum qnt_method)m, &c, &error);
-        w->warnings[m] = result == 0 ? count_unsound(&c) : 0;
-        if (result == 0)
-            result = qnt_quantise(&w->graph, &c, &w->quantise, &networks[m], &error);
-        if (result == 0)
-            result = qnt_exec_open(networks[m], NULL, NULL, &execs[m], &error);
-        qnt_calibration_clear(&c);
-    }
-    if (result == 0) {
-        cli_progress_begin(&progress, "accuracy");
-        result = qnt_accuracy(&w->graph, execs, QNT_METHOD_COUNT, w->set, images,
-                              cli_quant_progress, &progress, w->methods, &error);
-        cli_progress_end(&progress);
-    }
-    for (int m = 0; m < QNT_METHOD_COUNT; m++) {
-        qnt_exec_close(execs[m]);
-        qnt_network_free(networks[m]);
-    }
+    if (code == CLI_OK)
+        code = add_changes(w);
+    if (code != CLI_OK)
+        return code;
+    cli_progress_begin(&progress, "accuracy");
+    int result = qnt_accuracy(&w->graph, w->execs, w->row_count, w->set, images, cli_quant_progress,
+                              &progress, accuracy, &error);
+    cli_progress_end(&progress);
+    for (size_t i = 0; i < w->row_count; i++)
+        w->rows[i].accuracy = accuracy[i];
     return result == 0 ? CLI_OK : cli_quant_fail(result, &error);
 }
 
@@ -113,7 +195,7 @@ static void print_methods(const struct work *w)
 {
     static const char *const headings[] = { "",        "top-1 %", "top-5 %", "agree %",
                                             "SQNR dB", "cosine",  "" };
-    const struct qnt_accuracy *first = &w->methods[0];
+    const struct qnt_accuracy *first = &w->rows[0].accuracy;
     struct cli_table *t = cli_table_new(headings, 7);
 
     cli_table_cell(t, "fp32");
@@ -121,18 +203,19 @@ static void print_methods(const struct work *w)
     cli_table_cell(t, "%.2f", percent(first->float_top5, first->images));
     for (int i = 0; i < 4; i++)
         cli_table_cell(t, "%s", "");
-    for (int m = 0; m < QNT_METHOD_COUNT; m++) {
-        const struct qnt_accuracy *a = &w->methods[m];
-        cli_table_cell(t, "int8 %s", qnt_methods[m].name);
+    for (size_t i = 0; i < w->row_count; i++) {
+        const struct qnt_accuracy *a = &w->rows[i].accuracy;
+        cli_table_cell(t, "int8 %s", w->rows[i].label);
         cli_table_cell(t, "%.2f", percent(a->int8_top1, a->images));
         cli_table_cell(t, "%.2f", percent(a->int8_top5, a->images));
         cli_table_cell(t, "%.2f", percent(a->agree, a->images));
         cli_table_cell(t, "%.2f", a->sqnr_db);
         cli_table_cell(t, "%.5f", a->cosine);
-        if (w->warnings[m])
-            cli_table_cell(t, "%zu thresholds clip too much", w->warnings[m]);
+        if (w->rows[i].warnings)
+            cli_table_cell(t, "%zu threshold%s too much", w->rows[i].warnings,
+                           w->rows[i].warnings == 1 ? " clips" : "s clip");
         else
-            cli_table_cell(t, "%s", m == w->method ? "<- the layers below" : "");
+            cli_table_cell(t, "%s", (int)i == w->method ? "<- the layers below" : "");
     }
     cli_table_print(t, stdout);
     printf("\n%zu images\n\n", first->images);
@@ -189,17 +272,17 @@ static void print_kept(const struct work *w)
 
 static void print_json(const struct work *w)
 {
-    printf("{\n  \"images\": %zu,\n  \"methods\": [", w->methods[0].images);
+    const struct qnt_accuracy *first = &w->rows[0].accuracy;
+
+    printf("{\n  \"images\": %zu,\n  \"methods\": [", first->images);
     printf("\n    {\"name\": \"fp32\", \"top1\": %.6g, \"top5\": %.6g}",
-           percent(w->methods[0].float_top1, w->methods[0].images),
-           percent(w->methods[0].float_top5, w->methods[0].images));
-    for (int m = 0; m < QNT_METHOD_COUNT; m++) {
-        const struct qnt_accuracy *a = &w->methods[m];
+           percent(first->float_top1, first->images), percent(first->float_top5, first->images));
+    for (size_t i = 0; i < w->row_count; i++) {
+        const struct qnt_accuracy *a = &w->rows[i].accuracy;
         printf(",\n    {\"name\": \"%s\", \"top1\": %.6g, \"top5\": %.6g, \"agree\": %.6g, "
                "\"sqnr_db\": %.6g, \"cosine\": %.8g, \"unsound_thresholds\": %zu}",
-               qnt_methods[m].name, percent(a->int8_top1, a->images),
-               percent(a->int8_top5, a->images), percent(a->agree, a->images), a->sqnr_db,
-               a->cosine, w->warnings[m]);
+               w->rows[i].label, percent(a->int8_top1, a->images), percent(a->int8_top5, a->images),
+               percent(a->agree, a->images), a->sqnr_db, a->cosine, w->rows[i].warnings);
     }
     printf("\n  ],\n  \"method\": \"%s\",\n  \"layer_images\": %zu,\n  \"all_int8_db\": %.6g,\n"
            "  \"layers\": [",
@@ -295,21 +378,18 @@ static int run(struct work *w, const char *model)
     if (code != CLI_OK)
         return code;
     const struct qnt_input input = qnt_graph_input(&w->graph);
-    const struct qnt_calibrate_options calibrate = { .count = (size_t)w->o->calibration_count,
-                                                     .method = (enum qnt_method)w->method,
-                                                     .symmetric = w->o->symmetric,
-                                                     .threads = (int)w->o->threads };
     cli_catch_interrupt();
     code = cli_images_open(w->o->images, w->graph.dataset, "test", &input, &w->set);
     if (code == CLI_OK)
-        code = cli_model_calibrate(&w->graph, w->o->calibration, calibrate, &w->calibration);
+        code = cli_model_calibrate(&w->graph, w->o->calibration, calibrate_options(w),
+                                   &w->calibration);
     if (code != CLI_OK)
         return code;
     qnt_dataset_shift_labels(w->set, (int)w->o->label_offset);
     const size_t have = qnt_dataset_count(w->set), wanted = (size_t)w->o->layer_images;
     w->layer_images = wanted < have ? wanted : have;
     w->stride = have / w->layer_images;
-    code = run_methods(w);
+    code = run_rows(w);
     if (code == CLI_OK)
         code = run_layers(w);
     if (code == CLI_OK && w->o->json)
@@ -324,6 +404,10 @@ static int run(struct work *w, const char *model)
 
 static void clear(struct work *w)
 {
+    for (size_t i = 0; i < w->row_count; i++) {
+        qnt_exec_close(w->execs[i]);
+        qnt_network_free(w->networks[i]);
+    }
     free(w->losses);
     qnt_dataset_close(w->set);
     qnt_calibration_clear(&w->calibration);
@@ -334,6 +418,8 @@ static const char description[] =
     "Calibrates a float model, makes the int8 network of every method, and compares them with the "
     "float model on labelled images: top-1 and top-5, agreement (the same first class), SQNR and "
     "cosine of the scores, as means over images, before the softmax.\n\n"
+    "--equalise and --correct-bias add rows: what the method asked for gives on the model changed "
+    "so, and on both.\n\n"
     "Then the layers, those that hurt most first: the SQNR of the scores where one layer alone is "
     "int8, and where all but that one are; and what keeping the worst in float would give.\n\n"
     "Without MODEL, the model that comes with Quern.";
@@ -364,6 +450,7 @@ int cmd_accuracy(int argc, char **argv)
           "default is 5.",
           &o.keep },
         { 0, "symmetric", CLI_FLAG, NULL, "No zero points, as other engines do it.", &o.symmetric },
+        CLI_ADJUST_OPTIONS(o.adjust),
         { 't', "threads", CLI_INT, "N", "Of the calibration. The default is 1.", &o.threads },
         { 'p', "plot", CLI_STRING, "FILE",
           "Draws the histograms of the worst layers with their thresholds, by gnuplot, to FILE.svg "

@@ -8,6 +8,7 @@
 
 struct calibrate_options {
     struct cli_model_options model;
+    struct cli_adjust_options adjust;
     const char *images, *method, *format, *output;
     long long count, threads;
     int json, symmetric;
@@ -65,8 +66,16 @@ static int print_json(const struct qnt_graph *graph, const struct qnt_calibratio
     return cli_fail(CLI_FAILED, "no format is called json");
 }
 
-static int check_format(const char *format)
+static int check_format(const struct calibrate_options *o)
 {
+    const char *format = o->format;
+
+    if ((o->adjust.equalise || o->adjust.correct_bias) && strcmp(format, "quern") != 0 &&
+        strcmp(format, "json") != 0)
+        return cli_fail(CLI_USAGE,
+                        "--format=%s is for the model as its file has it; --equalise and "
+                        "--correct-bias change it: use --format=quern",
+                        format);
     for (size_t i = 0; i < qnt_calibration_format_count; i++)
         if (strcmp(qnt_calibration_formats[i].name, format) == 0)
             return CLI_OK;
@@ -95,6 +104,7 @@ static int run(const struct calibrate_options *o, const char *model)
 {
     struct qnt_graph graph = { 0 };
     struct qnt_calibration calibration = { 0 };
+    struct qnt_adjustment *adjustments = NULL;
     int method = cli_method(o->method);
 
     if (method < 0)
@@ -103,7 +113,7 @@ static int run(const struct calibrate_options *o, const char *model)
                                                    .method = (enum qnt_method)method,
                                                    .symmetric = o->symmetric,
                                                    .threads = (int)o->threads };
-    int code = check_format(o->format);
+    int code = check_format(o);
     if (code == CLI_OK && o->count < 0)
         code = cli_fail(CLI_USAGE, "--count=%lld: 20 to 200 images are usual", o->count);
     if (code == CLI_OK && (o->threads < 1 || o->threads > 64))
@@ -112,7 +122,12 @@ static int run(const struct calibrate_options *o, const char *model)
         code = cli_model_open(model, &o->model, &graph);
     if (code == CLI_OK) {
         cli_catch_interrupt();
+        code = cli_model_adjust(&graph, o->images, options.count, &o->adjust, &adjustments);
+    }
+    if (code == CLI_OK) {
         code = cli_model_calibrate(&graph, o->images, options, &calibration);
+        calibration.adjustments = adjustments;
+        calibration.count = graph.count;
     }
     if (code == CLI_OK)
         code = finish(o, &graph, &calibration);
@@ -136,6 +151,9 @@ static const char description[] =
     "only chooses among sound thresholds, which clip at most 1 % of the values and make at most "
     "4 times the least squared error; where that overrules it, the table says so. kl-ncnn and aciq "
     "are kept as they are, and marked SUSPICIOUS where they are unsound.\n\n"
+    "--equalise and --correct-bias change the model before it is calibrated; the file says how, "
+    "and "
+    "'quern quantize' does the same.\n\n"
     "Without MODEL, the model that comes with Quern.";
 
 int cmd_calibrate(int argc, char **argv)
@@ -161,6 +179,7 @@ int cmd_calibrate(int argc, char **argv)
         { 0, "symmetric", CLI_FLAG, NULL,
           "For networks without zero points, as 'quern quantize --symmetric' makes them.",
           &o.symmetric },
+        CLI_ADJUST_OPTIONS(o.adjust),
         { 't', "threads", CLI_INT, "N", "Images that run at a time. The default is 1.",
           &o.threads },
         CLI_MODEL_OPTIONS(o.model),

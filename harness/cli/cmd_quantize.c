@@ -30,6 +30,7 @@ static int quantise(const struct quantize_options *o, struct qnt_graph *graph)
         if (!cli_model_says_pixels(&o->model))
             graph->pixels = calibration.pixels;
         cli_warn_thresholds(graph, &calibration, o->calibration);
+        qnt_adjustments_apply(graph, calibration.adjustments);
         result = qnt_quantise(graph, &calibration, &options, &network, &error);
     }
     if (result == 0)

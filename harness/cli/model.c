@@ -125,22 +125,56 @@ int cli_images_open(const char *spec, const char *dataset, const char *part,
     return result == 0 ? CLI_OK : cli_quant_fail(result, &error);
 }
 
+/* The images to calibrate on: *count of them, 0 = all, at most CLI_CALIBRATION_IMAGES. */
+static int open_calibration(const struct qnt_graph *graph, const char *spec,
+                            struct qnt_dataset **set, size_t *count, size_t *stride)
+{
+    const struct qnt_input input = qnt_graph_input(graph);
+    int code = cli_images_open(spec, graph->dataset, "train", &input, set);
+
+    if (code != CLI_OK)
+        return code;
+    const size_t images = qnt_dataset_count(*set);
+    if (*count == 0)
+        *count = images < CLI_CALIBRATION_IMAGES ? images : CLI_CALIBRATION_IMAGES;
+    *stride = images > *count && *count ? images / *count : 1;
+    return CLI_OK;
+}
+
+int cli_model_adjust(struct qnt_graph *graph, const char *spec, size_t count,
+                     const struct cli_adjust_options *o, struct qnt_adjustment **out)
+{
+    struct qnt_adjust_options options = { .count = count,
+                                          .equalise = o->equalise,
+                                          .correct_bias = o->correct_bias };
+    struct cli_progress progress;
+    struct qnt_error error;
+    struct qnt_dataset *set;
+
+    *out = NULL;
+    if (!o->equalise && !o->correct_bias)
+        return CLI_OK;
+    int code = open_calibration(graph, spec, &set, &options.count, &options.stride);
+    if (code != CLI_OK)
+        return code;
+    cli_progress_begin(&progress, "adjust");
+    int result = qnt_adjust(graph, set, &options, cli_quant_progress, &progress, out, &error);
+    cli_progress_end(&progress);
+    qnt_dataset_close(set);
+    return result == 0 ? CLI_OK : cli_quant_fail(result, &error);
+}
+
 int cli_model_calibrate(const struct qnt_graph *graph, const char *spec,
                         struct qnt_calibrate_options options, struct qnt_calibration *out)
 {
-    const struct qnt_input input = qnt_graph_input(graph);
     struct cli_progress progress;
     struct qnt_error error = { "" };
     struct qnt_dataset *set;
 
     *out = (struct qnt_calibration) { 0 };
-    int code = cli_images_open(spec, graph->dataset, "train", &input, &set);
+    int code = open_calibration(graph, spec, &set, &options.count, &options.stride);
     if (code)
         return code;
-    const size_t images = qnt_dataset_count(set);
-    if (options.count == 0)
-        options.count = images < CLI_CALIBRATION_IMAGES ? images : CLI_CALIBRATION_IMAGES;
-    options.stride = images > options.count ? images / options.count : 1;
     cli_progress_begin(&progress, "calibrate");
     int result = qnt_calibrate(graph, set, &options, cli_quant_progress, &progress, out, &error);
     cli_progress_end(&progress);
@@ -149,9 +183,9 @@ int cli_model_calibrate(const struct qnt_graph *graph, const char *spec,
         return cli_quant_fail(result, &error);
     if (options.count < 5)
         fprintf(stderr,
-                "quern: warning: %zu calibration images are too few to see the range of a tensor; "
+                "quern: warning: %zu calibration image%s too few to see the range of a tensor; "
                 "20 to 200 are usual\n",
-                options.count);
+                options.count, options.count == 1 ? " is" : "s are");
     return CLI_OK;
 }
 

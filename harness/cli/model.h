@@ -3,7 +3,7 @@
 #ifndef QUERN_HARNESS_CLI_MODEL_H
 #define QUERN_HARNESS_CLI_MODEL_H
 
-#include "quant/pipeline/pipeline.h"
+#include "quant/pipeline/adjust.h"
 
 /* What files leave open. */
 struct cli_model_options {
@@ -45,6 +45,26 @@ int cli_images_open(const char *spec, const char *dataset, const char *part,
 #define CLI_CALIBRATION_IMAGES 200
 int cli_model_calibrate(const struct qnt_graph *graph, const char *spec,
                         struct qnt_calibrate_options options, struct qnt_calibration *out);
+
+/* How the float model is changed first. */
+struct cli_adjust_options {
+    int equalise, correct_bias;
+};
+/* clang-format off */
+#define CLI_ADJUST_OPTIONS(a)                                                                      \
+    { 0, "equalise", CLI_FLAG, NULL,                                                               \
+      "Moves factors between layers first, so that the channels of a tensor use its one scale "    \
+      "more evenly. Costs one more run of the images.",                                            \
+      &(a).equalise },                                                                             \
+    { 0, "correct-bias", CLI_FLAG, NULL,                                                           \
+      "Takes from biases by how much rounded weights shift the mean of a channel. Costs one more " \
+      "run of the images.",                                                                        \
+      &(a).correct_bias }
+/* clang-format on */
+/* Changes the model, by the images that cli_model_calibrate() would take. *out: what was changed,
+ * NULL where the options ask for nothing. */
+int cli_model_adjust(struct qnt_graph *graph, const char *spec, size_t count,
+                     const struct cli_adjust_options *options, struct qnt_adjustment **out);
 
 /* One line on stderr for each threshold that is used and not sound. Returns how many of them are
  * taken all the same: a method that was overruled in time is only noted. */

@@ -105,6 +105,42 @@ void qnt_graph_free(struct qnt_graph *graph)
     *graph = (struct qnt_graph) { .pixels = qnt_pixels_plain() };
 }
 
+static void *copy_of(const void *from, size_t bytes, int *missing)
+{
+    void *to = from ? malloc(bytes ? bytes : 1) : NULL;
+
+    if (to)
+        memcpy(to, from, bytes);
+    *missing |= from && !to;
+    return to;
+}
+
+static char *text_of(const char *from, int *missing)
+{
+    return copy_of(from, from ? strlen(from) + 1 : 0, missing);
+}
+
+int qnt_graph_copy(const struct qnt_graph *graph, struct qnt_graph *out)
+{
+    int missing = 0;
+
+    *out = *graph;
+    out->name = text_of(graph->name, &missing);
+    out->dataset = text_of(graph->dataset, &missing);
+    out->nodes = copy_of(graph->nodes, (size_t)graph->count * sizeof(*graph->nodes), &missing);
+    out->capacity = out->count = out->nodes ? graph->count : 0;
+    for (int32_t i = 0; i < out->count; i++) {
+        struct qnt_node *n = &out->nodes[i];
+        n->name = text_of(n->name, &missing);
+        n->tensor = text_of(n->tensor, &missing);
+        n->weight = copy_of(n->weight, n->weight_count * sizeof(float), &missing);
+        n->bias = copy_of(n->bias, n->bias_count * sizeof(float), &missing);
+    }
+    if (missing)
+        qnt_graph_free(out);
+    return missing ? -ENOMEM : 0;
+}
+
 struct qnt_input qnt_graph_input(const struct qnt_graph *graph)
 {
     const struct qnt_node *in = &graph->nodes[0];

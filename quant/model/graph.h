@@ -131,6 +131,8 @@ struct qnt_graph {
 };
 
 void qnt_graph_free(struct qnt_graph *graph); /* accepts NULL members */
+/* A copy of its own. 0 or -ENOMEM, *out then empty. */
+int qnt_graph_copy(const struct qnt_graph *graph, struct qnt_graph *out);
 struct qnt_input qnt_graph_input(const struct qnt_graph *graph);
 int32_t qnt_graph_find(const struct qnt_graph *graph, const char *name); /* -1 if none */
 

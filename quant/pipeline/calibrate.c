@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/pipeline/adjust.h"
 #include "quant/pipeline/pipeline_int.h"
 
 enum { THREADS_MAX = 64, HELD_OF = 5, HELD_FROM = 10 };
@@ -412,5 +413,6 @@ void qnt_calibration_clear(struct qnt_calibration *calibration)
     free(calibration->held);
     free(calibration->images_kept);
     free(calibration->scores_kept);
+    qnt_adjustments_free(calibration->adjustments, calibration->count);
     *calibration = (struct qnt_calibration) { 0 };
 }

@@ -4,6 +4,8 @@
  *     images COUNT
  *     pixels ORDER MEAN... NORM...      (of each of QNT_CHANNELS_MAX channels)
  *     tensor THRESHOLD METHOD ABSMAX CLIPPED DIVERGENCE MSE BEST_MSE SUSPICIOUS NAME...
+ *     factors VALUE,VALUE... NAME...    (of the channels that node NAME gives)
+ *     biases VALUE,VALUE... NAME...
  *
  * NAME is the rest of the line. '#' begins a comment line. */
 #include <errno.h>
@@ -12,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/pipeline/adjust.h"
 #include "quant/pipeline/pipeline_int.h"
 #include "quant/pipeline/save.h"
 
@@ -23,6 +26,17 @@ static int is_convolution(const struct qnt_node *n)
 static double absmax_of(const struct qnt_calibration *c, int32_t i)
 {
     return c->histograms ? (double)c->histograms[i].absmax : 0;
+}
+
+static void write_channels(const char *word, const struct qnt_node *n, const float *values,
+                           FILE *file)
+{
+    if (!values)
+        return;
+    fputs(word, file);
+    for (int32_t c = 0; c < n->c; c++)
+        fprintf(file, "%c%.9g", c ? ',' : ' ', (double)values[c]);
+    fprintf(file, " %s\n", n->name);
 }
 
 static int write_quern(const struct qnt_graph *graph, const struct qnt_calibration *c, void *to)
@@ -46,6 +60,10 @@ static int write_quern(const struct qnt_graph *graph, const struct qnt_calibrati
         fprintf(file, "tensor %.9g %s %.9g %.9g %.9g %.9g %.9g %d %s\n", (double)t->threshold,
                 qnt_methods[t->used].name, absmax_of(c, i), t->clipped, t->divergence, t->mse,
                 t->best_mse, t->suspicious, graph->nodes[i].name);
+    }
+    for (int32_t i = 0; c->adjustments && i < graph->count; i++) {
+        write_channels("factors", &graph->nodes[i], c->adjustments[i].factor, file);
+        write_channels("biases", &graph->nodes[i], c->adjustments[i].bias, file);
     }
     return 0;
 }
@@ -274,10 +292,64 @@ static int read_pixels(struct reader *r, char *at)
     return 0;
 }
 
+/* "VALUE,VALUE..." of exactly `count` values. */
+static int parse_values(char *text, int32_t count, int positive, float *out)
+{
+    char *end = text;
+
+    for (int32_t c = 0; c < count; c++, text = end + 1) {
+        double value = strtod(text, &end);
+        out[c] = (float)value;
+        if (end == text || *end != (c + 1 < count ? ',' : 0) || !isfinite(out[c]) ||
+            (positive && !(value > 1e-10 && value < 1e10)))
+            return -EINVAL;
+    }
+    return 0;
+}
+
+/* The list of values, and of which node. */
+static int read_channels(struct reader *r, char *at, int are_factors)
+{
+    char *values = next_word(&at);
+    const int32_t node = values ? qnt_graph_find(r->graph, at) : -1;
+
+    if (node < 0 || !is_convolution(&r->graph->nodes[node]))
+        return fail_line(r, "should be: numbers parted by commas, a layer of weights of the model");
+    if (!r->out->adjustments)
+        r->out->adjustments = calloc((size_t)r->graph->count, sizeof(*r->out->adjustments));
+    if (!r->out->adjustments)
+        return qnt_error_set(r->error, -ENOMEM, "%s: out of memory", r->path);
+    float **place =
+        are_factors ? &r->out->adjustments[node].factor : &r->out->adjustments[node].bias;
+    const int32_t count = r->graph->nodes[node].c;
+    if (*place)
+        return fail_line(r, "this layer has had its line");
+    *place = calloc((size_t)count, sizeof(**place));
+    if (!*place)
+        return qnt_error_set(r->error, -ENOMEM, "%s: out of memory", r->path);
+    if (parse_values(values, count, are_factors, *place) != 0)
+        return fail_line(r, "not one number for each channel of that layer, or out of range");
+    return 0;
+}
+
+static int read_factors(struct reader *r, char *at)
+{
+    return read_channels(r, at, 1);
+}
+
+static int read_biases(struct reader *r, char *at)
+{
+    return read_channels(r, at, 0);
+}
+
 static const struct {
     const char *word;
     int (*read)(struct reader *r, char *rest);
-} lines[] = { { "tensor", read_tensor }, { "images", read_images }, { "pixels", read_pixels } };
+} lines[] = { { "tensor", read_tensor },
+              { "images", read_images },
+              { "pixels", read_pixels },
+              { "factors", read_factors },
+              { "biases", read_biases } };
 
 static int read_line(struct reader *r, char *line)
 {
@@ -291,7 +363,7 @@ static int read_line(struct reader *r, char *line)
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
         if (strcmp(lines[i].word, word) == 0)
             return lines[i].read(r, rest);
-    return fail_line(r, "begins with none of tensor, images, pixels");
+    return fail_line(r, "begins with none of tensor, images, pixels, factors, biases");
 }
 
 static int read_lines(struct reader *r, FILE *file)

@@ -32,6 +32,8 @@
 #include "quant/calib/calib.h"
 #include "quant/model/graph.h"
 
+struct qnt_adjustment;
+
 /* Thresholds of every tensor of a graph, by node index. Owned arrays of graph->count. */
 struct qnt_calibration {
     struct qnt_threshold *tensors;
@@ -45,6 +47,9 @@ struct qnt_calibration {
     /* Some of the images held out with their float scores, for AUTO: owned, or none. */
     size_t kept, image_values, classes;
     float *images_kept, *scores_kept; /* [kept][image_values], [kept][classes] */
+    /* How the graph was changed before (quant/pipeline/adjust.h), owned, or NULL. The graph that
+     * goes with the thresholds is the changed one. */
+    struct qnt_adjustment *adjustments;
 };
 /* Called after each step; returning non-zero stops with -EINTR. May be NULL. */
 typedef int qnt_progress(size_t done, size_t total, void *user);
