@@ -12,14 +12,16 @@
 
 struct run_options {
     struct cli_model_options model;
-    const char *images, *calibration, *db, *methods, *against, *device, *kernels;
+    struct cli_adjust_options adjust;
+    const char *images, *calibration, *thresholds, *db, *methods, *against, *device, *kernels;
     long long count, calibration_count, run, label_offset, threads;
     int json, builtin;
 };
 
 struct work {
     const struct run_options *o;
-    struct qnt_graph graph; /* where result.has_float */
+    struct qnt_graph graph;   /* where result.has_float */
+    struct qnt_graph changed; /* a copy of it, as it is quantised */
     struct cli_winners winners;
     struct run_result result;
     char words[256]; /* the methods, cut apart */
@@ -52,15 +54,15 @@ static int add_method(struct work *w, const struct qnt_calibration *all, const c
     if (method < 0)
         return CLI_USAGE;
     int result =
-        qnt_calibration_with(&w->graph, all, (enum qnt_method)method, &calibration, &error);
+        qnt_calibration_with(&w->changed, all, (enum qnt_method)method, &calibration, &error);
     if (result == 0)
-        result = qnt_quantise(&w->graph, &calibration, NULL, &network, &error);
+        result = qnt_quantise(&w->changed, &calibration, NULL, &network, &error);
     if (result != 0) {
         qnt_calibration_clear(&calibration);
         return cli_quant_fail(result, &error);
     }
     w->result.entries[w->result.count].warnings =
-        cli_warn_thresholds(&w->graph, &calibration, name);
+        cli_warn_thresholds(&w->changed, &calibration, name);
     qnt_calibration_clear(&calibration);
     return add_network(w, qnt_methods[method].name, network);
 }
@@ -88,16 +90,47 @@ static int quantise_methods(struct work *w)
                                                    .method = QNT_METHOD_MAX,
                                                    .threads = (int)w->o->threads };
     struct qnt_calibration all = { 0 };
+    struct qnt_adjustment *adjustments = NULL;
     const char *names[RUN_NETWORKS_MAX];
     size_t count = 0;
 
     int code = split_methods(w, names, &count);
+    if (code == CLI_OK && qnt_graph_copy(&w->graph, &w->changed) != 0)
+        code = cli_fail(CLI_FAILED, "out of memory");
     if (code == CLI_OK)
-        code = cli_model_calibrate(&w->graph, w->o->calibration, options, &all);
+        code = cli_model_adjust(&w->changed, w->o->calibration, options.count, &w->o->adjust,
+                                &adjustments);
+    if (code == CLI_OK)
+        code = cli_model_calibrate(&w->changed, w->o->calibration, options, &all);
+    qnt_adjustments_free(adjustments, w->changed.count);
     for (size_t i = 0; i < count && code == CLI_OK; i++)
         code = add_method(w, &all, names[i]);
     qnt_calibration_clear(&all);
     return code;
+}
+
+/* The thresholds of a file, whatever made them. */
+static int quantise_file(struct work *w)
+{
+    const char *path = w->o->thresholds, *slash = strrchr(path, '/');
+    struct qnt_calibration calibration = { 0 };
+    struct qnt_network *network = NULL;
+    struct qnt_error error = { "" };
+
+    if (qnt_graph_copy(&w->graph, &w->changed) != 0)
+        return cli_fail(CLI_FAILED, "out of memory");
+    int result = qnt_calibration_load(&w->changed, path, &calibration, &error);
+    if (result == 0) {
+        if (!cli_model_says_pixels(&w->o->model))
+            w->graph.pixels = w->changed.pixels = calibration.pixels;
+        w->result.entries[w->result.count].warnings =
+            cli_warn_thresholds(&w->changed, &calibration, path);
+        qnt_adjustments_apply(&w->changed, calibration.adjustments);
+        result = qnt_quantise(&w->changed, &calibration, NULL, &network, &error);
+    }
+    qnt_calibration_clear(&calibration);
+    return result == 0 ? add_network(w, slash ? slash + 1 : path, network)
+                       : cli_quant_fail(result, &error);
 }
 
 static int load_network(struct work *w, const char *path)
@@ -144,7 +177,9 @@ static int open_models(struct work *w, const char *model)
     }
     if (code != CLI_OK)
         return code;
-    return is_network ? load_network(w, model) : quantise_methods(w);
+    if (is_network)
+        return load_network(w, model);
+    return w->o->thresholds ? quantise_file(w) : quantise_methods(w);
 }
 
 /* What the float model takes, its activations planned into one arena as those of the int8 network.
@@ -237,6 +272,7 @@ static void clear(struct work *w)
     }
     cli_winners_close(&w->winners);
     qnt_graph_free(&w->graph);
+    qnt_graph_free(&w->changed);
 }
 
 static const char description[] =
@@ -272,6 +308,11 @@ int cmd_run(int argc, char **argv)
           "Images to calibrate on. The default is the training part.", &o.calibration },
         { 0, "calibration-count", CLI_INT, "N",
           "How many of them. The default is all, at most 200.", &o.calibration_count },
+        { 'c', "calibration", CLI_STRING, "FILE",
+          "Thresholds of a file, as 'quern calibrate -o FILE' writes them, instead of those of "
+          "methods.",
+          &o.thresholds },
+        CLI_ADJUST_OPTIONS(o.adjust),
         { 0, "against", CLI_STRING, "MODEL", "The float model to compare an int8 network with.",
           &o.against },
         { 0, "db", CLI_STRING, "FILE",
