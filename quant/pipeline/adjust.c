@@ -1,5 +1,7 @@
 /* What equalisation and the correction of biases have in common: both need to know the values of
  * every channel, so the images are run once for that. */
+#include "quant/pipeline/adjust.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
