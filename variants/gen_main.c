@@ -26,13 +26,28 @@ static int list_add(struct list *list, const struct var_variant *v)
     return 0;
 }
 
+static int is_listed(const struct list *list, const struct var_variant *v)
+{
+    char wanted[VAR_NAME_MAX], name[VAR_NAME_MAX];
+    var_kernel_name_format(v, wanted);
+    for (size_t i = 0; i < list->count; i++) {
+        var_kernel_name_format(&list->v[i], name);
+        if (strcmp(name, wanted) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* Several rows may choose one kernel. */
 static int list_builtin(struct list *list, const char *arch)
 {
     for (size_t i = 0; i < var_default_count; i++) {
         struct var_variant v;
         const char *of = krn_isas[var_defaults[i].isa].arch;
         var_default_variant(&var_defaults[i], &v);
-        if ((strcmp(of, "any") == 0 || strcmp(of, arch) == 0) && list_add(list, &v))
+        if (strcmp(of, "any") != 0 && strcmp(of, arch) != 0)
+            continue;
+        if (!is_listed(list, &v) && list_add(list, &v))
             return -ENOMEM;
     }
     return 0;

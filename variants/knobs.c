@@ -202,32 +202,46 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
 /* clang-format off */
 #define GEMM_KNOBS(m, n, k, u, a, b, l, s, o) { m, n, k, u, a, b, l, s, 0, 0, 0, 0, o }
 #define GEMM_ROW(isa, columns, rows, ...) \
-    { isa, KRN_FAMILY_GEMM, columns, rows, GEMM_KNOBS(__VA_ARGS__), 0, 0 }, \
-    { isa, KRN_FAMILY_IGEMM, columns, rows, GEMM_KNOBS(__VA_ARGS__), 0, 0 }
+    { isa, KRN_FAMILY_GEMM, columns, rows, GEMM_KNOBS(__VA_ARGS__), 0, 0, 0 }, \
+    { isa, KRN_FAMILY_IGEMM, columns, rows, GEMM_KNOBS(__VA_ARGS__), 0, 0, 0 }
 #define A64_KNOBS(m, n, k, u, t, v, i, h, g) \
     { m, n, k, u, 0, 0, 128, 0, 0, 0, 0, 0, 0, 0, t, v, i, h, g, 0 }
 #define A64_ROW(isa, columns, rows, ...) \
-    { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0 }, \
-    { isa, KRN_FAMILY_IGEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0 }
+    { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0, 0 }, \
+    { isa, KRN_FAMILY_IGEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0, 0 }
 #define PACKED_ROW(isa, columns, rows, ...) \
-    { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0 }
+    { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0, 0 }
 #define DW_ROW(isa, channels, m, n, k, u, l, s) \
-    { isa, KRN_FAMILY_DW, channels, 0, { m, n, k, u, 0, 0, l, s }, 0, 0 }
+    { isa, KRN_FAMILY_DW, channels, 0, { m, n, k, u, 0, 0, l, s }, 0, 0, 0 }
+#define SHALLOW_ROW(isa, columns, rows, depth, m, n, k, u, l, s) \
+    { isa, KRN_FAMILY_GEMM, columns, rows, { m, n, k, u, 0, 0, l, s }, 0, depth, FIT_PERCENT }
+#define SMALL_DW_ROW(isa, channels, width, m, n, k, u, l, s) \
+    { isa, KRN_FAMILY_DW, channels, width, { m, n, k, u, 0, 0, l, s }, 0, 0, 0 }
 #define DWC_ROW(isa, channels, n, k, s, f, x, y) \
-    { isa, KRN_FAMILY_DWC, channels, 0, { 0, n, k, 0, 0, 0, 0, s, f, x, y }, 0, 0 }
+    { isa, KRN_FAMILY_DWC, channels, 0, { 0, n, k, 0, 0, 0, 0, s, f, x, y }, 0, 0, 0 }
 #define DIRECT_ROW(isa, columns, rows, m, n, k, u, l, c, o) \
-    { isa, KRN_FAMILY_DIRECT, columns, rows, { m, n, k, u, 0, 0, l, 0, 0, 0, 0, c, o }, 0, 0 }
+    { isa, KRN_FAMILY_DIRECT, columns, rows, { m, n, k, u, 0, 0, l, 0, 0, 0, 0, c, o }, 0, 0, 0 }
+/* Rows that are passed over where the tile does not suit the layer: of all the best suited. */
+#define FIT_ROW(isa, family, columns, rows, ...) \
+    { isa, KRN_FAMILY_##family, columns, rows, { __VA_ARGS__ }, 0, 0, FIT_PERCENT }
+#define FIT_DIRECT(isa, columns, m, n, k, u, l, c, o) \
+    FIT_ROW(isa, DIRECT, columns, 0, m, n, k, u, 0, 0, l, 0, 0, 0, 0, c, o)
+#define FIT_GEMM(isa, columns, m, n, k, u, l) \
+    FIT_ROW(isa, GEMM, columns, 0, m, n, k, u, 0, 0, l, 0), \
+    FIT_ROW(isa, IGEMM, columns, 0, m, n, k, u, 0, 0, l, 0)
 #define LINE_ROW(isa, columns, depth, m, n, u, v) \
     { isa, KRN_FAMILY_DIRECT, columns, 0, \
-      { m, n, 4, u, 0, 0, 128, 0, 0, 0, 0, 1, 1, 0, 0, v }, 0, depth }
+      { m, n, 4, u, 0, 0, 128, 0, 0, 0, 0, 1, 1, 0, 0, v }, 0, depth, 0 }
 #define QUADS_ROW(isa, n, f, x, y) \
-    { isa, KRN_FAMILY_DWC, n, 0, { 0, n, 4, 0, 0, 0, 512, 0, f, x, y }, 0, 0 }
+    { isa, KRN_FAMILY_DWC, n, 0, { 0, n, 4, 0, 0, 0, 512, 0, f, x, y }, 0, 0, 0 }
 #define DWROWS_ROW(isa, m, n, k, l, f, x, y) \
-    { isa, KRN_FAMILY_DWROWS, n, 0, { m, n, k, 0, 0, 0, l, 0, f, x, y }, 0, 0 }
+    { isa, KRN_FAMILY_DWROWS, n, 0, { m, n, k, 0, 0, 0, l, 0, f, x, y }, 0, 0, 0 }
 #define WINO_ROW(isa, columns, depth, m, n, k, s, f) \
-    { isa, KRN_FAMILY_WINO, columns, 0, { m, n, k, 0, 0, 0, 0, s, f }, depth, 0 }
-#define PEAK_ROW(isa, u, l) { isa, KRN_FAMILY_PEAK, 0, 0, { 0, 0, 0, u, 0, 0, l, 0, 0 }, 0, 0 }
+    { isa, KRN_FAMILY_WINO, columns, 0, { m, n, k, 0, 0, 0, 0, s, f }, depth, 0, 0 }
+#define PEAK_ROW(isa, u, l) { isa, KRN_FAMILY_PEAK, 0, 0, { 0, 0, 0, u, 0, 0, l, 0, 0 }, 0, 0, 0 }
 /* clang-format on */
+
+enum { FIT_PERCENT = 12 };
 
 /* First fitting row wins. Also the kernels that are built in. */
 const struct var_default_row var_defaults[] = {
@@ -265,38 +279,55 @@ const struct var_default_row var_defaults[] = {
     PEAK_ROW(KRN_ISA_I8MM, 16, 128),
 
     WINO_ROW(KRN_ISA_AVX2, 16, 16, 4, 16, 2, 0, 4),
-    DIRECT_ROW(KRN_ISA_AVX2, 9, 0, 6, 16, 2, 4, 256, 1, 1),
-    DIRECT_ROW(KRN_ISA_AVX2, 9, 0, 4, 16, 2, 4, 256, 1, 1),
+    SHALLOW_ROW(KRN_ISA_AVX2, 9, 600, 128, 4, 16, 2, 2, 128, 1),
+    FIT_DIRECT(KRN_ISA_AVX2, 9, 6, 16, 2, 4, 256, 1, 1),
+    FIT_DIRECT(KRN_ISA_AVX2, 9, 5, 16, 2, 4, 256, 1, 1),
+    FIT_DIRECT(KRN_ISA_AVX2, 9, 4, 16, 2, 4, 256, 1, 1),
+    FIT_GEMM(KRN_ISA_AVX2, 17, 3, 24, 2, 2, 128),
+    SMALL_DW_ROW(KRN_ISA_AVX2, 32, 14, 2, 32, 2, 4, 128, 0),
     DWROWS_ROW(KRN_ISA_AVX2, 1, 32, 2, 256, 3, 1, 1),
     DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 3, 1, 1),
-    DW_ROW(KRN_ISA_AVX2, 32, 4, 16, 2, 1, 128, 1),
+    DW_ROW(KRN_ISA_AVX2, 16, 4, 16, 2, 1, 128, 1),
     DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 3, 2, 1),
     DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 5, 1, 1),
     DWROWS_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 5, 2, 1),
     GEMM_ROW(KRN_ISA_AVX2, 9, 1, 1, 16, 4, 2, 0, 0, 32, 0, 0),
-    GEMM_ROW(KRN_ISA_AVX2, 9, 0, 4, 16, 4, 2, 0, 0, 32, 0, 0),
-    GEMM_ROW(KRN_ISA_AVX2, 0, 0, 4, 8, 4, 2, 0, 0, 32, 0, 0),
+    FIT_GEMM(KRN_ISA_AVX2, 9, 4, 16, 4, 2, 32),
+    FIT_GEMM(KRN_ISA_AVX2, 1, 4, 8, 4, 2, 32),
     DW_ROW(KRN_ISA_AVX2, 32, 2, 32, 2, 4, 128, 0),
     DW_ROW(KRN_ISA_AVX2, 16, 2, 16, 2, 4, 128, 0),
     DW_ROW(KRN_ISA_AVX2, 8, 2, 8, 2, 4, 128, 0),
     PEAK_ROW(KRN_ISA_AVX2, 12, 256),
-    DIRECT_ROW(KRN_ISA_AVXVNNI, 9, 0, 6, 16, 4, 2, 256, 0, 1),
-    DIRECT_ROW(KRN_ISA_AVXVNNI, 9, 0, 6, 16, 4, 2, 256, 1, 1),
-    DIRECT_ROW(KRN_ISA_AVXVNNI, 9, 0, 4, 16, 4, 2, 256, 1, 1),
+    WINO_ROW(KRN_ISA_AVXVNNI, 16, 96, 4, 24, 2, 0, 4),
+    FIT_DIRECT(KRN_ISA_AVXVNNI, 9, 6, 16, 4, 2, 256, 0, 1),
+    FIT_DIRECT(KRN_ISA_AVXVNNI, 9, 5, 16, 4, 2, 256, 0, 1),
+    FIT_DIRECT(KRN_ISA_AVXVNNI, 17, 3, 24, 4, 2, 256, 0, 1),
+    FIT_DIRECT(KRN_ISA_AVXVNNI, 9, 6, 16, 4, 2, 256, 1, 1),
+    FIT_DIRECT(KRN_ISA_AVXVNNI, 9, 5, 16, 4, 2, 256, 1, 1),
+    FIT_DIRECT(KRN_ISA_AVXVNNI, 17, 4, 24, 4, 2, 256, 1, 1),
+    FIT_DIRECT(KRN_ISA_AVXVNNI, 9, 4, 16, 4, 2, 256, 1, 1),
     DWROWS_ROW(KRN_ISA_AVXVNNI, 1, 32, 4, 256, 3, 1, 1),
     DWROWS_ROW(KRN_ISA_AVXVNNI, 1, 32, 4, 256, 3, 2, 1),
-    GEMM_ROW(KRN_ISA_AVXVNNI, 9, 0, 6, 16, 4, 2, 0, 0, 256, 0, 0),
-    GEMM_ROW(KRN_ISA_AVXVNNI, 0, 0, 6, 8, 4, 2, 0, 0, 256, 0, 0),
-    DW_ROW(KRN_ISA_AVXVNNI, 16, 1, 16, 2, 4, 128, 0),
-    DW_ROW(KRN_ISA_AVXVNNI, 8, 1, 8, 2, 4, 128, 0),
+    DWROWS_ROW(KRN_ISA_AVXVNNI, 1, 32, 4, 256, 5, 2, 1),
+    FIT_GEMM(KRN_ISA_AVXVNNI, 9, 6, 16, 4, 2, 256),
+    FIT_GEMM(KRN_ISA_AVXVNNI, 1, 6, 8, 4, 2, 256),
+    DW_ROW(KRN_ISA_AVXVNNI, 16, 4, 16, 2, 4, 128, 0),
+    DW_ROW(KRN_ISA_AVXVNNI, 8, 4, 8, 2, 2, 128, 1),
     PEAK_ROW(KRN_ISA_AVXVNNI, 12, 256),
-    DIRECT_ROW(KRN_ISA_AVX512VNNI, 17, 64, 7, 32, 4, 4, 512, 0, 0),
-    DIRECT_ROW(KRN_ISA_AVX512VNNI, 33, 0, 4, 64, 4, 4, 512, 0, 1),
-    DIRECT_ROW(KRN_ISA_AVX512VNNI, 33, 0, 14, 32, 4, 2, 512, 1, 1),
-    DIRECT_ROW(KRN_ISA_AVX512VNNI, 33, 0, 13, 32, 4, 2, 512, 1, 1),
-    DIRECT_ROW(KRN_ISA_AVX512VNNI, 17, 0, 7, 32, 4, 2, 512, 1, 0),
-    DIRECT_ROW(KRN_ISA_AVX512VNNI, 9, 0, 7, 16, 4, 2, 512, 1, 1),
-    DIRECT_ROW(KRN_ISA_AVX512VNNI, 0, 0, 1, 16, 4, 1, 512, 1, 0),
+    GEMM_ROW(KRN_ISA_AVX512VNNI, 17, 1, 1, 64, 4, 4, 0, 0, 512, 0, 0),
+    FIT_ROW(KRN_ISA_AVX512VNNI, DIRECT, 17, 64, 7, 32, 4, 4, 0, 0, 512, 0, 0, 0, 0, 0, 0),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 4, 64, 4, 4, 512, 0, 1),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 8, 48, 4, 4, 512, 0, 1),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 17, 8, 32, 4, 4, 512, 0, 1),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 1, 14, 16, 4, 4, 512, 0, 1),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 14, 32, 4, 2, 512, 1, 1),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 13, 32, 4, 2, 512, 1, 1),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 8, 48, 4, 4, 512, 1, 1),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 4, 64, 4, 4, 512, 1, 1),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 17, 7, 32, 4, 2, 512, 1, 0),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 17, 8, 32, 4, 4, 512, 1, 1),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 9, 14, 16, 4, 2, 512, 1, 0),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 1, 8, 16, 4, 4, 512, 1, 1),
     QUADS_ROW(KRN_ISA_AVX512VNNI, 64, 3, 1, 2),
     QUADS_ROW(KRN_ISA_AVX512VNNI, 64, 3, 2, 2),
     QUADS_ROW(KRN_ISA_AVX512VNNI, 32, 3, 1, 4),
@@ -311,11 +342,12 @@ const struct var_default_row var_defaults[] = {
     DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 32, 4, 256, 3, 2, 1),
     DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 32, 4, 256, 5, 1, 1),
     DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 32, 4, 256, 5, 2, 1),
-    GEMM_ROW(KRN_ISA_AVX512VNNI, 33, 0, 6, 64, 4, 1, 0, 0, 512, 0, 0),
-    GEMM_ROW(KRN_ISA_AVX512VNNI, 17, 0, 8, 32, 4, 2, 0, 0, 512, 0, 0),
-    GEMM_ROW(KRN_ISA_AVX512VNNI, 0, 0, 8, 16, 4, 2, 0, 0, 512, 0, 0),
-    DW_ROW(KRN_ISA_AVX512VNNI, 16, 1, 16, 2, 4, 128, 0),
-    DW_ROW(KRN_ISA_AVX512VNNI, 8, 1, 8, 2, 4, 128, 0),
+    FIT_GEMM(KRN_ISA_AVX512VNNI, 33, 6, 64, 4, 1, 512),
+    FIT_GEMM(KRN_ISA_AVX512VNNI, 33, 8, 48, 4, 2, 512),
+    FIT_GEMM(KRN_ISA_AVX512VNNI, 17, 8, 32, 4, 2, 512),
+    FIT_GEMM(KRN_ISA_AVX512VNNI, 1, 8, 16, 4, 2, 512),
+    DW_ROW(KRN_ISA_AVX512VNNI, 16, 4, 16, 2, 4, 128, 1),
+    DW_ROW(KRN_ISA_AVX512VNNI, 8, 4, 8, 2, 2, 128, 1),
     PEAK_ROW(KRN_ISA_AVX512VNNI, 16, 512),
 };
 const size_t var_default_count = sizeof(var_defaults) / sizeof(var_defaults[0]);

@@ -287,11 +287,13 @@ static int repays_winograd(const struct krn_problem *p, int min_depth)
     return p->ic / p->groups >= min_depth && p->oh >= 4 && p->ow >= 4;
 }
 
-/* A first layer, whose filter lines are whole bodies of the kernel. */
-static int repays_lines(const struct krn_problem *p, const struct var_default_row *row,
-                        int64_t groups)
+/* Few input channels; for DIRECT a first layer, whose filter lines are whole bodies of the kernel.
+ */
+static int is_shallow(const struct krn_problem *p, const struct var_default_row *row,
+                      int64_t groups)
 {
-    return p->kw > 1 && p->ic <= row->max_depth && groups % row->knob[VAR_KNOB_UNROLL] == 0;
+    int lines = p->kw > 1 && groups % row->knob[VAR_KNOB_UNROLL] == 0;
+    return p->ic <= row->max_depth && (row->family != KRN_FAMILY_DIRECT || lines);
 }
 
 /* Packing makes a GEMM of any convolution, so such a row stands for IGEMM too. */
@@ -310,19 +312,36 @@ static int row_fits(const struct var_default_row *row, const struct demand *dema
     var_default_variant(row, &v);
     if (!is_planned(&v, demand->problem, &groups))
         return 0;
-    return !row->max_depth || repays_lines(demand->problem, row, groups);
+    return !row->max_depth || is_shallow(demand->problem, row, groups);
+}
+
+/* Percent of the layer's work that whole tiles of the row's kernel do besides it. */
+static int64_t waste_of(const struct var_default_row *row, const struct demand *demand)
+{
+    int64_t mr = row->knob[VAR_KNOB_MR], nr = row->knob[VAR_KNOB_NR], columns = demand->columns;
+    int64_t rows = row->family == KRN_FAMILY_DIRECT ? demand->run : demand->rows;
+    int64_t done = (rows + mr - 1) / mr * mr * ((columns + nr - 1) / nr * nr);
+    return 100 * (done - rows * columns) / (rows * columns);
 }
 
 int var_default(enum krn_isa isa, const struct krn_problem *problem, struct var_variant *out)
 {
     struct demand demand = demand_of(problem);
-    for (size_t i = 0; i < var_default_count; i++) {
-        if (var_defaults[i].isa == isa && row_fits(&var_defaults[i], &demand, demand.tuned)) {
-            var_default_variant(&var_defaults[i], out);
-            return 0;
-        }
+    const struct var_default_row *best = NULL;
+    int64_t least = INT64_MAX;
+    for (size_t i = 0; i < var_default_count && least > 0; i++) {
+        const struct var_default_row *row = &var_defaults[i];
+        if (row->isa != isa || !row_fits(row, &demand, demand.tuned))
+            continue;
+        int64_t waste = row->max_waste ? waste_of(row, &demand) : 0;
+        waste = waste > row->max_waste ? waste : 0;
+        best = waste < least ? row : best;
+        least = waste < least ? waste : least;
     }
-    return -ENOTSUP;
+    if (!best)
+        return -ENOTSUP;
+    var_default_variant(best, out);
+    return 0;
 }
 
 int var_peak(enum krn_isa isa, struct var_variant *out)

@@ -35,7 +35,8 @@ struct var_default_row {
     int max_rows;    /* most output rows for which it is taken, 0 = any */
     int knob[VAR_KNOB_COUNT];
     int min_depth; /* WINO: least input channels of a group; fewer do not repay the transforms */
-    int max_depth; /* DIRECT: most input channels, where a filter line is whole bodies; 0 = any */
+    int max_depth; /* most input channels, 0 = any; DIRECT: where a filter line is whole bodies */
+    int max_waste; /* percent of the layer's work that its whole tiles may do besides; 0 = any */
 };
 extern const struct var_default_row var_defaults[];
 extern const size_t var_default_count;
