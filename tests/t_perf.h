@@ -141,7 +141,11 @@ static inline void t_perf_close(const struct hrn_perf *perf, int fd)
 
 static inline struct hrn_perf t_perf_calls(struct t_perf *t)
 {
-    return (struct hrn_perf) { t_perf_open, t_perf_control, t_perf_read, t_perf_close, t };
+    return (struct hrn_perf) { .open = t_perf_open,
+                               .control = t_perf_control,
+                               .read = t_perf_read,
+                               .close = t_perf_close,
+                               .user = t };
 }
 
 #endif

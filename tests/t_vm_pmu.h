@@ -88,6 +88,8 @@ static inline void t_vm_samples(struct hrn_device *d)
     struct hrn_pass full = { .count = HRN_PASS_EVENTS };
     struct hrn_counter_choice choice;
     char err[700] = "";
+    t_vm_counted = t_vm_refused = 0;
+    memset(t_vm_instructions, 0, sizeof t_vm_instructions);
     for (int process = 0; process < 2; process++) {
         struct hrn_session *session = t_vm_session(d);
         if (!session)
@@ -176,6 +178,46 @@ static inline void t_vm_beside_plugin(struct hrn_device *d, const char *source_r
     }
 }
 
+/* ---- Readings without a system call, which the kernel must be asked to allow: the same counts,
+ * and less of the reading itself in them. */
+
+static inline int64_t t_vm_empty_reading(struct hrn_device *d, int is_user_read)
+{
+    enum { UNITS = 1000 };
+    static const struct hrn_event event = { "INST_RETIRED", HRN_EVENT_PMU, 0x08 };
+    struct hrn_session *session = t_vm_session(d);
+    struct hrn_pmu_info pmu;
+    struct hrn_trial trial = { 0 };
+    if (!session)
+        return -1;
+    T_CHECK(hrn_session_pmu(session, &pmu) == 0 && pmu.counts);
+    if (!T_CHECK(pmu.user_read == is_user_read) ||
+        !T_CHECK(is_user_read || strstr(pmu.user_read_why, "perf_user_access is 0")))
+        printf("  %s\n", pmu.user_read_why);
+    T_CHECK(hrn_session_try(session, &event, 1, "alu", UNITS, &trial) == 0 && trial.error == 0);
+    T_CHECK(trial.state == HRN_COUNTED && trial.value[1] - trial.value[0] == 4 * UNITS);
+    hrn_session_close(session);
+    return trial.value[0] - 4 * UNITS;
+}
+
+static inline void t_vm_user_access(struct hrn_device *d)
+{
+    static const char *const commands[] = { "echo 1 > /proc/sys/kernel/perf_user_access",
+                                            "echo 0 > /proc/sys/kernel/perf_user_access" };
+    char said[400];
+    int exit_code;
+    int64_t by_read = t_vm_empty_reading(d, 0);
+    T_CHECK(hrn_device_shell(d, commands[0], said, sizeof said, &exit_code) == 0);
+    if (exit_code != 0)
+        printf("this kernel has no perf_user_access: %s\n", said);
+    int64_t by_user = exit_code == 0 ? t_vm_empty_reading(d, 1) : by_read;
+    printf("instructions around the work: %lld by read(), %lld without a system call\n",
+           (long long)by_read, (long long)by_user);
+    T_CHECK(by_user <= by_read + 100); /* a few instructions more: no time of the kernel's */
+    t_vm_samples(d);
+    hrn_device_shell(d, commands[1], said, sizeof said, &exit_code);
+}
+
 /* ---- Levels of kernel.perf_event_paranoid, for root and for a user like Android's shell */
 
 static inline void t_vm_paranoid(struct hrn_device *d)
@@ -218,6 +260,7 @@ static inline void t_vm_pmu(struct hrn_device *d, const char *source_root, const
     t_vm_verdicts(session);
     hrn_session_close(session);
     t_vm_samples(d);
+    t_vm_user_access(d);
     t_vm_paranoid(d);
     t_vm_beside_plugin(d, source_root, cache);
 }

@@ -42,9 +42,39 @@ static void permissions(void)
     }
 }
 
+static void user_reads(void)
+{
+    static const struct {
+        const char *key;
+        int has_counters, is_arm;
+        long access;
+        const char *fact, *remedy; /* parts of them; NULL = none is needed */
+    } rows[] = {
+        { "adb:R5CT/cpu4", 1, 1, 1, "without a system call", NULL },
+        { "adb:R5CT/cpu4", 1, 1, 0, "perf_user_access is 0", "adb -s R5CT root" },
+        { "adb:R5CT", 1, 1, -1, "no kernel.perf_user_access", NULL },
+        { "ssh:board", 1, 1, 0, "by system calls", "sysctl kernel.perf_user_access=1" },
+        { "local", 1, 0, 0, "rdpmc of the PMU is 0", "cpu/rdpmc" },
+        { "local", 1, 0, 2, "without a system call", NULL },
+        { "local", 0, 1, 0, "no counters", NULL },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct doctor doctor = { .device_key = rows[i].key,
+                                       .has_counters = rows[i].has_counters };
+        struct doctor_finding f = { 0 };
+        doctor_judge_user_read(&doctor, rows[i].is_arm, rows[i].access, &f);
+        T_CHECK(f.status == DOCTOR_OK); /* either way counts are exact */
+        if (!T_CHECK(strstr(f.fact, rows[i].fact) != NULL))
+            printf("  row %zu: %s\n", i, f.fact);
+        if (!T_CHECK(rows[i].remedy ? strstr(f.remedy, rows[i].remedy) != NULL : !f.remedy[0]))
+            printf("  row %zu: %s\n", i, f.remedy);
+    }
+}
+
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
     permissions();
+    user_reads();
     return t_end();
 }

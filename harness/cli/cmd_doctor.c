@@ -22,6 +22,8 @@ static const struct probe {
     { "This machine", "load", "load", doctor_load, 0, NULL },
     { "This machine", "smt", "SMT", doctor_smt, 0, NULL },
     { "Times and counters", "pmu", "PMU", doctor_pmu, 0, doctor_remote_pmu },
+    { "Times and counters", "user_read", "reading them", doctor_user_read, 0,
+      doctor_remote_user_read },
     { "Times and counters", "paranoid", "paranoid", doctor_paranoid, 0, doctor_remote_paranoid },
     { "Times and counters", "governor", "frequency", doctor_governor, 0, doctor_remote_governor },
     { "Times and counters", "turbo", "turbo", doctor_turbo, 0, doctor_remote_nothing },

@@ -19,7 +19,7 @@ struct doctor {
     const struct hrn_device_info *device; /* NULL if it could not be opened */
     const char *device_key, *device_error;
     int use_adb;
-    int has_counters; /* set by the PMU probe */
+    int has_counters;          /* set by the PMU probe */
     struct hrn_device *handle; /* NULL as `device` */
     int remoteness; /* 1: it has a shell of its own; -1: it is this machine; 0: unasked */
 };
@@ -38,16 +38,21 @@ void doctor_text(char *field, size_t bytes, const char *format, ...)
 doctor_probe doctor_device, doctor_isas, doctor_kernel, doctor_caches, doctor_virtual, doctor_load,
     doctor_smt;
 /* doctor_counters.c */
-doctor_probe doctor_pmu, doctor_paranoid, doctor_governor, doctor_turbo, doctor_clock;
+doctor_probe doctor_pmu, doctor_user_read, doctor_paranoid, doctor_governor, doctor_turbo,
+    doctor_clock;
 /* doctor_remote.c: the same, of a device that is far away */
-doctor_probe doctor_remote_pmu, doctor_remote_paranoid, doctor_remote_governor,
-    doctor_remote_nothing;
+doctor_probe doctor_remote_pmu, doctor_remote_user_read, doctor_remote_paranoid,
+    doctor_remote_governor, doctor_remote_nothing;
 struct doctor_permission {
     int paranoid, uid; /* kernel.perf_event_paranoid; of the shell, -1 unknown */
     int harden;        /* Android's security.perf_harden, -1 = there is none */
 };
 void doctor_judge_permission(const char *device_key, const struct doctor_permission *permission,
                              struct doctor_finding *out);
+/* Whether counters are read without a system call; `access` is the switch of it, -1 = there is none
+ * (arm64: kernel.perf_user_access; else the PMU's rdpmc). */
+void doctor_judge_user_read(const struct doctor *doctor, int is_arm, long access,
+                            struct doctor_finding *out);
 /* doctor_tools.c */
 doctor_probe doctor_compiler, doctor_cross, doctor_sources, doctor_cache, doctor_qemu, doctor_adb,
     doctor_gnuplot, doctor_mca, doctor_dataset;

@@ -83,6 +83,51 @@ void doctor_pmu(struct doctor *doctor, struct doctor_finding *out)
     DOCTOR_SAY(out->fact, "CPU_CYCLES opens and counts");
 }
 
+void doctor_judge_user_read(const struct doctor *doctor, int is_arm, long access,
+                            struct doctor_finding *out)
+{
+    const char *what = is_arm ? "kernel.perf_user_access" : "rdpmc of the PMU";
+    const char *serial =
+        strncmp(doctor->device_key, "adb:", 4) == 0 ? doctor->device_key + 4 : NULL;
+    if (!doctor->has_counters) {
+        DOCTOR_SAY(out->fact, "there are no counters to read");
+        return;
+    }
+    if (access > 0) {
+        DOCTOR_SAY(out->fact, "without a system call (%s is %ld)", what, access);
+        return;
+    }
+    if (access < 0)
+        DOCTOR_SAY(out->fact, "by system calls: the kernel has no %s%s", what,
+                   is_arm ? ", which is of 5.17" : "");
+    else
+        DOCTOR_SAY(out->fact, "by system calls: %s is 0", what);
+    DOCTOR_SAY(out->consequence, "as exact; what the calls themselves count is subtracted");
+    if (access == 0 && is_arm && serial)
+        DOCTOR_SAY(out->remedy,
+                   "adb -s %.*s root, then: adb shell 'echo 1 > /proc/sys/kernel/perf_user_access'",
+                   (int)strcspn(serial, "/"), serial);
+    else if (access == 0)
+        DOCTOR_SAY(out->remedy, "%s",
+                   is_arm ? "sudo sysctl kernel.perf_user_access=1"
+                          : "echo 1 | sudo tee /sys/bus/event_source/devices/cpu/rdpmc");
+}
+
+void doctor_user_read(struct doctor *doctor, struct doctor_finding *out)
+{
+#if defined __aarch64__
+    static const char path[] = "/proc/sys/kernel/perf_user_access";
+    enum { IS_ARM = 1 };
+#else
+    static const char path[] = "/sys/bus/event_source/devices/cpu/rdpmc";
+    enum { IS_ARM = 0 };
+#endif
+    long long access;
+    if (cli_file_integer(path, &access))
+        access = -1;
+    doctor_judge_user_read(doctor, IS_ARM, (long)access, out);
+}
+
 void doctor_paranoid(struct doctor *doctor, struct doctor_finding *out)
 {
     long long level;

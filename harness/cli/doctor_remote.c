@@ -78,6 +78,19 @@ void doctor_remote_pmu(struct doctor *doctor, struct doctor_finding *out)
                doctor->device_key);
 }
 
+void doctor_remote_user_read(struct doctor *doctor, struct doctor_finding *out)
+{
+    char answer[ANSWER_BYTES], access[32];
+    const int is_arm = strcmp(doctor->device->arch, "x86_64") != 0;
+    if (ask(doctor,
+            is_arm ? "echo access $(cat /proc/sys/kernel/perf_user_access 2>/dev/null)"
+                   : "echo access $(cat /sys/bus/event_source/devices/cpu/rdpmc 2>/dev/null)",
+            answer, out))
+        return;
+    word_of(answer, "access", access, sizeof access);
+    doctor_judge_user_read(doctor, is_arm, access[0] ? strtol(access, NULL, 10) : -1, out);
+}
+
 /* ---- permission */
 
 void doctor_judge_permission(const char *device_key, const struct doctor_permission *p,

@@ -102,7 +102,10 @@ static void print_pmu(const struct hrn_probe *p, const struct hrn_device_info *d
            p->pmu.name[0] ? p->pmu.name : "without a name", p->pmu.free_counters);
     if (p->pmu.slots)
         printf(", %d slots per cycle", p->pmu.slots);
-    putchar('\n');
+    if (p->pmu.user_read)
+        printf("; read without a system call\n");
+    else
+        printf("; read by system calls: %s\n", p->pmu.user_read_why);
 }
 
 static void print_events(const struct hrn_probe *p)
@@ -179,6 +182,7 @@ void probe_print_json(const struct hrn_probe *p, const struct hrn_device_info *d
     cli_json_string(stdout, p->pmu.name);
     fputs(",\n  \"why_not\": ", stdout);
     cli_json_string(stdout, p->pmu.why_not);
+    printf(",\n  \"user_read\": %s", p->pmu.user_read ? "true" : "false");
     printf(",\n  \"free_counters\": %d,\n  \"slots\": %d,\n  \"events\": [", p->pmu.free_counters,
            p->pmu.slots);
     for (size_t i = 0; i < p->event_count; i++) {

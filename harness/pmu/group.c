@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -37,8 +38,90 @@ static void kernel_close(const struct hrn_perf *perf, int fd)
     close(fd);
 }
 
-const struct hrn_perf hrn_perf_kernel = { kernel_open, kernel_control, kernel_read, kernel_close,
-                                          NULL };
+static const struct perf_event_mmap_page *kernel_map(const struct hrn_perf *perf, int fd)
+{
+    (void)perf;
+    void *page = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED, fd, 0);
+    return page == MAP_FAILED ? NULL : page;
+}
+
+static void kernel_unmap(const struct hrn_perf *perf, const struct perf_event_mmap_page *page)
+{
+    (void)perf;
+    munmap((void *)(uintptr_t)page, (size_t)sysconf(_SC_PAGESIZE));
+}
+
+const struct hrn_perf hrn_perf_kernel = { .open = kernel_open,
+                                          .control = kernel_control,
+                                          .read = kernel_read,
+                                          .close = kernel_close,
+                                          .map = kernel_map,
+                                          .unmap = kernel_unmap,
+                                          .read_register = hrn_user_register_here };
+
+/* ---- Counting */
+
+/* All counters where they stand. In `order`: the last to be read at the start is the first at the
+ * stop, so it has the least of the reading itself in it. 0 if one does not count. */
+static int look(const struct hrn_group *group, int is_start, int64_t *value)
+{
+    int counts = 1;
+    hrn_user_fence();
+    for (size_t i = 0; i < group->count; i++) {
+        size_t at = is_start ? i : group->count - 1 - i;
+        counts &= hrn_user_read(group->page[at], group->perf->read_register, group->perf->user,
+                                &value[at]);
+    }
+    return counts;
+}
+
+void hrn_group_start(struct hrn_group *group)
+{
+    group->perf->control(group->perf, group->fd[0], PERF_EVENT_IOC_RESET);
+    group->perf->control(group->perf, group->fd[0], PERF_EVENT_IOC_ENABLE);
+    group->has_begun = group->is_user_read && look(group, 1, group->begin);
+}
+
+/* Halts them and reads. */
+static void stop_and_read(struct hrn_group *group, struct hrn_reading *out)
+{
+    struct {
+        uint64_t count, enabled, running, value[HRN_PASS_EVENTS];
+    } data = { 0 };
+    group->perf->control(group->perf, group->fd[0], PERF_EVENT_IOC_DISABLE);
+    ssize_t got = group->perf->read(group->perf, group->fd[0], &data, sizeof data);
+    *out = (struct hrn_reading) { .state = HRN_LOST };
+    if (got < (ssize_t)(3 * sizeof(uint64_t)) || data.count != group->count)
+        return; /* the end of file is how the kernel says that a pinned group failed */
+    out->enabled_ns = (int64_t)(data.enabled - group->enabled_ns);
+    out->running_ns = (int64_t)(data.running - group->running_ns);
+    group->enabled_ns = data.enabled;
+    group->running_ns = data.running;
+    out->state = out->running_ns == out->enabled_ns ? HRN_COUNTED
+                 : out->running_ns == 0             ? HRN_NEVER_SCHEDULED
+                                                    : HRN_MULTIPLEXED;
+    for (size_t i = 0; i < group->count; i++)
+        out->value[i] = (int64_t)data.value[i];
+}
+
+/* *out as the caller gets it, *by_read as read() has it. */
+static void stop(struct hrn_group *group, struct hrn_reading *out, struct hrn_reading *by_read)
+{
+    int64_t end[HRN_PASS_EVENTS];
+    int counts = group->has_begun && look(group, 0, end);
+    stop_and_read(group, by_read);
+    *out = *by_read;
+    if (group->is_user_read && !counts && out->state == HRN_COUNTED)
+        out->state = HRN_LOST; /* for a moment at either end: read() alone does not see that */
+    for (size_t i = 0; i < group->count && counts; i++)
+        out->value[i] = end[i] - group->begin[i];
+}
+
+void hrn_group_stop(struct hrn_group *group, struct hrn_reading *out)
+{
+    struct hrn_reading by_read;
+    stop(group, out, &by_read);
+}
 
 /* ---- Opening */
 
@@ -84,8 +167,55 @@ static void fill(struct perf_event_attr *attr, const struct hrn_event *event, ui
     attr->disabled = attr->pinned = (unsigned)is_leader;
     /* A software event happens in the kernel: without it a context switch would count as none. */
     attr->exclude_kernel = attr->exclude_hv = event->source != HRN_EVENT_SOFTWARE;
+    attr->config1 = event->source == HRN_EVENT_PMU ? hrn_user_request : 0;
     attr->read_format =
         PERF_FORMAT_GROUP | PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING;
+}
+
+static void unmap_all(struct hrn_group *group)
+{
+    for (size_t i = 0; i < group->count; i++)
+        if (group->page[i])
+            group->perf->unmap(group->perf, group->page[i]);
+    memset(group->page, 0, sizeof group->page);
+    group->is_user_read = 0;
+}
+
+/* Maps every event; 1 if all of them may be read. */
+static int map_all(struct hrn_group *group)
+{
+    int readable = group->perf->map != NULL && group->count > 0;
+    for (size_t i = 0; i < group->count && readable; i++) {
+        group->page[i] = group->perf->map(group->perf, group->fd[i]);
+        readable = group->page[i] && group->page[i]->cap_user_rdpmc;
+    }
+    return readable;
+}
+
+/* Reads in user space if that works here and agrees with read(): what it counts is a part of what
+ * read() does, all but the system calls at both ends. */
+static void choose_reading(struct hrn_group *group)
+{
+    struct hrn_reading by_read, by_user;
+    group->is_user_read = map_all(group);
+    if (!group->is_user_read) {
+        snprintf(group->why_not, sizeof group->why_not, "the kernel does not allow it");
+        unmap_all(group);
+        return;
+    }
+    hrn_group_start(group);
+    for (volatile int i = 0; i < 1000;)
+        i = i + 1;
+    stop(group, &by_user, &by_read);
+    int agrees = by_user.state == HRN_COUNTED;
+    for (size_t i = 0; i < group->count; i++)
+        agrees &= by_user.value[i] >= 0 && by_user.value[i] <= by_read.value[i];
+    if (agrees)
+        return;
+    snprintf(group->why_not, sizeof group->why_not,
+             by_read.state == HRN_COUNTED ? "it does not agree with read()"
+                                          : "the counters were not scheduled when it was tried");
+    unmap_all(group);
 }
 
 int hrn_group_open(const struct hrn_perf *perf, const struct hrn_pass *pass, uint32_t pmu_type,
@@ -102,42 +232,15 @@ int hrn_group_open(const struct hrn_perf *perf, const struct hrn_pass *pass, uin
         }
         out->fd[out->count++] = fd;
     }
+    choose_reading(out);
     return 0;
 }
 
 void hrn_group_close(struct hrn_group *group)
 {
+    unmap_all(group);
     while (group->count > 0)
         group->perf->close(group->perf, group->fd[--group->count]);
-}
-
-/* ---- Counting */
-
-void hrn_group_start(const struct hrn_group *group)
-{
-    group->perf->control(group->perf, group->fd[0], PERF_EVENT_IOC_RESET);
-    group->perf->control(group->perf, group->fd[0], PERF_EVENT_IOC_ENABLE);
-}
-
-void hrn_group_stop(struct hrn_group *group, struct hrn_reading *out)
-{
-    struct {
-        uint64_t count, enabled, running, value[HRN_PASS_EVENTS];
-    } data = { 0 };
-    group->perf->control(group->perf, group->fd[0], PERF_EVENT_IOC_DISABLE);
-    ssize_t got = group->perf->read(group->perf, group->fd[0], &data, sizeof data);
-    *out = (struct hrn_reading) { .state = HRN_LOST };
-    if (got < (ssize_t)(3 * sizeof(uint64_t)) || data.count != group->count)
-        return; /* the end of file is how the kernel says that a pinned group failed */
-    out->enabled_ns = (int64_t)(data.enabled - group->enabled_ns);
-    out->running_ns = (int64_t)(data.running - group->running_ns);
-    group->enabled_ns = data.enabled;
-    group->running_ns = data.running;
-    out->state = out->running_ns == out->enabled_ns ? HRN_COUNTED
-                 : out->running_ns == 0             ? HRN_NEVER_SCHEDULED
-                                                    : HRN_MULTIPLEXED;
-    for (size_t i = 0; i < group->count; i++)
-        out->value[i] = (int64_t)data.value[i];
 }
 
 void hrn_group_net(const struct hrn_group *group, int64_t calls, struct hrn_reading *reading)

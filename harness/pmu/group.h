@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "harness/pmu/event.h"
+#include "harness/pmu/user.h"
 
 struct perf_event_attr;
 
@@ -19,14 +20,27 @@ struct hrn_perf {
     int (*control)(const struct hrn_perf *perf, int fd, unsigned long request); /* of a group */
     ssize_t (*read)(const struct hrn_perf *perf, int fd, void *to, size_t bytes);
     void (*close)(const struct hrn_perf *perf, int fd);
+    /* For readings without a system call (user.h); NULL = there are none. The page of an event, or
+     * NULL; and what reads the registers. */
+    const struct perf_event_mmap_page *(*map)(const struct hrn_perf *perf, int fd);
+    void (*unmap)(const struct hrn_perf *perf, const struct perf_event_mmap_page *page);
+    hrn_user_register *read_register;
     void *user;
 };
 extern const struct hrn_perf hrn_perf_kernel;
 
+#define HRN_USER_WHY 100
 struct hrn_group {
     const struct hrn_perf *perf;
     size_t count;
     int fd[HRN_PASS_EVENTS];
+    /* Where the kernel allows it, counts are read between the start's last and the stop's first
+     * system call, so that nothing of those is in them; read() then says only for how long they
+     * counted. */
+    const struct perf_event_mmap_page *page[HRN_PASS_EVENTS];
+    int64_t begin[HRN_PASS_EVENTS];
+    int is_user_read, has_begun;     /* it is so here; `begin` is valid */
+    char why_not[HRN_USER_WHY];      /* else: the reason */
     uint64_t enabled_ns, running_ns; /* at the last reading: a reset does not touch them */
     /* Cost of an empty measurement, to be subtracted: once, and per call. */
     int64_t fixed[HRN_PASS_EVENTS];
@@ -42,7 +56,7 @@ int hrn_group_open(const struct hrn_perf *perf, const struct hrn_pass *pass, uin
 void hrn_group_close(struct hrn_group *group); /* accepts a zeroed one */
 
 /* Sets the counters to 0 and lets them run. */
-void hrn_group_start(const struct hrn_group *group);
+void hrn_group_start(struct hrn_group *group);
 /* Halts them and reads: raw counts, nothing subtracted. */
 void hrn_group_stop(struct hrn_group *group, struct hrn_reading *out);
 /* Subtracts what an empty measurement of `calls` calls costs; never below 0. */

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BATCH_NS 5000000
-#define BATCHES_MAX 100
-#define SETTLED 12       /* batches in a row without a better one */
+#define BATCH_NS 1000000 /* within one slice of a busy machine */
+#define BATCHES_MAX 500
+#define SETTLED 60       /* batches in a row without a better one */
 #define BETTER_SHARE 200 /* by one part of so many */
 #define TIMEOUT_MS 20000
 

@@ -98,6 +98,8 @@ struct hrn_pmu_info {
     int uid;           /* that the runner is */
     int64_t cache_bytes[3]; /* of level 1 to 3, 0 = unknown or none */
     char why_not[HRN_DETAIL_MAX];
+    int user_read; /* counts are read without a system call; else `user_read_why` */
+    char user_read_why[HRN_DETAIL_MAX];
 };
 int hrn_session_pmu(struct hrn_session *session, struct hrn_pmu_info *out);
 

@@ -48,6 +48,9 @@ static void on_pmu(const struct hrn_fields *record, void *user)
     out->uid = (int)hrn_field_int(record, "uid", -1);
     for (int i = 0; i < 3; i++)
         out->cache_bytes[i] = hrn_field_int(record, keys[i], 0);
+    out->user_read = (int)hrn_field_int(record, "user_read", 0);
+    snprintf(out->user_read_why, sizeof out->user_read_why, "%s",
+             hrn_field(record, "user_read_why"));
     snprintf(out->why_not, sizeof out->why_not, "%s", hrn_field(record, "detail"));
 }
 

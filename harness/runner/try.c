@@ -25,15 +25,37 @@ struct trying {
 
 /* ---- verb pmu */
 
+/* Whether counters are read without a system call: 1, or 0 and the reason in `why`. */
+static int try_user_read(const struct trying *t, char *why)
+{
+    const struct hrn_pass pass = { .event = { hrn_cycles_event, hrn_instructions_event },
+                                   .count = 2 };
+    struct hrn_group group;
+    int can = 0;
+    if (hrn_group_open(&hrn_perf_kernel, &pass, t->pmu.type, t->runner->cpu, &group, why,
+                       HRN_DETAIL_MAX) == 0) {
+        can = group.is_user_read;
+        hrn_user_why_not("", t->pmu.name, why, HRN_DETAIL_MAX);
+        if (can || !why[0])
+            snprintf(why, HRN_DETAIL_MAX, "%s", group.why_not);
+    }
+    hrn_group_close(&group);
+    return can;
+}
+
+/* value[0]: free counters; error: none counts, and the detail says why; listed: as above. */
 static void tell_pmu(void *context, int message_fd)
 {
     struct trying *t = context;
     struct hrn_message m = { .kind = HRN_MESSAGE_TRIAL };
     char *why = m.of.trial.detail;
     hrn_env_pin(t->runner->cpu);
-    m.of.trial.value[0] = hrn_group_probe_free(&hrn_perf_kernel, &hrn_cycles_event,
-                                               &hrn_instructions_event,
-                                               t->pmu.type, t->runner->cpu, why, HRN_DETAIL_MAX);
+    m.of.trial.value[0] =
+        hrn_group_probe_free(&hrn_perf_kernel, &hrn_cycles_event, &hrn_instructions_event,
+                             t->pmu.type, t->runner->cpu, why, HRN_DETAIL_MAX);
+    m.of.trial.error = why[0] != '\0';
+    if (!why[0])
+        m.of.trial.listed = try_user_read(t, why);
     hrn_message_send(message_fd, &m);
 }
 
@@ -97,18 +119,22 @@ int hrn_job_pmu(struct hrn_runner *runner, struct hrn_job *job)
         return error;
     if (await(&child, job->timeout_ms, &m, m.of.trial.detail))
         hrn_child_end(&child, 1);
+    else
+        m.of.trial.error = 1;
+    int counts = m.of.trial.error == 0;
     hrn_record_begin(&line, "pmu", job);
     hrn_line_add(&line, "name", t.pmu.name);
     hrn_line_add_int(&line, "type", t.pmu.type);
     hrn_line_add_int(&line, "slots", t.pmu.slots);
     hrn_line_add_int(&line, "free", m.of.trial.value[0]);
-    hrn_line_add_int(&line, "counts", m.of.trial.detail[0] == '\0');
+    hrn_line_add_int(&line, "counts", counts);
+    hrn_line_add_int(&line, "user_read", counts && m.of.trial.listed);
     if (hrn_pmu_paranoid("") != INT_MIN)
         hrn_line_add_int(&line, "paranoid", hrn_pmu_paranoid(""));
     hrn_line_add_int(&line, "uid", (int64_t)getuid());
     for (int level = 1; level <= 3; level++)
         hrn_line_add_int(&line, keys[level - 1], cache_bytes(runner->cpu, level));
-    hrn_line_add(&line, "detail", m.of.trial.detail);
+    hrn_line_add(&line, counts ? "user_read_why" : "detail", m.of.trial.detail);
     return hrn_record_send(runner, &line);
 }
 
