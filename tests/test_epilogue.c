@@ -148,7 +148,7 @@ struct place {
     size_t problems, sample;
 };
 static const struct place places[] = {
-    { "local", 0, 4, SIZE_MAX },
+    { "local", 0, 4, 48 },
     { "qemu:cortex-a53", 1u << KRN_ISA_NEON, 2, 6 },
     { "qemu:cortex-a76", 1u << KRN_ISA_DOTPROD, 2, 8 },
     { "qemu:max,sve=off", 1u << KRN_ISA_I8MM, 2, 8 },

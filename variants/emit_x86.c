@@ -14,6 +14,8 @@
  *     integer            vpxord, vpaddd ymm zmm; vmovdqa32 ymm zmm (register to register)
  *     multiply           vpdpbusd ymm zmm, vpdpwssd ymm
  *     float              vfmadd213ps zmm; vcvtdq2ps, vmulps, vmaxps, vminps, vcvtps2dq ymm zmm
+ *     epilogue forms     vaddps, vpmovsxbd from memory, vpsubd, vpmuldq, vpaddq, vpsrlq, vpsllq,
+ *                        vpsrld, vpslld, vpord, vpsravd, vpsrlvd, vpminsd, vpmaxsd ymm zmm
  * Operands are registers but in loads, stores and broadcasts, and in vpaddd, vpxord, vpdpbusd and
  * vmulps, whose last one may be in memory; no masks, no embedded broadcast or rounding. */
 #include "variants/x86_int.h"
@@ -112,6 +114,21 @@ static const struct ir_op vex_ops[X86_OP_COUNT] = {
     [X86_PACKSSWB] = { "vpacksswb %0V, %1V, %2V", IR_ALU, "wrr" },
     [X86_ADDSW] = { "vpaddsw %0V, %0V, %1V", IR_ALU, "+r" },
     [X86_MAXSB] = { "vpmaxsb %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_MULPS] = { "vmulps %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_ADDPS] = { "vaddps %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_SXBD_LOAD] = { "vpmovsxbd %0V, [%1x%2o]", IR_LOAD, "wri" },
+    [X86_SUBD] = { "vpsubd %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_MULDQ] = { "vpmuldq %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_ADDQ] = { "vpaddq %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_SRLQ] = { "vpsrlq %0V, %0V, %1i", IR_ALU, "+i" },
+    [X86_SLLQ] = { "vpsllq %0V, %0V, %1i", IR_ALU, "+i" },
+    [X86_SRLD] = { "vpsrld %0V, %0V, %1i", IR_ALU, "+i" },
+    [X86_SLLD] = { "vpslld %0V, %0V, %1i", IR_ALU, "+i" },
+    [X86_OR_V] = { "vpor %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_SRAVD] = { "vpsravd %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_SRLVD] = { "vpsrlvd %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_MINSD] = { "vpminsd %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_MAXSD] = { "vpmaxsd %0V, %0V, %1V", IR_ALU, "+r" },
 };
 
 static const struct ir_op evex_ops[X86_OP_COUNT] = {
@@ -171,6 +188,20 @@ static const struct ir_op evex_ops[X86_OP_COUNT] = {
     [X86_PACKUSWB] = { "{evex} vpackuswb %0V, %1V, %2V", IR_ALU, "wrr" },
     [X86_MINUB] = { "{evex} vpminub %0V, %0V, %1V", IR_ALU, "+r" },
     [X86_ADDB] = { "{evex} vpaddb %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_ADDPS] = { "{evex} vaddps %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_SXBD_LOAD] = { "{evex} vpmovsxbd %0V, [%1x%2o]", IR_LOAD, "wri" },
+    [X86_SUBD] = { "{evex} vpsubd %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_MULDQ] = { "{evex} vpmuldq %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_ADDQ] = { "{evex} vpaddq %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_SRLQ] = { "{evex} vpsrlq %0V, %0V, %1i", IR_ALU, "+i" },
+    [X86_SLLQ] = { "{evex} vpsllq %0V, %0V, %1i", IR_ALU, "+i" },
+    [X86_SRLD] = { "{evex} vpsrld %0V, %0V, %1i", IR_ALU, "+i" },
+    [X86_SLLD] = { "{evex} vpslld %0V, %0V, %1i", IR_ALU, "+i" },
+    [X86_OR_V] = { "vpord %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_SRAVD] = { "{evex} vpsravd %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_SRLVD] = { "{evex} vpsrlvd %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_MINSD] = { "{evex} vpminsd %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_MAXSD] = { "{evex} vpmaxsd %0V, %0V, %1V", IR_ALU, "+r" },
 };
 
 /* System V: the argument is in rdi; rbx, rbp and r12-r15 belong to the caller. */
@@ -247,81 +278,6 @@ static const struct ir_target evex_512 = TARGET(evex_ops, 32, reg_name_512);
 int x86_lanes(const struct var_variant *v)
 {
     return v->isa == KRN_ISA_AVX512VNNI && v->knob[VAR_KNOB_LOAD] == 512 ? 16 : 8;
-}
-
-/* ---- Epilogue shared by GEMM and depthwise */
-
-void x86_epilogue_begin(struct ir *ir, const struct var_variant *v, int args, int out_offset,
-                        struct x86_epilogue *e)
-{
-    static const int fields[] = { offsetof(struct krn_out, lo_f), offsetof(struct krn_out, hi_f),
-                                  offsetof(struct krn_out, zp) };
-    int *regs[] = { &e->lo, &e->hi, &e->zp };
-    for (int i = 0; i < 3; i++) {
-        *regs[i] = ir_vreg(ir, IR_VEC, "bounds, zero point");
-        IR(ir, X86_BCASTD, *regs[i], args, out_offset + fields[i]);
-    }
-    if (v->isa != KRN_ISA_AVX512VNNI)
-        IR(ir, X86_PACKSSDW, e->zp, e->zp, e->zp);
-}
-
-/* Accumulator to rounded, clamped integer, without the zero point. */
-static int requantise(struct ir *ir, const struct var_variant *v, const struct x86_epilogue *e,
-                      int acc, int scale, int scale_offset)
-{
-    int y = ir_vreg(ir, IR_VEC, "temporaries"), rounded = ir_vreg(ir, IR_VEC, "temporaries");
-    IR(ir, X86_CVTDQ2PS, y, acc);
-    if (v->isa == KRN_ISA_AVX512VNNI) {
-        int factor = ir_vreg(ir, IR_VEC, "scales");
-        IR(ir, X86_LOAD, factor, scale, scale_offset);
-        IR(ir, X86_MULPS, y, factor);
-    } else {
-        IR(ir, X86_MULPS_LOAD, y, scale, scale_offset);
-    }
-    IR(ir, X86_MAXPS, y, e->lo);
-    IR(ir, X86_MINPS, y, e->hi);
-    IR(ir, X86_CVTPS2DQ, rounded, y);
-    return rounded;
-}
-
-/* Sixteen (pair) or eight (low alone) integers as bytes. Packing works within 128-bit halves. */
-static void store_narrow(struct ir *ir, const struct x86_epilogue *e, int low, int high,
-                         int pointer, int offset)
-{
-    int words = ir_vreg(ir, IR_VEC, "temporaries"), half = ir_vreg(ir, IR_VEC, "temporaries");
-    int bytes = ir_vreg(ir, IR_VEC, "temporaries");
-    if (high < 0) {
-        IR(ir, X86_HIGH_HALF, half, low);
-        IR(ir, X86_PACKSSDW_X, words, low, half);
-        IR(ir, X86_ADDW, words, e->zp);
-        IR(ir, X86_PACKSSWB_X, bytes, words, words);
-        IR(ir, X86_STOREQ, bytes, pointer, offset);
-        return;
-    }
-    int ordered = ir_vreg(ir, IR_VEC, "temporaries");
-    IR(ir, X86_PACKSSDW, words, low, high);
-    IR(ir, X86_PERMQ, ordered, words, 0xd8);
-    IR(ir, X86_ADDW, ordered, e->zp);
-    IR(ir, X86_HIGH_HALF, half, ordered);
-    IR(ir, X86_PACKSSWB_X, bytes, ordered, half);
-    IR(ir, X86_STOREX, bytes, pointer, offset);
-}
-
-void x86_epilogue_row(struct ir *ir, const struct var_variant *v, const struct x86_epilogue *e,
-                      const int *acc, int count, int scale, int scale_offset, int pointer)
-{
-    int lanes = x86_lanes(v), y[2];
-    for (int j = 0; j < count; j++) {
-        y[j % 2] = requantise(ir, v, e, acc[j], scale, scale_offset + 4 * lanes * j);
-        if (v->isa == KRN_ISA_AVX512VNNI) {
-            IR(ir, X86_ADDD, y[j % 2], e->zp);
-            IR(ir, X86_STORE_BYTES, y[j % 2], pointer, lanes * j);
-        } else if (j % 2) {
-            store_narrow(ir, e, y[0], y[1], pointer, lanes * (j - 1));
-        } else if (j == count - 1) {
-            store_narrow(ir, e, y[0], -1, pointer, lanes * j);
-        }
-    }
 }
 
 int x86_accumulators_fit(const struct ir *ir, int count, char *err, size_t err_bytes)

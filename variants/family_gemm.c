@@ -295,19 +295,29 @@ static void depth_tail(struct gemm *g, int done)
     }
 }
 
-/* ---- Rows of C */
+/* ---- Rows of C, and of the second tensor */
 
-void gemm_c_rows_begin(struct ir *ir, int args, struct gemm_rows *rows)
+static void rows_begin(struct ir *ir, int args, int pointer, int stride, struct gemm_rows *rows)
 {
     rows->pointer = ir_vreg(ir, IR_GPR, "row of C");
     rows->stride = ir_vreg(ir, IR_GPR, "temporaries");
     rows->m = ir_vreg(ir, IR_GPR, "temporaries");
-    IR(ir, IR_LOAD64, rows->pointer, args, ARG(c));
-    IR(ir, IR_LOAD64, rows->stride, args, ARG(c_stride));
+    IR(ir, IR_LOAD64, rows->pointer, args, pointer);
+    IR(ir, IR_LOAD64, rows->stride, args, stride);
     IR(ir, IR_LOAD64, rows->m, args, ARG(m));
 }
 
-void gemm_c_rows_next(struct ir *ir, struct gemm_rows *rows, int row)
+void gemm_c_rows_begin(struct ir *ir, int args, struct gemm_rows *rows)
+{
+    rows_begin(ir, args, ARG(c), ARG(c_stride), rows);
+}
+
+void gemm_add_rows_begin(struct ir *ir, int args, struct gemm_rows *rows)
+{
+    rows_begin(ir, args, ARG(add), ARG(add_stride), rows);
+}
+
+void gemm_rows_next(struct ir *ir, struct gemm_rows *rows, int row)
 {
     int next = ir_vreg(ir, IR_GPR, "temporaries"), pointer = ir_vreg(ir, IR_GPR, "row of C");
     IR(ir, IR_SUM, next, rows->pointer, rows->stride);

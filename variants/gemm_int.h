@@ -57,12 +57,14 @@ struct gemm {
 int gemm_build(struct ir *ir, const struct var_variant *v, const struct gemm_scheme *scheme,
                char *err, size_t err_bytes);
 
-/* Pointers to the rows of C, one after the other: the last valid row repeats. First call: row 0. */
+/* Pointers to the rows of C, or of the second tensor, one after the other: the last valid row
+ * repeats. First call: row 0. */
 struct gemm_rows {
     int pointer, stride, m;
 };
 void gemm_c_rows_begin(struct ir *ir, int args, struct gemm_rows *rows);
-void gemm_c_rows_next(struct ir *ir, struct gemm_rows *rows, int row);
+void gemm_add_rows_begin(struct ir *ir, int args, struct gemm_rows *rows);
+void gemm_rows_next(struct ir *ir, struct gemm_rows *rows, int row);
 
 /* Argument 0 of the kernel, in the register of the calling convention. */
 int gemm_argument(struct ir *ir);

@@ -332,7 +332,7 @@ static void store_vex(struct direct *d)
     x86_epilogue_begin(ir, d->v, d->args, ARG(out), &e);
     IR(ir, IR_MOV, row, d->c);
     for (int i = 0; i < d->mr; i++) {
-        x86_epilogue_row(ir, d->v, &e, d->acc + i * d->vectors, d->vectors, panel, 4 * d->nr, row);
+        x86_epilogue_row(ir, &e, d->acc + i * d->vectors, d->vectors, panel, 4 * d->nr, row, -1);
         IR(ir, IR_ADD, row, stride);
     }
 }

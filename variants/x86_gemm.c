@@ -30,16 +30,21 @@ static void init(struct gemm *g)
 static void store(struct gemm *g)
 {
     struct x86_epilogue e;
-    struct gemm_rows rows;
+    struct gemm_rows rows, add = { .pointer = -1 };
+    int adds = g->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD;
     int vectors = vectors_of(g), panel = ir_vreg(g->ir, IR_GPR, "temporaries");
     x86_epilogue_begin(g->ir, g->v, g->args, offsetof(struct krn_gemm_args, out), &e);
     IR(g->ir, IR_LOAD64, panel, g->args, (int)offsetof(struct krn_gemm_args, w));
     gemm_c_rows_begin(g->ir, g->args, &rows);
+    if (adds)
+        gemm_add_rows_begin(g->ir, g->args, &add);
     for (int i = 0; i < g->mr; i++) {
         if (i)
-            gemm_c_rows_next(g->ir, &rows, i);
-        x86_epilogue_row(g->ir, g->v, &e, g->acc + i * vectors, vectors, panel, 4 * g->nr,
-                         rows.pointer);
+            gemm_rows_next(g->ir, &rows, i);
+        if (i && adds)
+            gemm_rows_next(g->ir, &add, i);
+        x86_epilogue_row(g->ir, &e, g->acc + i * vectors, vectors, panel, 4 * g->nr, rows.pointer,
+                         add.pointer);
     }
 }
 

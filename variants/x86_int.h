@@ -84,21 +84,41 @@ enum {
     X86_PACKUSWB,            /* w r r: signed words to unsigned bytes */
     X86_MINUB,               /* + r */
     X86_ADDB,                /* + r */
+    X86_ADDPS,               /* + r */
+    X86_SXBD_LOAD,           /* w r i: a byte for every lane */
+    X86_SUBD,                /* + r */
+    X86_MULDQ,               /* w r r: the low halves of 64 bits, signed */
+    X86_ADDQ,                /* + r */
+    X86_SRLQ,                /* + i: by a constant, as the next three */
+    X86_SLLQ,                /* + i */
+    X86_SRLD,                /* + i */
+    X86_SLLD,                /* + i */
+    X86_OR_V,                /* + r */
+    X86_SRAVD,               /* w r r: first, by the lanes of the second */
+    X86_SRLVD,               /* + r */
+    X86_MINSD,               /* + r */
+    X86_MAXSD,               /* + r */
     X86_OP_COUNT
 };
 
 /* Lanes of 32 bits in a vector of the kernel. */
 int x86_lanes(const struct var_variant *v);
 
+/* Sums to what the variant's epilogue makes of them (x86_epilogue.c). */
 struct x86_epilogue {
-    int lo, hi, zp;
+    const struct var_variant *v;
+    int lo, hi, zp;     /* FLOAT, ADD: floats, words; FIXED: integers less zp */
+    int factor, add_zp; /* ADD */
+    int half;           /* FIXED: 2^30 in 64 bits */
 };
-void x86_epilogue_begin(struct ir *ir, const struct var_variant *v, int args, int out_offset,
+/* out: offset of the struct krn_out in the arguments. */
+void x86_epilogue_begin(struct ir *ir, const struct var_variant *v, int args, int out,
                         struct x86_epilogue *e);
-/* Writes the bytes of `count` accumulators at `pointer`; their scales are at scale + scale_offset.
- */
-void x86_epilogue_row(struct ir *ir, const struct var_variant *v, const struct x86_epilogue *e,
-                      const int *acc, int count, int scale, int scale_offset, int pointer);
+/* What becomes of `count` accumulators, at `pointer`. What the panel has for each channel besides
+ * the bias is at panel + offset; FIXED: and 4 * nr bytes behind it. add: ADD: the row of the second
+ * tensor. */
+void x86_epilogue_row(struct ir *ir, const struct x86_epilogue *e, const int *acc, int count,
+                      int panel, int offset, int pointer, int add);
 
 const struct wino_scheme *x86_wino_scheme(void);
 /* Bytes from whole vectors of accumulators, packed several at a time. Clamping from below happens
