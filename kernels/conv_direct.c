@@ -228,8 +228,7 @@ static void run_panel(struct run *r, int64_t panel)
     r->args.c = (int8_t *)r->job->scratch + r->at.tile;
     r->args.c_stride = nr;
     conv->kernel->fn(&r->args);
-    for (int64_t x = 0; x < r->args.width; x++)
-        memcpy(c + x * oc, r->args.c + x * nr, (size_t)columns);
+    krn_copy_columns(c, oc, r->args.c, nr, r->args.width, columns);
 }
 
 static void begin(struct run *r, const struct krn_job *job)

@@ -136,6 +136,10 @@ int64_t krn_tile_rows(const struct krn_conv *conv, int64_t row);
 /* Bytes at the beginning of scratch that krn_line_run() needs for the column tail. */
 int64_t krn_tile_scratch_bytes(const struct krn_conv *conv);
 
+/* The first `columns` bytes of each of so many rows, which lie `step` bytes apart. */
+void krn_copy_columns(int8_t *to, int64_t to_step, const int8_t *from, int64_t from_step,
+                      int64_t rows, int64_t columns);
+
 /* Calls the micro-kernel for the units of the line. args has a of the first unit, a_stride and out;
  * the rest is set here. row_bytes: from a of one row tile to a of the next. */
 void krn_line_run(const struct krn_job *job, const struct krn_walk *walk,

@@ -90,6 +90,34 @@ int64_t krn_tile_scratch_bytes(const struct krn_conv *conv)
                : krn_round_up(tile * krn_output_bytes(conv->kernel) + add, KRN_ALIGN);
 }
 
+/* `size` <= columns <= 2 * size: two copies of a size that the compiler knows, which may overlap.
+ */
+static inline void copy_ends(int8_t *to, const int8_t *from, int64_t columns, size_t size)
+{
+    memcpy(to, from, size);
+    memcpy(to + columns - size, from + columns - size, size);
+}
+
+void krn_copy_columns(int8_t *to, int64_t to_step, const int8_t *from, int64_t from_step,
+                      int64_t rows, int64_t columns)
+{
+    for (int64_t i = 0; i < rows; i++, to += to_step, from += from_step) {
+        if (columns > 64)
+            memcpy(to, from, (size_t)columns);
+        else if (columns >= 32)
+            copy_ends(to, from, columns, 32);
+        else if (columns >= 16)
+            copy_ends(to, from, columns, 16);
+        else if (columns >= 8)
+            copy_ends(to, from, columns, 8);
+        else if (columns >= 4)
+            copy_ends(to, from, columns, 4);
+        else
+            for (int64_t j = 0; j < columns; j++)
+                to[j] = from[j];
+    }
+}
+
 /* A tile of fewer columns than the kernel writes: by way of scratch. */
 static void run_narrow(const struct krn_job *job, struct krn_gemm_args *args, int8_t *c,
                        int64_t columns)
@@ -99,8 +127,7 @@ static void run_narrow(const struct krn_job *job, struct krn_gemm_args *args, in
     args->c_stride = nr;
     job->conv->kernel->fn(args);
     args->c_stride = oc;
-    for (int64_t i = 0; i < args->m; i++)
-        memcpy(c + i * oc, job->scratch + i * nr, (size_t)columns);
+    krn_copy_columns(c, oc, (const int8_t *)job->scratch, nr, args->m, columns);
 }
 
 /* Where a line goes: addresses of its first unit, and the way to the next. */
