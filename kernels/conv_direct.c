@@ -13,7 +13,9 @@
 #include <string.h>
 
 enum {
-    RUN_BYTES = 16 << 10,   /* of A for a run of a 1x1 layer: half a small L1 */
+    RUN_BYTES = 16 << 10,   /* of A for a run of a 1x1 layer at least: half a small L1 */
+    LONG_BYTES = 64 << 10,  /* at most, where there are UNITS all the same */
+    UNITS = 16,             /* of work, for threads to share */
     RING_BYTES = 192 << 10, /* of copied rows that all panels pass over */
     LINE_CHANNELS = 32      /* fewer than these: a tap is a line of the filter */
 };
@@ -50,13 +52,22 @@ static int64_t ring_count(const struct krn_conv *conv)
     return smaller((rows - 1) * p->sh + extent(p), larger(p->ih, 1));
 }
 
+/* Pixels of a run of a 1x1 layer: a call costs as much as a hundred MACs or so. */
+static int64_t run_of(const struct krn_conv *conv, int64_t pixels)
+{
+    const struct krn_problem *p = &conv->problem;
+    int64_t bytes = (int64_t)p->ic * conv->kernel->w_bytes;
+    int64_t shared = pixels * conv->panels * p->groups / UNITS;
+    int64_t run = larger(RUN_BYTES / bytes, smaller(LONG_BYTES / bytes, shared));
+    return smaller(pixels, krn_round_up(larger(run, 1), conv->kernel->mr));
+}
+
 void krn_direct_shape(struct krn_conv *conv)
 {
     const struct krn_problem *p = &conv->problem;
-    int64_t pixels = (int64_t)p->n * p->oh * p->ow, mr = conv->kernel->mr;
+    int64_t pixels = (int64_t)p->n * p->oh * p->ow;
     if (krn_is_pixelwise(p)) {
-        int64_t bytes = (int64_t)p->ic * conv->kernel->w_bytes;
-        conv->run = smaller(pixels, krn_round_up(larger(RUN_BYTES / bytes, 1), mr));
+        conv->run = run_of(conv, pixels);
         conv->row_tiles = pixels / conv->run;
     } else {
         conv->run = p->ow;

@@ -132,10 +132,12 @@ static void call_peer(void *subject)
     peer_run(subject);
 }
 
+enum { PEAK_ITERATIONS = 20000 };
+
 static void call_peak(void *subject)
 {
     const struct krn_kernel *kernel = subject;
-    const struct krn_peak_args args = { .iterations = 20000 };
+    const struct krn_peak_args args = { .iterations = PEAK_ITERATIONS };
     kernel->fn(&args);
 }
 
@@ -313,14 +315,17 @@ static void compare(const struct options *o, struct layer *l, const struct krn_k
         fprintf(stderr, "bench_peers: %s does not take the layer\n", l->winner_name);
         exit(1);
     }
+    void *peak_subject = (void *)(uintptr_t)peak;
     int quern_calls = calls_for(call_quern, &c, 2e-3);
+    int peak_calls = calls_for(call_peak, peak_subject, 2e-3);
     for (int t = 0; t < PEER_TYPE_COUNT; t++)
         calls[t] = l->peer[t] ? calls_for(call_peer, l->peer[t], 2e-3) : 0;
     for (int r = 0; r < o->rounds; r++) {
         for (int t = 0; t < PEER_TYPE_COUNT; t++)
             peer[t][r] = l->peer[t] ? time_calls(call_peer, l->peer[t], calls[t]) : INFINITY;
         quern[r] = time_calls(call_quern, &c, quern_calls);
-        rate[r] = 20000.0 * peak->macs / time_calls(call_peak, (void *)(uintptr_t)peak, 1);
+        rate[r] =
+            (double)PEAK_ITERATIONS * peak->macs / time_calls(call_peak, peak_subject, peak_calls);
     }
     contestant_close(&c);
     l->type = !l->peer[PEER_U8] || (l->peer[PEER_S8] && median(peer[PEER_S8], o->rounds) <

@@ -200,12 +200,23 @@ static void set_flags(struct direct *d)
     IR(ir, IR_OR, d->flags, last);
 }
 
+/* Anew for each step, so that the epilogue has its register. */
+static void set_flip(struct direct *d)
+{
+    int mask = gpr(d, "temporaries");
+    if (d->flip < 0)
+        return;
+    IR(d->ir, IR_MOV_IMM, mask, (int)0x80808080u);
+    IR(d->ir, X86_BCASTD_GPR, d->flip, mask);
+}
+
 static void begin_step(struct direct *d)
 {
     struct ir *ir = d->ir;
     int bytes = 4 * x86_lanes(d->v);
     if (d->v->knob[VAR_KNOB_COPY])
         set_flags(d);
+    set_flip(d);
     IR(ir, IR_LOAD64, d->stride, d->args, ARG(a_step));
     if (d->mr > 3)
         IR(ir, X86_LEA, d->stride3, d->stride, d->stride, 2);
@@ -344,12 +355,8 @@ static void constants(struct direct *d)
         d->ir->frame_bytes = X86_ORDER_BYTES;
         x86_narrow_prepare(d->ir);
     }
-    if (d->v->knob[VAR_KNOB_COPY])
-        return;
-    int mask = gpr(d, "temporaries");
-    d->flip = vec(d, "0x80 in every byte");
-    IR(d->ir, IR_MOV_IMM, mask, (int)0x80808080u);
-    IR(d->ir, X86_BCASTD_GPR, d->flip, mask);
+    if (!d->v->knob[VAR_KNOB_COPY])
+        d->flip = vec(d, "0x80 in every byte");
 }
 
 static void make_registers(struct direct *d)
