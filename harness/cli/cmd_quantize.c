@@ -1,11 +1,15 @@
-/* quern quantize: a float model and its thresholds to an int8 network in one file. */
+/* quern quantize: a float model and its thresholds to an int8 network, for Quern or others. */
 #include "harness/cli/cli.h"
 
+#include <string.h>
+#include <sys/stat.h>
+
 #include "harness/cli/model.h"
+#include "quant/pipeline/output.h"
 
 struct quantize_options {
     struct cli_model_options model;
-    const char *calibration, *output;
+    const char *calibration, *output, *format;
     int symmetric;
 };
 
@@ -18,11 +22,12 @@ static size_t float_bytes(const struct qnt_graph *graph)
     return count * sizeof(float);
 }
 
-static int quantise(const struct quantize_options *o, struct qnt_graph *graph)
+static int quantise(const struct quantize_options *o, const struct qnt_output *format,
+                    struct qnt_graph *graph)
 {
     struct qnt_calibration calibration = { 0 };
     const struct qnt_quantise_options options = { .symmetric = o->symmetric };
-    struct qnt_network *network = NULL;
+    struct stat st;
     struct qnt_error error = { "" };
 
     int result = qnt_calibration_load(graph, o->calibration, &calibration, &error);
@@ -31,16 +36,24 @@ static int quantise(const struct quantize_options *o, struct qnt_graph *graph)
             graph->pixels = calibration.pixels;
         cli_warn_thresholds(graph, &calibration, o->calibration);
         qnt_adjustments_apply(graph, calibration.adjustments);
-        result = qnt_quantise(graph, &calibration, &options, &network, &error);
+        result = format->save(graph, &calibration, &options, o->output, &error);
     }
-    if (result == 0)
-        result = qnt_network_save(network, o->output, &error);
-    if (result == 0)
-        printf("wrote %s: %zu bytes, where the float weights take %zu\n", o->output,
-               qnt_network_bytes(network), float_bytes(graph));
-    qnt_network_free(network);
+    if (result == 0 && stat(o->output, &st) == 0)
+        printf("wrote %s: %lld bytes, where the float weights take %zu; %s\n", o->output,
+               (long long)st.st_size, float_bytes(graph), format->meaning);
     qnt_calibration_clear(&calibration);
     return result == 0 ? CLI_OK : cli_quant_fail(result, &error);
+}
+
+static int fail_format(const char *name)
+{
+    char names[200] = "";
+
+    for (size_t i = 0; i < qnt_output_count; i++) {
+        const size_t used = strlen(names);
+        snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "", qnt_outputs[i].name);
+    }
+    return cli_fail(CLI_USAGE, "--format=%s: there are %s", name, names);
 }
 
 static int run(const struct quantize_options *o, const char *model)
@@ -52,9 +65,12 @@ static int run(const struct quantize_options *o, const char *model)
                         "--calibration=FILE is missing: 'quern calibrate -o FILE' makes one");
     if (!o->output)
         return cli_fail(CLI_USAGE, "--output=FILE is missing: where the int8 network goes");
+    const struct qnt_output *format = qnt_output_find(o->format ? o->format : "quern");
+    if (!format)
+        return fail_format(o->format);
     int code = cli_model_open(model, &o->model, &graph);
     if (code == CLI_OK)
-        code = quantise(o, &graph);
+        code = quantise(o, format, &graph);
     qnt_graph_free(&graph);
     return code;
 }
@@ -65,6 +81,9 @@ static const char description[] =
     "activations folded into the convolutions, everything between input and scores in integers.\n\n"
     "The file is Quern's own: versioned, with a checksum, and read as it lies. Its scores are the "
     "same to the bit whatever kernels run it.\n\n"
+    "--format writes the same for other engines: ncnn, ONNX Runtime and others that read "
+    "QuantizeLinear and DequantizeLinear, TensorRT. Of them only those that read ONNX know zero "
+    "points; --symmetric, here and for 'quern calibrate', does without.\n\n"
     "Without MODEL, the model that comes with Quern.";
 
 int cmd_quantize(int argc, char **argv)
@@ -75,6 +94,12 @@ int cmd_quantize(int argc, char **argv)
           "Thresholds, as 'quern calibrate -o FILE' writes them.", &o.calibration },
         { 'o', "output", CLI_STRING, "FILE", "The int8 network, by convention NAME.qrn.",
           &o.output },
+        { 'f', "format", CLI_STRING, "FORMAT",
+          "What to write. quern (the default): Quern's own network, which 'quern run' takes; ncnn: "
+          "an int8 NAME.param, with NAME.bin beside it; onnx: ONNX with QuantizeLinear and "
+          "DequantizeLinear; ncnn-table: the scales for ncnn2int8; tensorrt: a calibration cache; "
+          "json: all thresholds.",
+          &o.format },
         { 0, "symmetric", CLI_FLAG, NULL,
           "No zero points: tensors that cannot be negative use half of the bytes, as other engines "
           "do it.",
@@ -89,7 +114,8 @@ int cmd_quantize(int argc, char **argv)
         .option_count = sizeof(options) / sizeof(options[0]),
         .examples = "quern calibrate -o fashion.cal\n"
                     "quern quantize --calibration=fashion.cal -o fashion.qrn\n"
-                    "quern run fashion.qrn",
+                    "quern run fashion.qrn\n"
+                    "quern quantize --calibration=fashion.cal --format=onnx -o fashion-int8.onnx",
     };
     const char *model;
     int code = cli_parse_one(&command, argc, argv, "model", &model);

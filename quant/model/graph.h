@@ -141,7 +141,8 @@ struct qnt_load;
 int qnt_onnx_load(const char *path, const struct qnt_load *how, struct qnt_graph *out,
                   struct qnt_error *error);
 /* The same from memory, which it does not keep; `path` only names the source. The normalisation of
- * all channels is read from the file's metadata_props quern.mean, quern.norm, quern.dataset. Where
+ * pixels is read from the file's metadata_props quern.mean and quern.norm (one number, or one per
+ * channel, parted by commas), quern.pixel (RGB, BGR) and quern.dataset. Where
  * a file has several outputs, the result is all of them, flattened, one behind the other. */
 int qnt_onnx_read(const uint8_t *data, size_t bytes, const char *path, const struct qnt_load *how,
                   struct qnt_graph *out, struct qnt_error *error);

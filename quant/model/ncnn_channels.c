@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,6 +155,85 @@ int ncnn_import_function(struct ncnn *n)
         rc = ncnn_float(n, 1, 0.5f, &node.beta);
     node.function = n->op->function;
     return rc ? rc : ncnn_emit(n, &node, ncnn_input(n, 0)->dims);
+}
+
+int ncnn_import_alpha(struct ncnn *n)
+{
+    struct qnt_node node = ncnn_node_on(n, QNT_OP_FUNCTION);
+    int rc = ncnn_float(n, 0, 0.1f, &node.alpha);
+
+    node.function = n->op->function;
+    return rc ? rc : ncnn_emit(n, &node, ncnn_input(n, 0)->dims);
+}
+
+/* A part of the layer that works on `from`: x -> slope[c] * min(x, 0), or max(x, 0). */
+static int emit_half(struct ncnn *n, enum qnt_op op, const char *what, int32_t from,
+                     const float *slope, int32_t *index)
+{
+    struct qnt_node node = ncnn_node_on(n, op);
+    const size_t channels = (size_t)node.c;
+    char name[300];
+
+    node.inputs[0] = from;
+    if (op == QNT_OP_CLIP && slope)
+        node.hi = 0;
+    else if (op == QNT_OP_CLIP)
+        node.lo = 0;
+    else {
+        node.weight_count = node.bias_count = channels;
+        node.weight = malloc(channels * sizeof(*node.weight));
+        node.bias = calloc(channels, sizeof(*node.bias));
+        if (!node.weight || !node.bias) {
+            qnt_node_clear(&node);
+            return ncnn_fail(n, -ENOMEM, "not enough memory");
+        }
+        memcpy(node.weight, slope, channels * sizeof(*slope));
+    }
+    snprintf(name, sizeof(name), "%.250s.%s", n->name, what);
+    return ncnn_emit_as(n, &node, ncnn_input(n, 0)->dims, name, -1, index);
+}
+
+/* One slope for all is a leaky ReLU; else max(x, 0) + slope[c] * min(x, 0). */
+static int emit_slopes(struct ncnn *n, const float *slope, size_t count)
+{
+    const int32_t x = ncnn_input(n, 0)->node;
+    int32_t positive, negative, scaled;
+
+    if (count == 1) {
+        struct qnt_node node = ncnn_node_on(n, QNT_OP_FUNCTION);
+        node.function = QNT_FN_LEAKY;
+        node.alpha = slope[0];
+        return ncnn_emit(n, &node, ncnn_input(n, 0)->dims);
+    }
+    int rc = emit_half(n, QNT_OP_CLIP, "positive", x, NULL, &positive);
+    if (rc == 0)
+        rc = emit_half(n, QNT_OP_CLIP, "negative", x, slope, &negative);
+    if (rc == 0)
+        rc = emit_half(n, QNT_OP_BATCHNORM, "scaled", negative, slope, &scaled);
+    if (rc)
+        return rc;
+    struct qnt_node sum = ncnn_node_on(n, QNT_OP_ADD);
+    sum.inputs[0] = positive;
+    sum.inputs[1] = scaled;
+    sum.input_count = 2;
+    return ncnn_emit(n, &sum, ncnn_input(n, 0)->dims);
+}
+
+int ncnn_import_prelu(struct ncnn *n)
+{
+    const int32_t channels = ncnn_node_of(n, ncnn_input(n, 0))->c;
+    float *slope = NULL;
+    int32_t count;
+    int rc = ncnn_int(n, 0, 0, 1, INT32_MAX, &count);
+
+    if (rc == 0 && count != 1 && count != channels)
+        rc = ncnn_fail(n, -EINVAL, "has %d slopes, its input %d channels", count, channels);
+    if (rc == 0)
+        rc = ncnn_raw(n, (size_t)count, &slope);
+    if (rc == 0)
+        rc = emit_slopes(n, slope, (size_t)count);
+    free(slope);
+    return rc;
 }
 
 int ncnn_import_dropout(struct ncnn *n)

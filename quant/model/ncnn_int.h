@@ -57,11 +57,13 @@ struct ncnn_op {
     const char *params;         /* every parameter that is understood: ids, each with a blank */
 };
 /* 0, or a negative errno with the error set. */
+int ncnn_import_alpha(struct ncnn *n);
 int ncnn_import_batchnorm(struct ncnn *n);
 int ncnn_import_binary(struct ncnn *n);
 int ncnn_import_clip(struct ncnn *n);
 int ncnn_import_concat(struct ncnn *n);
 int ncnn_import_conv(struct ncnn *n);
+int ncnn_import_crop(struct ncnn *n);
 int ncnn_import_dropout(struct ncnn *n);
 int ncnn_import_eltwise(struct ncnn *n);
 int ncnn_import_flatten(struct ncnn *n);
@@ -72,9 +74,11 @@ int ncnn_import_linear(struct ncnn *n);
 int ncnn_import_padding(struct ncnn *n);
 int ncnn_import_permute(struct ncnn *n);
 int ncnn_import_pooling(struct ncnn *n);
+int ncnn_import_prelu(struct ncnn *n);
 int ncnn_import_relu(struct ncnn *n);
 int ncnn_import_reshape(struct ncnn *n);
 int ncnn_import_scale(struct ncnn *n);
+int ncnn_import_shuffle(struct ncnn *n);
 int ncnn_import_slice(struct ncnn *n);
 int ncnn_import_softmax(struct ncnn *n);
 int ncnn_import_split(struct ncnn *n);

@@ -239,6 +239,121 @@ int ncnn_import_slice(struct ncnn *n)
     return rc;
 }
 
+/* Channels [g][k] become [k][g]; reversed, the other way round. */
+int ncnn_import_shuffle(struct ncnn *n)
+{
+    struct qnt_node node = ncnn_node_on(n, QNT_OP_SHUFFLE);
+    int32_t groups, reversed;
+    int rc = ncnn_int(n, 0, 1, 1, node.c, &groups);
+
+    if (rc == 0)
+        rc = ncnn_int(n, 1, 0, 0, 1, &reversed);
+    if (rc == 0 && node.c % groups)
+        rc = ncnn_fail(n, -EINVAL, "%d channels in %d groups", node.c, groups);
+    if (rc)
+        return rc;
+    node.place = (struct qnt_place) { { 0, 0, reversed ? node.c / groups : groups }, { 0 } };
+    return ncnn_emit(n, &node, ncnn_input(n, 0)->dims);
+}
+
+/* ---- Crop */
+
+/* Offsets and sizes by axis: w, h, c. A size of -233 is all that is left before the second offset.
+ */
+static int crop_by_size(const struct ncnn *n, const struct extents *e, int64_t begin[3],
+                        int64_t end[3])
+{
+    enum { REST = -233 };
+    const int64_t in[3] = { e->w, e->h, e->c };
+
+    for (int i = 0; i < 3; i++) {
+        int32_t first, size, last;
+        int rc = ncnn_int(n, i, 0, 0, INT32_MAX, &first);
+        if (rc == 0)
+            rc = ncnn_int(n, 3 + i, 0, REST, INT32_MAX, &size);
+        if (rc == 0)
+            rc = ncnn_int(n, 6 + i, 0, 0, INT32_MAX, &last);
+        if (rc)
+            return rc;
+        begin[i] = first;
+        end[i] = size > 0 ? (int64_t)first + size : in[i] - last;
+    }
+    return 0;
+}
+
+/* As numpy slices: lists of starts and ends, by axis from the outermost. */
+static int crop_by_axes(const struct ncnn *n, int dims, const struct extents *e, int64_t begin[3],
+                        int64_t end[3])
+{
+    const double *starts, *ends, *axes;
+    size_t counts[3];
+    int rc = ncnn_array(n, 9, &starts, &counts[0]);
+
+    if (rc == 0)
+        rc = ncnn_array(n, 10, &ends, &counts[1]);
+    if (rc == 0)
+        rc = ncnn_array(n, 11, &axes, &counts[2]);
+    if (rc)
+        return rc;
+    if (counts[0] != counts[1] || (counts[2] && counts[2] != counts[0]) || counts[0] > (size_t)dims)
+        return ncnn_fail(n, -EINVAL, "has %zu starts, %zu ends and %zu axes for %d dimensions",
+                         counts[0], counts[1], counts[2], dims);
+    const int64_t in[3] = { e->w, e->h, e->c };
+    for (int i = 0; i < 3; i++) {
+        begin[i] = 0;
+        end[i] = in[i];
+    }
+    for (size_t i = 0; i < counts[0]; i++) {
+        double axis = counts[2] ? axes[i] : (double)i;
+        axis += axis < 0 ? dims : 0;
+        if (!(axis == 0 || axis == 1 || axis == 2) || axis >= dims)
+            return ncnn_fail(n, -EINVAL, "axis %g of %d dimensions", axes[i], dims);
+        const int k = dims - 1 - (int)axis;
+        const double first = starts[i] < 0 ? starts[i] + (double)in[k] : starts[i];
+        const double last = ends[i] < 0 ? ends[i] + (double)in[k] : ends[i];
+        if (!(first >= 0 && first < (double)in[k] && last > first))
+            return ncnn_fail(n, -EINVAL, "takes %g to %g of %lld elements", starts[i], ends[i],
+                             (long long)in[k]);
+        begin[k] = (int64_t)first;
+        end[k] = last < (double)in[k] ? (int64_t)last : in[k];
+    }
+    return 0;
+}
+
+int ncnn_import_crop(struct ncnn *n)
+{
+    const struct ncnn_blob *x = ncnn_input(n, 0);
+    const struct extents e = extents_of(n, x);
+    struct qnt_node node = ncnn_node_on(n, QNT_OP_SLICE);
+    int64_t begin[3], end[3];
+    const double *starts;
+    size_t count;
+    int32_t depth = 0;
+    int rc = ncnn_array(n, 9, &starts, &count);
+
+    for (int id = 13; rc == 0 && id <= 15; id++)
+        rc = ncnn_int(n, id, 0, 0, 0, &depth);
+    if (rc == 0)
+        rc = count ? crop_by_axes(n, x->dims, &e, begin, end) : crop_by_size(n, &e, begin, end);
+    if (rc)
+        return rc;
+    const int64_t in[3] = { e.w, e.h, e.c };
+    for (int i = 0; i < 3; i++)
+        if (begin[i] >= end[i] || end[i] > in[i])
+            return ncnn_fail(n, -EINVAL, "takes %lld to %lld of %lld elements", (long long)begin[i],
+                             (long long)end[i], (long long)in[i]);
+    /* which of ncnn's w, h, c our h, w, c are */
+    static const int axes[4][3] = { { 0 }, { 1, 2, 0 }, { 2, 0, 1 }, { 1, 0, 2 } };
+    int32_t *const sizes[3] = { &node.h, &node.w, &node.c };
+    for (int i = 0; i < 3; i++) {
+        const int k = axes[x->dims][i];
+        node.place.begin[i] = (int32_t)begin[k];
+        node.place.step[i] = 1;
+        *sizes[i] = (int32_t)(end[k] - begin[k]);
+    }
+    return ncnn_emit(n, &node, x->dims);
+}
+
 int ncnn_import_softmax(struct ncnn *n)
 {
     const struct ncnn_blob *x = ncnn_input(n, 0);

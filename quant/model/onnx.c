@@ -87,13 +87,35 @@ static int check_opset(struct onnx *o)
                      OPSET_MIN, OPSET_MAX);
 }
 
-static int read_number(struct onnx *o, const char *key, const char *text, float *out)
+/* One number for all channels, or one for each, parted by commas. */
+static int read_numbers(struct onnx *o, const char *key, const char *text,
+                        float out[QNT_CHANNELS_MAX])
 {
-    char *end;
-    *out = strtof(text, &end);
-    if (end == text || *end || !isfinite(*out))
-        return onnx_fail(o, -EINVAL, "metadata %s: '%.40s' is not a number", key, text);
+    const char *at = text;
+    int count = 0;
+
+    for (int more = 1; more && count < QNT_CHANNELS_MAX; at++) {
+        char *end;
+        out[count] = strtof(at, &end);
+        if (end == at || (*end && *end != ',') || !isfinite(out[count]))
+            return onnx_fail(o, -EINVAL, "metadata %s: '%.40s' is not a number", key, text);
+        more = *end == ',';
+        at = end;
+        count++;
+    }
+    for (int c = count; c < QNT_CHANNELS_MAX; c++)
+        out[c] = out[0];
     return 0;
+}
+
+static int read_order(struct onnx *o, const char *key, const char *text, int32_t *out)
+{
+    for (int i = 0; i < QNT_ORDER_COUNT; i++)
+        if (strcmp(text, qnt_order_names[i]) == 0) {
+            *out = i;
+            return 0;
+        }
+    return onnx_fail(o, -EINVAL, "metadata %s: '%.40s' is neither RGB nor BGR", key, text);
 }
 
 static int read_metadata(struct onnx *o)
@@ -105,19 +127,18 @@ static int read_metadata(struct onnx *o)
         const Onnx__StringStringEntryProto *entry = o->model->metadata_props[i];
         const char *key = entry->key ? entry->key : "", *text = entry->value ? entry->value : "";
         if (strcmp(key, "quern.mean") == 0)
-            rc = read_number(o, key, text, g->pixels.mean);
+            rc = read_numbers(o, key, text, g->pixels.mean);
         else if (strcmp(key, "quern.norm") == 0)
-            rc = read_number(o, key, text, g->pixels.norm);
+            rc = read_numbers(o, key, text, g->pixels.norm);
+        else if (strcmp(key, "quern.pixel") == 0)
+            rc = read_order(o, key, text, &g->pixels.order);
         else if (strcmp(key, "quern.dataset") == 0 && !g->dataset && !(g->dataset = strdup(text)))
             rc = onnx_fail(o, -ENOMEM, "not enough memory");
     }
-    if (rc == 0 && !(g->pixels.norm[0] > 0))
-        rc = onnx_fail(o, -EINVAL, "metadata quern.norm: %g is not positive",
-                       (double)g->pixels.norm[0]);
-    for (int c = 1; c < QNT_CHANNELS_MAX; c++) {
-        g->pixels.mean[c] = g->pixels.mean[0];
-        g->pixels.norm[c] = g->pixels.norm[0];
-    }
+    for (int c = 0; rc == 0 && c < QNT_CHANNELS_MAX; c++)
+        if (!(g->pixels.norm[c] > 0))
+            rc = onnx_fail(o, -EINVAL, "metadata quern.norm: %g is not positive",
+                           (double)g->pixels.norm[c]);
     return rc;
 }
 

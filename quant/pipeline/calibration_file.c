@@ -80,12 +80,14 @@ static int write_ncnn(const struct qnt_graph *graph, const struct qnt_calibratio
             continue;
         if (n->name[0] == 0 || strlen(n->name) > 240 || strpbrk(n->name, " \t\n\r"))
             return -EINVAL;
-        size_t depth = n->weight_count / (size_t)n->problem.oc;
+        float *scales;
+        const int count = qnt_ncnn_scales(n, &scales);
         fprintf(file, "%s_param_0 ", n->name);
-        for (int32_t oc = 0; oc < n->problem.oc; oc++) {
-            float absmax = qnt_absmax(n->weight + (size_t)oc * depth, depth);
-            fprintf(file, "%f ", absmax > 0 ? (double)(QNT_LEVELS / absmax) : 0);
-        }
+        for (int k = 0; k < count; k++)
+            fprintf(file, "%f ", (double)scales[k]);
+        free(scales);
+        if (count < 0)
+            return count;
         fputc('\n', file);
     }
     for (int32_t i = 0; i < graph->count; i++) {

@@ -131,6 +131,9 @@ int qnt_meanings(const struct qnt_graph *graph, const struct qnt_calibration *ca
 double qnt_channel_scale(const float *weights, size_t count, double bias, double scale_in);
 /* Of the weights of one output channel; 0 for a dead one. */
 float qnt_absmax(const float *weights, size_t count);
+/* What ncnn calls the scales of a layer's weights, 127 / largest magnitude, 0 for dead ones: one
+ * per output channel, or per group. Their number, or -ENOMEM; the caller frees *out. */
+int qnt_ncnn_scales(const struct qnt_node *layer, float **out);
 /* Signal to noise of one image's scores, limited to +-150 dB (accuracy.c). */
 double qnt_sqnr_db(const float *want, const float *got, size_t count);
 /* Adds one image to the counts of *out, and to its sums of SQNR and cosine (accuracy.c). */
