@@ -1,7 +1,7 @@
 /* AArch64 direct convolution: a run of output pixels in steps of MR, tap by tap. A pixel of the
  * step keeps its distance from the first one of the run in a register; the tap's address is added
  * by the load, so that a tap costs one load of an address and not one for each pixel. A group is
- * four bytes of depth: whole vectors hold four, and the end of a body takes 8 or 4 bytes, so that
+ * KR bytes of depth: whole vectors hold several, and the end of a body takes what is left, so that
  * nothing is read beyond the tap. Weights follow each other through all taps: one pointer.
  *
  * The loop over taps exists twice: where a tap is exactly one body, as a line of a first layer's
@@ -19,10 +19,20 @@ static_assert(offsetof(struct krn_direct_args, out) == offsetof(struct krn_gemm_
               "the epilogue finds its bounds where a GEMM has them");
 static_assert(offsetof(struct krn_tap, a) == 0, "one load takes the address and moves on");
 
+struct direct;
+
+/* What a level fills in. */
+struct scheme {
+    int pairs; /* a vector of sums is two rows by two columns, not four columns of a row */
+    /* `groups` groups from g->index[0] on; loads of B advance g->w. */
+    void (*body)(struct direct *d, int groups);
+};
+
 /* Beyond what a GEMM kernel keeps. */
 struct direct {
     struct gemm g;
-    int unroll, vectors;                          /* vectors of a row of the tile */
+    const struct scheme *scheme;
+    int unroll, vectors;                          /* vectors of a row, or of two rows, of sums */
     int offset, c, left, groups, bodies, singles; /* virtual registers */
 };
 
@@ -61,29 +71,68 @@ static void load_piece(struct direct *d, int at, int bytes)
     }
 }
 
-static void macs(struct direct *d, int group, int lane)
+static void dot_body(struct direct *d, int groups)
 {
     struct gemm *g = &d->g;
-    for (int j = 0; j < d->vectors; j++) {
-        int b = a64_stream(g, &g->b_stream, group * d->vectors + j);
-        for (int i = 0; i < g->mr; i++)
-            IR(g->ir, A64_SDOT_LANE, g->acc[i * d->vectors + j], b, g->a[i], lane);
+    for (int group = 0, first = 0; group < groups; first = group) {
+        int bytes = piece_bytes(4 * (groups - group));
+        load_piece(d, 4 * group, bytes);
+        for (; group < first + bytes / 4; group++)
+            for (int j = 0; j < d->vectors; j++) {
+                int b = a64_stream(g, &g->b_stream, group * d->vectors + j);
+                for (int i = 0; i < g->mr; i++)
+                    IR(g->ir, A64_SDOT_LANE, g->acc[i * d->vectors + j], b, g->a[i], group - first);
+            }
     }
+}
+
+/* Halves of two pixels side by side: a[2 * i] the first halves of pair i, a[2 * i + 1] the second
+ * ones. */
+static void mm_body(struct direct *d, int groups)
+{
+    struct gemm *g = &d->g;
+    for (int group = 0, first = 0; group < groups; first = group) {
+        int bytes = piece_bytes(8 * (groups - group));
+        load_piece(d, 8 * group, bytes);
+        for (int i = 0; i < g->mr; i += 2)
+            a64_pair_rows(g, &g->a[i], bytes / 8);
+        for (; group < first + bytes / 8; group++)
+            for (int j = 0; j < d->vectors; j++) {
+                int b = a64_stream(g, &g->b_stream, group * d->vectors + j);
+                for (int i = 0; i < g->mr / 2; i++)
+                    IR(g->ir, A64_SMMLA, g->acc[i * d->vectors + j], g->a[2 * i + group - first],
+                       b);
+            }
+    }
+}
+
+/* Loads that copy to all lanes take no offset: an address for each pixel, once for the body. */
+static void pair_body(struct direct *d, int groups)
+{
+    struct gemm *g = &d->g;
+    int pixel[GEMM_MAX_ROWS];
+    for (int i = 0; i < g->mr; i++) {
+        pixel[i] = g->row[i];
+        g->row[i] = gpr(d, "pixels of the body");
+        IR(g->ir, IR_SUM, g->row[i], pixel[i], g->index[0]);
+    }
+    for (int group = 0; group < groups; group += g->groups) {
+        int left = groups - group;
+        g->groups = left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        a64_pair_block(g, 2 * g->nr * group);
+    }
+    for (int i = 0; i < g->mr; i++)
+        g->row[i] = pixel[i];
 }
 
 /* `groups` groups from g->index[0] on, which does not move; the weights do. */
 static void body(struct direct *d, int groups)
 {
     struct gemm *g = &d->g;
-    int begin = g->ir->insn_count, macs_per_load = g->nr > 8 ? 8 : 4, group = 0;
+    int begin = g->ir->insn_count, macs_per_load = g->nr > 8 ? 8 : 4;
     g->b_stream = (struct gemm_stream) { .base = g->w, .group = "B", .moves = 1 };
-    g->b_stream.count = groups * d->vectors;
-    while (group < groups) {
-        int bytes = piece_bytes(4 * (groups - group));
-        load_piece(d, 4 * group, bytes);
-        for (int lane = 0; lane < bytes / 4; lane++)
-            macs(d, group++, lane);
-    }
+    g->b_stream.count = groups * g->nr * g->kr / 16;
+    d->scheme->body(d, groups);
     if (g->v->knob[VAR_KNOB_SCHEDULE] == 1)
         ir_spread(g->ir, begin, g->ir->insn_count, macs_per_load);
 }
@@ -97,7 +146,7 @@ static void depth_loop(struct direct *d, const char *name, int groups, int count
     IR(ir, IR_MOV, d->g.k, count);
     IR(ir, IR_LABEL, loop);
     body(d, groups);
-    IR(ir, IR_ADD_IMM, d->g.index[0], 4 * groups);
+    IR(ir, IR_ADD_IMM, d->g.index[0], d->g.kr * groups);
     IR(ir, IR_SUB_JUMP_MORE, d->g.k, 1, loop);
     IR(ir, IR_LABEL, skip);
 }
@@ -113,7 +162,7 @@ static void taps_of_one_body(struct direct *d, int end)
 {
     struct ir *ir = d->g.ir;
     int tap = ir_label(ir, "line");
-    ir_comment(ir, "taps of %d bytes", 4 * d->unroll);
+    ir_comment(ir, "taps of %d bytes", d->g.kr * d->unroll);
     IR(ir, IR_LABEL, tap);
     next_address(d);
     body(d, d->unroll);
@@ -172,6 +221,10 @@ static void begin_step(struct direct *d)
     ir_comment(g->ir, "accumulators = bias");
     rows_at(d, g->row, "pixels of A", d->offset, stride);
     int pointer = load_arg(d, "temporaries", ARG(bias));
+    if (d->scheme->pairs) {
+        a64_pairs_init(g, pointer);
+        return;
+    }
     for (int i = 0; i < g->mr; i++) {
         struct gemm_stream bias = { .base = pointer, .group = "accumulators", .count = d->vectors };
         for (int j = 0; j < d->vectors; j++)
@@ -184,7 +237,7 @@ static void end_step(struct direct *d)
     int stride = load_arg(d, "temporaries", ARG(c_stride));
     ir_comment(d->g.ir, "requantise: float, scale, round half to even, narrow, zero point, clamp");
     rows_at(d, d->g.c_row, "pixels of C", d->c, stride);
-    a64_gemm_store(&d->g, d->g.acc, 0);
+    a64_gemm_store(&d->g, d->g.acc, d->scheme->pairs);
 }
 
 /* On to the next step, which begins where a whole one still fits. */
@@ -240,14 +293,19 @@ static void make_registers(struct direct *d)
 
 int a64_direct_build(struct ir *ir, const struct var_variant *v, char *err, size_t err_bytes)
 {
-    struct direct d = { .g = { .ir = ir, .v = v } };
+    static const struct scheme schemes[KRN_ISA_COUNT] = {
+        [KRN_ISA_NEON] = { 0, pair_body },
+        [KRN_ISA_DOTPROD] = { 0, dot_body },
+        [KRN_ISA_I8MM] = { 1, mm_body },
+    };
+    struct direct d = { .g = { .ir = ir, .v = v, .post = 1 }, .scheme = &schemes[v->isa] };
     int step = ir_label(ir, "step"), done = ir_label(ir, "done");
     d.g.mr = v->knob[VAR_KNOB_MR];
     d.g.nr = v->knob[VAR_KNOB_NR];
     d.g.kr = v->knob[VAR_KNOB_KR];
     d.unroll = v->knob[VAR_KNOB_UNROLL];
-    d.vectors = d.g.nr / 4;
-    int accumulators = d.g.mr * d.vectors, vectors = ir->target->file[IR_VEC].count;
+    d.vectors = d.scheme->pairs ? d.g.nr / 2 : d.g.nr / 4;
+    int accumulators = d.g.mr * d.g.nr / 4, vectors = ir->target->file[IR_VEC].count;
     if (accumulators >= vectors) {
         snprintf(err, err_bytes, "needs %d accumulators and has %d vector registers", accumulators,
                  vectors);

@@ -64,7 +64,7 @@ static int stream_b(struct gemm *g, int b_offset, int j, int count, int taken)
     return g->b_stream.id[first + j];
 }
 
-static int load_row(struct gemm *g, int row, int offset)
+int a64_load_row(struct gemm *g, int row, int offset)
 {
     int whole = g->scheme->block == 16, a = vec(g, "A");
     if (g->post)
@@ -83,7 +83,7 @@ static int load_row(struct gemm *g, int row, int offset)
 static void load_rows(struct gemm *g, int offset)
 {
     for (int i = 0; i < g->mr; i++)
-        g->a[i] = load_row(g, i, offset);
+        g->a[i] = a64_load_row(g, i, offset);
 }
 
 /* Loads a group of packed A. */
@@ -94,7 +94,7 @@ static void load_packed(struct gemm *g, int offset)
         g->a[i] = a64_stream(g, &g->a_stream, offset / 16 + i);
 }
 
-static int tail_vector(struct gemm *g, int lo, int hi)
+int a64_tail_vector(struct gemm *g, int lo, int hi)
 {
     int a = vec(g, "A");
     IR(g->ir, A64_FMOV_D, a, lo);
@@ -103,15 +103,15 @@ static int tail_vector(struct gemm *g, int lo, int hi)
     return a;
 }
 
-static void tail_row(struct gemm *g, int row, int lo, int hi)
+void a64_tail_row(struct gemm *g, int row, int lo, int hi)
 {
-    g->a[row] = tail_vector(g, lo, hi);
+    g->a[row] = a64_tail_vector(g, lo, hi);
 }
 
 /* ---- dotprod: acc[row][4 columns] += B[4 columns][4] . A[row][lane] */
 
 /* Every row from memory: the load ports are idle here, the vector pipes are not. */
-static void dot_init(struct gemm *g)
+void a64_bias_init(struct gemm *g)
 {
     int vectors = g->nr / 4;
     for (int i = 0; i < g->mr; i++) {
@@ -132,17 +132,16 @@ static void dot_group(struct gemm *g, int index, int b_offset)
     }
 }
 
-static void dot_store(struct gemm *g)
+void a64_rows_store(struct gemm *g)
 {
     a64_gemm_store(g, g->acc, 0);
 }
 
 /* ---- i8mm: acc[row pair][column pair], 2x2, row by row. */
 
-static void mm_init(struct gemm *g)
+void a64_pairs_init(struct gemm *g, int pointer)
 {
-    int pairs = g->nr / 2, pointer = ir_vreg(g->ir, IR_GPR, "temporaries");
-    IR(g->ir, IR_MOV, pointer, g->w);
+    int pairs = g->nr / 2;
     for (int j = 0; j < pairs; j++)
         for (int i = 0; i < g->mr / 2; i++) {
             g->acc[i * pairs + j] = vec(g, "accumulators");
@@ -153,33 +152,38 @@ static void mm_init(struct gemm *g)
         }
 }
 
-/* The 8-byte parts of rows 2 i and 2 i + 1, side by side: g->a[2 * i] the first, [2 * i + 1] the
- * second parts. */
-static void pair_rows(struct gemm *g, int i)
+static void mm_init(struct gemm *g)
 {
-    int *a = &g->a[2 * i], parts[2];
-    for (int k = 0; k < g->scheme->block / 8; k++) {
+    int pointer = ir_vreg(g->ir, IR_GPR, "temporaries");
+    IR(g->ir, IR_MOV, pointer, g->w);
+    a64_pairs_init(g, pointer);
+}
+
+void a64_pair_rows(struct gemm *g, int *a, int halves)
+{
+    int parts[2];
+    for (int k = 0; k < halves; k++) {
         parts[k] = vec(g, "A, row pairs");
         IR(g->ir, k ? A64_TRN2_D : A64_TRN1_D, parts[k], a[0], a[1]);
     }
-    for (int k = 0; k < g->scheme->block / 8; k++)
+    for (int k = 0; k < halves; k++)
         a[k] = parts[k];
 }
 
 static void mm_load_rows(struct gemm *g, int offset)
 {
     for (int i = 0; i < g->mr; i++) {
-        g->a[i] = load_row(g, i, offset);
+        g->a[i] = a64_load_row(g, i, offset);
         if (i % 2)
-            pair_rows(g, i / 2);
+            a64_pair_rows(g, &g->a[i - 1], g->scheme->block / 8);
     }
 }
 
 static void mm_tail_row(struct gemm *g, int row, int lo, int hi)
 {
-    g->a[row] = tail_vector(g, lo, hi);
+    g->a[row] = a64_tail_vector(g, lo, hi);
     if (row % 2)
-        pair_rows(g, row / 2);
+        a64_pair_rows(g, &g->a[row - 1], g->scheme->block / 8);
 }
 
 static void mm_group(struct gemm *g, int index, int b_offset)
@@ -249,7 +253,7 @@ static void mull_load(struct gemm *g, int offset)
 static void mull_tail_row(struct gemm *g, int row, int lo, int hi)
 {
     g->a_offset = -1;
-    tail_row(g, row, lo, hi);
+    a64_tail_row(g, row, lo, hi);
 }
 
 static void mull_group(struct gemm *g, int index, int b_offset)
@@ -262,7 +266,7 @@ static void mull_group(struct gemm *g, int index, int b_offset)
         g->b[j] = mull_b(g, j, b_offset);
     for (int o = 0; o < outer; o++) {
         if (hold_b)
-            g->a[o] = load_row(g, o, g->a_offset);
+            g->a[o] = a64_load_row(g, o, g->a_offset);
         if (!hold_b)
             g->b[o] = mull_b(g, o, b_offset);
         for (int first = 0; first < inner; first += flight) {
@@ -296,21 +300,86 @@ static void mull_store(struct gemm *g)
     a64_gemm_store(g, sums, 0);
 }
 
-/* Block, lanes, init, load A, tail of A, group, store; for load widths of 64 and 128 bits, and for
- * packed A, where a block is one group. */
-static const struct gemm_scheme schemes[][3] = {
-    [KRN_ISA_NEON] = { { 8, 1, mull_init, mull_load, mull_tail_row, mull_group, mull_store, 1 },
-                       { 16, 1, mull_init, mull_load, mull_tail_row, mull_group, mull_store, 1 } },
-    [KRN_ISA_DOTPROD] = { { 8, 4, dot_init, load_rows, tail_row, dot_group, dot_store, 1 },
-                          { 16, 4, dot_init, load_rows, tail_row, dot_group, dot_store, 1 },
-                          { 4, 4, dot_init, load_packed, NULL, dot_group, dot_store, 1 } },
-    [KRN_ISA_I8MM] = { { 8, 4, mm_init, mm_load_rows, mm_tail_row, mm_group, mm_store, 1 },
-                       { 16, 4, mm_init, mm_load_rows, mm_tail_row, mm_group, mm_store, 1 },
-                       { 8, 4, mm_init, load_packed, NULL, mm_group, mm_store, 1 } },
+/* By load width, 64 and 128 bits, and for packed A, where a block is one group. */
+static const struct gemm_scheme mull_schemes[] = {
+    { .block = 8,
+      .lanes = 1,
+      .init = mull_init,
+      .load_a = mull_load,
+      .tail_a = mull_tail_row,
+      .group = mull_group,
+      .store = mull_store,
+      .many = 1 },
+    { .block = 16,
+      .lanes = 1,
+      .init = mull_init,
+      .load_a = mull_load,
+      .tail_a = mull_tail_row,
+      .group = mull_group,
+      .store = mull_store,
+      .many = 1 },
+};
+static const struct gemm_scheme dot_schemes[] = {
+    { .block = 8,
+      .lanes = 4,
+      .init = a64_bias_init,
+      .load_a = load_rows,
+      .tail_a = a64_tail_row,
+      .group = dot_group,
+      .store = a64_rows_store,
+      .many = 1 },
+    { .block = 16,
+      .lanes = 4,
+      .init = a64_bias_init,
+      .load_a = load_rows,
+      .tail_a = a64_tail_row,
+      .group = dot_group,
+      .store = a64_rows_store,
+      .many = 1 },
+    { .block = 4,
+      .lanes = 4,
+      .init = a64_bias_init,
+      .load_a = load_packed,
+      .group = dot_group,
+      .store = a64_rows_store,
+      .many = 1 },
+};
+static const struct gemm_scheme mm_schemes[] = {
+    { .block = 8,
+      .lanes = 4,
+      .init = mm_init,
+      .load_a = mm_load_rows,
+      .tail_a = mm_tail_row,
+      .group = mm_group,
+      .store = mm_store,
+      .many = 1 },
+    { .block = 16,
+      .lanes = 4,
+      .init = mm_init,
+      .load_a = mm_load_rows,
+      .tail_a = mm_tail_row,
+      .group = mm_group,
+      .store = mm_store,
+      .many = 1 },
+    { .block = 8,
+      .lanes = 4,
+      .init = mm_init,
+      .load_a = load_packed,
+      .group = mm_group,
+      .store = mm_store,
+      .many = 1 },
 };
 
 const struct gemm_scheme *a64_gemm_scheme(const struct var_variant *v)
 {
-    int packed = v->knob[VAR_KNOB_FEED] == 1;
-    return &schemes[v->isa][packed ? 2 : v->knob[VAR_KNOB_LOAD] == 128];
+    int wide = v->knob[VAR_KNOB_LOAD] == 128, which = v->knob[VAR_KNOB_FEED] == 1 ? 2 : wide;
+    if (v->isa == KRN_ISA_DOTPROD)
+        return &dot_schemes[which];
+    if (v->isa == KRN_ISA_I8MM)
+        return &mm_schemes[which];
+    if (v->knob[VAR_KNOB_KR] == 2)
+        return a64_pair_scheme(wide);
+    if (v->knob[VAR_KNOB_KR] == 1)
+        return a64_lane_scheme(wide);
+    return &mull_schemes[wide];
 }

@@ -76,6 +76,12 @@ enum {
     A64_DUP_H_LANE,           /* w r i */
     A64_DUP_B_LANE,           /* w r i */
     A64_ADD_B,                /* + r */
+    A64_LD4R_H_POST,          /* w w w w +: 16-bit words to all lanes of a register each; += 8 */
+    A64_LD2R_H_POST,          /* w w +: += 4 */
+    A64_LD1R_H_POST,          /* w +: += 2 */
+    A64_LD1R_H,               /* w r: a 16-bit word to all lanes */
+    A64_SXTL,                 /* w r: eight bytes to words */
+    A64_SXTL2,                /* w r: the high half */
     A64_LDP_X,                /* w w r i */
     A64_ST1_Q_NEXT,           /* r + r: stores, then adds a register to the address */
     A64_ST1_D0_NEXT,          /* r + r: the low half */
@@ -108,12 +114,32 @@ void a64_epilogue_row(struct ir *ir, const struct a64_epilogue *e, const int *ac
 /* Vector n of the stream, loaded if it is not yet, in the form that the variant asks for. */
 int a64_stream(struct gemm *g, struct gemm_stream *stream, int n);
 
+/* Pieces that schemes share. A row's block at `offset`; the tail of a row, from general registers;
+ * accumulators from the bias, four columns each; the epilogue of such accumulators. */
+int a64_load_row(struct gemm *g, int row, int offset);
+int a64_tail_vector(struct gemm *g, int lo, int hi);
+void a64_tail_row(struct gemm *g, int row, int lo, int hi);
+void a64_bias_init(struct gemm *g);
+void a64_rows_store(struct gemm *g);
+
+/* smmla. Accumulators of two rows by two columns each, from the bias at `pointer`, which moves; two
+ * rows side by side: a[0] their first 8 bytes, a[1] the second ones if `halves` is 2. */
+void a64_pairs_init(struct gemm *g, int pointer);
+void a64_pair_rows(struct gemm *g, int *a, int halves);
+
+/* v8.0 by pairs of depth: g->groups groups, 1, 2 or 4, of all rows, from where g->row[] points to;
+ * both advance. b_offset: bytes of B of the body before them. */
+void a64_pair_block(struct gemm *g, int b_offset);
+
 /* The epilogue of a GEMM tile: v[] are its sums, requantised in place and stored to g->c_row[].
  *   in_pairs == 0: v[row * nr / 4 + j] has columns 4 j.. of a row
  *   in_pairs == 1: v[row / 2 * nr / 2 + j] has columns 2 j.. of two rows, one after the other */
 void a64_gemm_store(struct gemm *g, int *v, int in_pairs);
 
 const struct gemm_scheme *a64_gemm_scheme(const struct var_variant *v);
+/* v8.0, by load width: 64 or, with `wide`, 128 bits of a row of A. */
+const struct gemm_scheme *a64_pair_scheme(int wide);
+const struct gemm_scheme *a64_lane_scheme(int wide);
 int a64_direct_build(struct ir *ir, const struct var_variant *v, char *err, size_t err_bytes);
 void a64_dw_build(struct ir *ir, const struct var_variant *v);
 void a64_dwc_build(struct ir *ir, const struct var_variant *v);

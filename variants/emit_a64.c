@@ -122,6 +122,12 @@ static const struct ir_op ops[A64_OP_COUNT] = {
     [A64_SMULL2_LANE] = { "smull2 %0V.4s, %1V.8h, %2V.h[%3i]", IR_MAC, "wrri" },
     [A64_SMLAL_LANE] = { "smlal %0V.4s, %1V.4h, %2V.h[%3i]", IR_MAC, "+rri" },
     [A64_SMLAL2_LANE] = { "smlal2 %0V.4s, %1V.8h, %2V.h[%3i]", IR_MAC, "+rri" },
+    [A64_LD4R_H_POST] = { "ld4r {%0V.8h, %1V.8h, %2V.8h, %3V.8h}, [%4x], #8", IR_LOAD, "wwww+" },
+    [A64_LD2R_H_POST] = { "ld2r {%0V.8h, %1V.8h}, [%2x], #4", IR_LOAD, "ww+" },
+    [A64_LD1R_H_POST] = { "ld1r {%0V.8h}, [%1x], #2", IR_LOAD, "w+" },
+    [A64_LD1R_H] = { "ld1r {%0V.8h}, [%1x]", IR_LOAD_HALF, "wr" },
+    [A64_SXTL] = { "sxtl %0V.8h, %1V.8b", IR_ALU, "wr" },
+    [A64_SXTL2] = { "sxtl2 %0V.8h, %1V.16b", IR_ALU, "wr" },
     [A64_ADD_B] = { "add %0V.16b, %0V.16b, %1V.16b", IR_ALU, "+r" },
 };
 

@@ -119,7 +119,8 @@ static void block_body(struct gemm *g, int step)
         prefetch(g, g->row[0], step * a_bytes, a_bytes, g->v->knob[VAR_KNOB_PREFETCH_A]);
     prefetch(g, g->w, b_offset, groups * g->group_bytes, g->v->knob[VAR_KNOB_PREFETCH_B]);
     g->scheme->load_a(g, step * (g->packed ? a_bytes : block));
-    for (int group = 0; group < groups; group++)
+    g->groups = g->scheme->whole ? groups : 1;
+    for (int group = 0; group < groups; group += g->groups)
         g->scheme->group(g, group, b_offset + group * g->group_bytes);
 }
 
@@ -285,6 +286,7 @@ static void depth_tail(struct gemm *g, int done)
     ir_comment(ir, "depth tail: 1 to %d bytes of each row, zero-extended", g->scheme->block - 1);
     for (int i = 0; i < g->mr; i++)
         tail_row(g, i);
+    g->groups = 1;
     for (int group = 0; group < groups; group++) {
         if (group)
             IR(ir, IR_JUMP_LE, g->k, group * g->kr, done);

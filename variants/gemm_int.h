@@ -18,6 +18,7 @@ struct gemm_scheme {
     void (*group)(struct gemm *g, int index, int b_offset); /* MACs of group `index` of the block */
     void (*store)(struct gemm *g);                          /* epilogue: g->row and g->w are dead */
     int many; /* the kernel walks over row tiles: store() takes the rows of C from g->c_row */
+    int whole; /* group() multiplies all groups of a block at once; but in the tail one by one */
 };
 
 /* Vectors at consecutive addresses, loaded in order. */
@@ -46,7 +47,8 @@ struct gemm {
     int index[GEMM_MAX_STEPS]; /* depth offsets of the blocks of a body, for all rows; [0] is -1
                                   where rows are advanced instead */
     int acc[GEMM_MAX_ACC];     /* [row][vector], or as the scheme likes it */
-    int a[GEMM_MAX_ROWS], b[GEMM_MAX_ROWS];
+    int a[4 * GEMM_MAX_ROWS], b[GEMM_MAX_ROWS];
+    int groups;   /* that group() is to multiply */
     int a_offset; /* where a scheme that loads A late finds the block; -1: in the tail */
     int constant; /* whatever the scheme keeps in a register throughout */
     struct gemm_stream a_stream, b_stream; /* of a loop body; schemes may use them or not */

@@ -52,6 +52,10 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
                           "products in flight before they are accumulated", 0, 1, 1 },
     [VAR_KNOB_PIPELINE] = { 'p', "pipelining", "iterations",
                             "how far ahead of its MACs an iteration's loads begin", 0, 0, 1 },
+    [VAR_KNOB_WIDEN] = { 'w', "widening", "",
+                         "v8.0 by lane, weights: 0 = bytes, widened in the loop, 1 = words, "
+                         "widened at packing",
+                         0, 0, 1 },
 };
 
 #define GEMM (1u << KRN_FAMILY_GEMM | 1u << KRN_FAMILY_IGEMM)
@@ -75,6 +79,9 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
 #define A64_FORMS(m, n, k, s, t, i) \
     { AXIS m, AXIS n, AXIS k, AXIS(1, 2), AXIS(0), AXIS(0), AXIS(128), AXIS s, NONE, NONE, NONE, \
       NONE, AXIS(0, 1), AXIS(1, 2, 3), AXIS t, AXIS(1), AXIS i, AXIS(0), AXIS(1), AXIS(0) }
+#define LANE_AXES(m, n, u, l, v, i, w) \
+    { AXIS m, AXIS n, AXIS(1), AXIS u, AXIS(0), AXIS(0), AXIS l, AXIS(0, 1), NONE, NONE, NONE, \
+      NONE, AXIS(0, 1), NONE, AXIS(0), AXIS v, AXIS i, AXIS(0), AXIS(1), AXIS(0), AXIS w }
 #define DW_AXES(m, n, k, u, l, s) \
     { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS l, AXIS s, NONE, NONE, NONE, NONE, NONE }
 #define DWC_AXES(n, k, s, f, x, y) \
@@ -87,9 +94,12 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
 #define DIRECT_AXES(m, n, k, u, b, l, c) \
     { AXIS m, AXIS n, AXIS k, AXIS u, NONE, AXIS b, AXIS l, NONE, NONE, NONE, NONE, AXIS c, \
       AXIS(0, 1) }
-#define A64_DIRECT_AXES(m, n, u, s, c, v) \
-    { AXIS m, AXIS n, AXIS(4), AXIS u, NONE, NONE, AXIS(128), AXIS s, NONE, NONE, NONE, AXIS c, \
+#define A64_DIRECT_AXES(m, n, k, u, s, c, v) \
+    { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS(128), AXIS s, NONE, NONE, NONE, AXIS c, \
       AXIS(0, 1), NONE, NONE, AXIS v, NONE, NONE, NONE, NONE }
+#define PAIR_DIRECT_AXES(m, n, u, s, c, v, h, g) \
+    { AXIS m, AXIS n, AXIS(2), AXIS u, NONE, NONE, AXIS(64), AXIS s, NONE, NONE, NONE, AXIS c, \
+      AXIS(0, 1), NONE, NONE, AXIS v, NONE, AXIS h, AXIS g, NONE }
 #define DWROWS_AXES(m, n, k, l, y) \
     { AXIS m, AXIS n, AXIS k, NONE, NONE, NONE, AXIS l, NONE, AXIS(3, 5), AXIS(1, 2), AXIS y, \
       NONE, NONE }
@@ -119,6 +129,21 @@ const struct var_domain var_domains[] = {
                (0, 1), (4), (0, 1)) },
     { KRN_ISA_NEON, GEMM, 1, 0, 0,
       A64_FORMS((1, 2, 3, 4, 5, 6), (4, 8), (16), (0, 1), (0), (0, 1)) },
+      A64_AXES((1, 2, 3, 4, 5, 6, 7, 8), (8, 12, 16, 24), (2), (1, 2), (0), (0), (64), (0, 1), (0),
+               (1, 2), (2), (0, 1), (1, 2, 4), (0)) },
+    { KRN_ISA_NEON, GEMM, 1, 0, 0,
+      A64_AXES((2, 3, 4, 5, 6), (8, 12, 16), (2), (1, 2), (0, 128), (0, 256), (128), (0, 1), (0),
+               (0, 1), (0, 1), (0, 1), (2, 4), (0)) },
+    { KRN_ISA_NEON, GEMM, 1, 0, 0,
+      A64_AXES((2, 3, 4, 5), (12, 16), (2), (1, 2), (0), (0), (16), (2, 3), (0), (3), (0), (0, 1),
+               (4), (0, 1)) },
+    { KRN_ISA_NEON, GEMM, 1, 0, 0,
+      LANE_AXES((1, 4, 6), (8, 16), (2), (64, 128), (1, 2), (1, 2), (0)) },
+    { KRN_ISA_NEON, GEMM, 2, 0, 0,
+      LANE_AXES((1, 4, 6), (8, 16), (2), (64, 128), (1, 2), (1, 2), (1)) },
+    { KRN_ISA_NEON, DIRECT, 1, 0, 0,
+      PAIR_DIRECT_AXES((2, 4, 7, 8), (8, 16, 24), (5, 8, 11, 16), (0, 1), (0, 1), (1, 2), (1),
+                       (4)) },
     { KRN_ISA_NEON, DW, 1, 0, 0, DW_AXES((1, 2, 3, 4), (8, 16), (1), (1, 2, 3, 9), (128), (0, 1)) },
     { KRN_ISA_NEON, DWC, 1, 0, 0, DWC_AXES((8, 16), (1), (0, 1, 2), (3), (1, 2), (1, 2)) },
     { KRN_ISA_NEON, WINO, 2, 0, 0, WINO_AXES((2, 4, 6, 8), (8, 16, 24), (1), (0, 1), (2, 4)) },
@@ -130,7 +155,8 @@ const struct var_domain var_domains[] = {
       A64_AXES((4, 8, 12), (8, 12, 16), (4), (1, 2, 4), (0, 320), (0, 256, 512), (128), (0, 1), (1),
                (0, 1, 2), (0, 2), (0), (1), (0)) },
     { KRN_ISA_DOTPROD, DIRECT, 1, 0, 0,
-      A64_DIRECT_AXES((2, 3, 4, 6, 7, 8), (8, 12, 16, 32), (3, 4, 6), (0, 1), (0, 1), (1, 2)) },
+      A64_DIRECT_AXES((2, 3, 4, 6, 7, 8), (8, 12, 16, 32), (4), (3, 4, 6), (0, 1), (0, 1),
+                      (1, 2)) },
     { KRN_ISA_DOTPROD, GEMM, 1, 0, 0,
       A64_AXES((2, 4, 6, 8), (8, 12, 16), (4), (1, 2), (0), (0, 256), (128), (2), (0), (0, 3), (0),
                (0), (1), (0, 1)) },
@@ -153,6 +179,8 @@ const struct var_domain var_domains[] = {
       A64_FORMS((2, 4, 6, 8), (8, 12, 16), (8), (0, 1), (0), (0, 1)) },
     { KRN_ISA_I8MM, PACKED, 1, 0, 0,
       A64_FORMS((4, 6, 8, 10, 12), (8, 12, 16), (8), (0, 1), (1), (0)) },
+    { KRN_ISA_I8MM, DIRECT, 1, 0, 0,
+      A64_DIRECT_AXES((2, 4, 6, 8), (8, 12, 16, 24), (8), (2, 3, 4), (0, 1), (0, 1), (1, 2)) },
     { KRN_ISA_I8MM, PEAK, 1, 0, 32, PEAK_AXES((16), (128)) },
 
     { KRN_ISA_AVX2, GEMM, 2, 0, 0,
@@ -215,6 +243,11 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
 #define A64_ROW(isa, columns, rows, ...) \
     { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0, 0 }, \
     { isa, KRN_FAMILY_IGEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0, 0 }
+#define NEON_ROW(columns, m, n, k, u, l, v, i, h, g) \
+    { KRN_ISA_NEON, KRN_FAMILY_GEMM, columns, 0, \
+      { m, n, k, u, 0, 0, l, 0, 0, 0, 0, 0, 0, 0, 0, v, i, h, g, 0 }, 0, 0, 0 }, \
+    { KRN_ISA_NEON, KRN_FAMILY_IGEMM, columns, 0, \
+      { m, n, k, u, 0, 0, l, 0, 0, 0, 0, 0, 0, 0, 0, v, i, h, g, 0 }, 0, 0, 0 }
 #define PACKED_ROW(isa, columns, rows, ...) \
     { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0, 0 }
 #define DW_ROW(isa, channels, m, n, k, u, l, s) \
@@ -240,6 +273,12 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
       { m, n, 4, u, 0, 0, 128, 0, 0, 0, 0, 1, 1, 0, 0, v }, 0, depth, 0 }
 #define QUADS_ROW(isa, n, f, x, y) \
     { isa, KRN_FAMILY_DWC, n, 0, { 0, n, 4, 0, 0, 0, 512, 0, f, x, y }, 0, 0, 0 }
+#define PAIR_LINE_ROW(m, n, u) \
+    { KRN_ISA_NEON, KRN_FAMILY_DIRECT, 9, 0, \
+      { m, n, 2, u, 0, 0, 64, 0, 0, 0, 0, 1, 1, 0, 0, 2, 0, 1, 4 }, 0, 4, 0 }
+#define MM_LINE_ROW(m, n, u) \
+    { KRN_ISA_I8MM, KRN_FAMILY_DIRECT, 9, 0, \
+      { m, n, 8, u, 0, 0, 128, 0, 0, 0, 0, 1, 1, 0, 0, 2 }, 0, 4, 0 }
 #define DWROWS_ROW(isa, m, n, k, l, f, x, y) \
     { isa, KRN_FAMILY_DWROWS, n, 0, { m, n, k, 0, 0, 0, l, 0, f, x, y }, 0, 0, 0 }
 #define WINO_ROW(isa, columns, depth, m, n, k, s, f) \
@@ -257,8 +296,13 @@ const struct var_default_row var_defaults[] = {
     DW_ROW(KRN_ISA_C, 0, 1, 1, 1, 1, 8, 0),
 
     WINO_ROW(KRN_ISA_NEON, 16, 8, 4, 16, 1, 1, 4),
+    PAIR_LINE_ROW(4, 16, 11),
+    PAIR_LINE_ROW(4, 16, 5),
     A64_ROW(KRN_ISA_NEON, 0, 1, 1, 8, 16, 1, 0, 1, 1, 0, 1),
+    NEON_ROW(9, 4, 16, 2, 2, 64, 2, 2, 1, 4),
+    NEON_ROW(5, 8, 8, 2, 2, 64, 2, 2, 1, 4),
     A64_ROW(KRN_ISA_NEON, 0, 0, 4, 4, 16, 2, 0, 1, 1, 0, 1),
+    NEON_ROW(0, 4, 16, 1, 2, 64, 1, 1, 0, 1),
     DWC_ROW(KRN_ISA_NEON, 16, 16, 1, 1, 3, 1, 1),
     DWC_ROW(KRN_ISA_NEON, 16, 16, 1, 1, 3, 2, 1),
     DW_ROW(KRN_ISA_NEON, 16, 1, 16, 1, 9, 128, 0),
@@ -279,6 +323,8 @@ const struct var_default_row var_defaults[] = {
     DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 0, 5, 1, 2),
     DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 0, 5, 2, 1),
     PEAK_ROW(KRN_ISA_DOTPROD, 16, 128),
+    MM_LINE_ROW(4, 16, 3),
+    MM_LINE_ROW(4, 16, 2),
     A64_ROW(KRN_ISA_I8MM, 0, 2, 2, 16, 8, 1, 0, 1, 1, 0, 1),
     PACKED_ROW(KRN_ISA_I8MM, 0, 0, 12, 8, 8, 2, 1, 1, 0, 0, 1),
     A64_ROW(KRN_ISA_I8MM, 0, 0, 6, 16, 8, 2, 0, 1, 1, 0, 1),

@@ -200,17 +200,30 @@ static int advances_in_fours(const struct var_variant *v)
     return v->knob[VAR_KNOB_FORM] == 2 && v->knob[VAR_KNOB_ADDRESS] == 2;
 }
 
+/* The first plain choice of the level and family: of the same KR, which tells schemes of a level
+ * apart, if there is one. */
+static const struct var_default_row *first_default(const struct var_variant *v)
+{
+    const struct var_default_row *first = NULL;
+    for (size_t i = 0; i < var_default_count; i++) {
+        const struct var_default_row *row = &var_defaults[i];
+        if (row->isa != v->isa || row->family != v->family)
+            continue;
+        if (row->knob[VAR_KNOB_KR] == v->knob[VAR_KNOB_KR])
+            return row;
+        first = first ? first : row;
+    }
+    return first;
+}
+
 /* Whether the knobs of the bit set `fixed`, where there is a choice, have the values that the first
- * plain choice of the level gives them. */
+ * plain choice gives them. */
 static int is_settled(const struct var_variant *v, uint32_t fixed)
 {
     const struct var_domain *domain = var_domain_find(v, NULL, 0);
-    size_t i = 0;
-    while (i < var_default_count &&
-           (var_defaults[i].isa != v->isa || var_defaults[i].family != v->family))
-        i++;
-    for (int k = 0; i < var_default_count && k < VAR_KNOB_COUNT; k++)
-        if (fixed & 1u << k && domain->axis[k].count > 1 && v->knob[k] != var_defaults[i].knob[k])
+    const struct var_default_row *row = first_default(v);
+    for (int k = 0; row && k < VAR_KNOB_COUNT; k++)
+        if (fixed & 1u << k && domain->axis[k].count > 1 && v->knob[k] != row->knob[k])
             return 0;
     return 1;
 }

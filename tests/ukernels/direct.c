@@ -6,14 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDTH_MAX = 48, NR_MAX = 64, GROUPS_MAX = 20, TAPS_MAX = 4, CANARY = 0x5a };
+enum { WIDTH_MAX = 48, NR_MAX = 64, GROUPS_MAX = 20, KR_MAX = 8, TAPS_MAX = 4, CANARY = 0x5a };
 
 struct run {
     const struct krn_kernel *kernel;
     int width, groups, taps, a_step, at_end, extreme; /* a_step: bytes */
     int is_quick;                                     /* offsets are written, see KRN_QUICK_BIAS */
     struct krn_tap tap[TAPS_MAX];
-    int8_t weights[NR_MAX][TAPS_MAX][GROUPS_MAX * 4];
+    int8_t weights[NR_MAX][TAPS_MAX][GROUPS_MAX * KR_MAX];
     int32_t bias[NR_MAX], sums[NR_MAX][TAPS_MAX];
     float scale[NR_MAX];
     struct krn_direct_args args;
@@ -84,7 +84,7 @@ static void put_column(struct run *r, unsigned char *panel, int j, int tap_bytes
 
 static void pack(struct run *r)
 {
-    int nr = r->kernel->nr, tap_bytes = r->groups * nr * 4;
+    int nr = r->kernel->nr, tap_bytes = r->groups * nr * r->kernel->kr * r->kernel->w_bytes;
     int head = head_of(r->kernel), bytes = head + r->taps * (tap_bytes + 4 * nr);
     unsigned char *panel = arena_row(&panels, 0, bytes, r->at_end);
     int32_t *bias = (void *)arena_row(&biases, 0, 4 * nr, r->at_end);
