@@ -206,6 +206,7 @@ static const struct {
     { "cortex-a55", "dotprod_gemm_m8n12k4u2a0b0l128s2t1v3p1", 15.84 },
     { "cortex-a53", "neon_gemm_m4n4k16u2a0b0l128s3v3h1g4p1", 4.4 },
     { "cortex-a53", "neon_igemm_m5n4k16u2a0b0l128s3v3h1g4p1", 4.4 },
+    { "cortex-a55", "neon_gemm_m4n16k2u1a0b0l16s2v3h1g4p1", 5.27 },
 };
 
 static double loop_speed(const char *name, const struct var_core *core)

@@ -8,10 +8,11 @@
 /* The arguments of a family: the counts in them that control flow hangs on, and their size. */
 struct layout {
     size_t from, to, bytes;
+    size_t also; /* another count, 64 bits; 0: none */
 };
 #define LAYOUT(type, first, after)                                                                 \
     {                                                                                              \
-        offsetof(struct type, first), offsetof(struct type, after), sizeof(struct type)            \
+        offsetof(struct type, first), offsetof(struct type, after), sizeof(struct type), 0         \
     }
 static const struct layout layouts[KRN_FAMILY_COUNT] = {
     [KRN_FAMILY_GEMM] = LAYOUT(krn_gemm_args, m, out),
@@ -19,7 +20,10 @@ static const struct layout layouts[KRN_FAMILY_COUNT] = {
     [KRN_FAMILY_DW] = LAYOUT(krn_dw_args, channels, out),
     [KRN_FAMILY_DWC] = LAYOUT(krn_dw_args, channels, out),
     [KRN_FAMILY_WINO] = { offsetof(struct krn_wino_args, k), sizeof(struct krn_wino_args),
-                          sizeof(struct krn_wino_args) },
+                          sizeof(struct krn_wino_args), 0 },
+    [KRN_FAMILY_DIRECT] = { offsetof(struct krn_direct_args, width),
+                            offsetof(struct krn_direct_args, out), sizeof(struct krn_direct_args),
+                            offsetof(struct krn_direct_args, tap_count) },
 };
 
 static struct hrn_calls *recording; /* a micro-kernel has no other way to know for whom it works */
@@ -27,8 +31,9 @@ static int overflown;
 
 static int is_same(const struct layout *layout, const struct hrn_call *a, const void *args)
 {
-    return memcmp((const char *)&a->args + layout->from, (const char *)args + layout->from,
-                  layout->to - layout->from) == 0;
+    const char *x = (const char *)&a->args, *y = args;
+    return memcmp(x + layout->from, y + layout->from, layout->to - layout->from) == 0 &&
+           (!layout->also || memcmp(x + layout->also, y + layout->also, sizeof(int64_t)) == 0);
 }
 
 static void record(const void *args)

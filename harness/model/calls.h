@@ -18,6 +18,7 @@ struct hrn_calls {
             struct krn_gemm_args gemm;
             struct krn_dw_args dw;
             struct krn_wino_args wino;
+            struct krn_direct_args direct;
         } args;
     } call[HRN_CALLS_MAX];
 };
