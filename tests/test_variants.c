@@ -294,7 +294,10 @@ static void check_evex(void)
         "vminps",       "vcvtps2dq",    "vpunpcklwd",    "vpunpckhwd",    "vpmovzxbd",
         "vpackssdw",    "vpacksswb",    "vpaddsw",       "vpmaxsb",       "vpermd",
         "vpbroadcastb", "vpbroadcastw", "vextracti32x4", "vextracti64x4", "vinserti64x4",
-        "vfmadd213ps",  "vpackuswb",    "vpminub",       "vpaddb",
+        "vfmadd213ps",  "vpackuswb",    "vpminub",       "vpaddb",        "vaddps",
+        "vpmovsxbd",    "vpsubd",       "vpmuldq",       "vpaddq",        "vpsrlq",
+        "vpsllq",       "vpsrld",       "vpslld",        "vpord",         "vpsravd",
+        "vpsrlvd",      "vpminsd",      "vpmaxsd",
     };
     static char text[4 << 20];
     long seen = 0, bad = 0;
