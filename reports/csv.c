@@ -62,9 +62,24 @@ static const char *const columns_before[] = {
     "macs", "rank",     "tied",   "variant", "kernel", "isa",   "family",  "algorithm",
 };
 static const char *const columns_after[] = {
-    "outcome",   "stage",      "signal", "checks", "samples",    "voids",      "outliers",
-    "median_ns", "mad_ns",     "min_ns", "max_ns", "gmac_per_s", "peak_share", "ratio_to_fastest",
-    "ratio_low", "ratio_high", "detail",
+    "outcome",
+    "stage",
+    "signal",
+    "checks",
+    "samples",
+    "voids",
+    "outliers",
+    "median_ns",
+    "mad_ns",
+    "min_ns",
+    "max_ns",
+    "gmac_per_s",
+    "peak_share",
+    "ratio_to_fastest",
+    "ratio_low",
+    "ratio_high",
+    "energy_j_per_call",
+    "detail",
 };
 
 /* "prefetch A" becomes "prefetch_A". */
@@ -132,6 +147,7 @@ static void put_result(struct line *line, const struct rpt_run *run, const struc
     put_real(line, c->rank.against_best.ratio, timed);
     put_real(line, c->rank.against_best.low, timed);
     put_real(line, c->rank.against_best.high, timed);
+    put_real(line, c->energy_j, timed && c->energy_j > 0);
     put_text(line, c->detail);
 }
 

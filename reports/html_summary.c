@@ -143,6 +143,19 @@ static void put_isas(const struct rpt_page *page)
     fputs("</dd>\n", out);
 }
 
+static void say_energy(const char *sentence, int is_known, void *user)
+{
+    FILE *out = user;
+    rpt_html_element(out, "div", is_known ? NULL : "muted", sentence);
+}
+
+static void put_energy(const struct rpt_page *page)
+{
+    fputs("<dt>Energy</dt><dd>", page->out);
+    rpt_energy(page->run, say_energy, page->out);
+    fputs("</dd>\n", page->out);
+}
+
 static void put_facts(const struct rpt_page *page)
 {
     static const char *const evidence[HRN_EVIDENCE_COUNT] = {
@@ -169,6 +182,7 @@ static void put_facts(const struct rpt_page *page)
             rpt_count(run->samples, count), (double)run->min_sample_ns / 1e6, run->rounds,
             page->digest->void_samples);
         put_fact(page->out, "Samples", text);
+        put_energy(page);
     }
     snprintf(text, sizeof text, "%llu", run->seed);
     put_fact(page->out, "Seed", text);

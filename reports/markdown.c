@@ -95,6 +95,15 @@ static void put_winner(const struct rpt_run *run, size_t l, FILE *out)
     fprintf(out, " %zu |\n", layer->tied);
 }
 
+static void say_energy(const char *sentence, int is_known, void *user)
+{
+    FILE *out = user;
+    (void)is_known;
+    fputs("- ", out);
+    put(out, sentence);
+    fputs(".\n", out);
+}
+
 static void put_winners(const struct rpt_run *run, const struct rpt_digest *d, FILE *out)
 {
     char number[RPT_NUMBER_MAX], words[RPT_PROOF_WORDS_MAX];
@@ -116,6 +125,7 @@ static void put_winners(const struct rpt_run *run, const struct rpt_digest *d, F
         fprintf(out, ", %s×\n",
                 rpt_number(rpt_speedup(d->least[b], (enum rpt_baseline)b).factor, 3, number));
     }
+    rpt_energy(run, say_energy, out);
     fputs("\nAgainst = time of the baseline / time of the winner, paired by round. Tied = variants "
           "that cannot be told from the fastest.\n\n",
           out);

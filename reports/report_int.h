@@ -110,6 +110,11 @@ const char *rpt_verdict_words(const struct rpt_digest *digest, enum rpt_baseline
                               char *out);
 
 /* ---- counters.c */
+/* A sentence without its full stop; is_known: it tells a figure. */
+#define RPT_SENTENCE_MAX 240
+typedef void rpt_sentence(const char *sentence, int is_known, void *user);
+/* The energy of a call of each layer's winner; one sentence where none is known. */
+void rpt_energy(const struct rpt_run *run, rpt_sentence *say, void *user);
 #define RPT_ENERGY_S 60 /* of samples on the battery, from where on an energy is told */
 
 /* Fills metrics of every candidate that has a time. */

@@ -305,29 +305,16 @@ static void put_peaks(const struct rpt_digest *d, const struct ink *ink, FILE *o
             ink->warn, 100 * d->highest_share, ink->plain);
 }
 
-/* Of the winners; one line where there is none to tell. */
-static void put_energy(const struct rpt_run *run, const struct ink *ink, FILE *out)
+struct sayer {
+    const struct ink *ink;
+    FILE *out;
+};
+
+static void say_energy(const char *sentence, int is_known, void *user)
 {
-    char number[RPT_NUMBER_MAX];
-    double longest_s = 0;
-    size_t told = 0;
-    for (size_t l = 0; l < run->layer_count; l++) {
-        const struct rpt_candidate *c = run->layers[l].candidates;
-        if (!run->layers[l].timed)
-            continue;
-        longest_s = c->battery_s > longest_s ? c->battery_s : longest_s;
-        if (c->energy_j <= 0)
-            continue;
-        told++;
-        fprintf(out, "Energy of a call of %s: %s mJ, drawn by the whole device over %.0f s.\n",
-                rpt_layer_name(&run->layers[l]), rpt_number(1e3 * c->energy_j, 3, number),
-                c->battery_s);
-    }
-    if (!told)
-        fprintf(out,
-                "%sEnergy of a call: unknown (at most %.0f s of a winner ran on a battery that "
-                "tells current and voltage; it takes %d s).%s\n",
-                ink->dim, longest_s, RPT_ENERGY_S, ink->plain);
+    const struct sayer *s = user;
+    fprintf(s->out, "%s%s.%s\n", is_known ? "" : s->ink->dim, sentence,
+            is_known ? "" : s->ink->plain);
 }
 
 static void put_networks(const struct rpt_digest *d, FILE *out)
@@ -444,7 +431,7 @@ int rpt_text(const struct rpt_run *run, int colour, FILE *out)
         fputc('\n', out);
         put_means(&digest, out);
         put_peaks(&digest, ink, out);
-        put_energy(run, ink, out);
+        rpt_energy(run, say_energy, &(struct sayer) { ink, out });
         put_networks(&digest, out);
         if (result == 0)
             result = put_why(run, ink, out);

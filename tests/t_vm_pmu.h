@@ -178,8 +178,7 @@ static inline void t_vm_beside_plugin(struct hrn_device *d, const char *source_r
     }
 }
 
-/* ---- Readings without a system call, which the kernel must be asked to allow: the same counts,
- * and less of the reading itself in them. */
+/* ---- Readings without a system call, which the kernel must be asked to allow: the same counts. */
 
 static inline int64_t t_vm_empty_reading(struct hrn_device *d, int is_user_read)
 {
@@ -213,7 +212,7 @@ static inline void t_vm_user_access(struct hrn_device *d)
     int64_t by_user = exit_code == 0 ? t_vm_empty_reading(d, 1) : by_read;
     printf("instructions around the work: %lld by read(), %lld without a system call\n",
            (long long)by_read, (long long)by_user);
-    T_CHECK(by_user <= by_read + 100); /* a few instructions more: no time of the kernel's */
+    T_CHECK(by_user <= by_read + 100); /* of the reading, in user space */
     t_vm_samples(d);
     hrn_device_shell(d, commands[1], said, sizeof said, &exit_code);
 }

@@ -109,6 +109,19 @@ static int text_of(const struct rpt_run *run, FILE *out)
     return rpt_text(run, 0, out);
 }
 
+/* The page is a file; its text goes on to `out`. */
+static int html_of(const struct rpt_run *run, FILE *out)
+{
+    struct rpt_error error;
+    int result = rpt_html(run, in_folder("page.html"), folder, &error);
+    FILE *page = result == 0 ? fopen(in_folder("page.html"), "r") : NULL;
+    for (int c; page && (c = fgetc(page)) != EOF;)
+        fputc(c, out);
+    if (page)
+        fclose(page);
+    return page ? 0 : -1;
+}
+
 static void check_words(const char *text, const char *const *words)
 {
     for (; *words; words++)
@@ -330,6 +343,16 @@ static int64_t write_energy(struct pdb *db, const struct energy *row)
 
 static void tells_energy(void)
 {
+    static const struct {
+        int (*write)(const struct rpt_run *run, FILE *out);
+        const char *known, *unknown;
+    } formats[] = {
+        { text_of, "1.80 mJ", "Energy of a call: unknown" },
+        { rpt_markdown, "1.80 mJ", "Energy of a call: unknown" },
+        { html_of, "1.80 mJ", "Energy of a call: unknown" },
+        { rpt_csv, ",0.0018,\r\n", ",,\r\n" }, /* empty is unknown there */
+        { rpt_json, "\"energy_j_per_call\"", "\"name\"" },
+    };
     for (size_t i = 0; i < sizeof energies / sizeof *energies; i++) {
         struct rpt_error error;
         struct rpt_run run;
@@ -341,10 +364,14 @@ static void tells_energy(void)
         int64_t id = write_energy(db, &energies[i]);
         if (T_CHECK(rpt_run_load(db, id, &run, &error) == 0)) {
             T_CHECK(fabs(run.layers[0].candidates[0].energy_j - energies[i].energy_j) < 1e-9);
-            char *text = render(&run, text_of);
-            T_CHECK(strstr(text, energies[i].energy_j > 0 ? "1.80 mJ"
-                                                          : "Energy of a call: unknown") != NULL);
-            free(text);
+            const int known = energies[i].energy_j > 0;
+            for (size_t f = 0; f < sizeof formats / sizeof *formats; f++) {
+                char *text = render(&run, formats[f].write);
+                const char *what = known ? formats[f].known : formats[f].unknown;
+                if (!T_CHECK(strstr(text, what) != NULL))
+                    printf("  row %zu, format %zu: no \"%s\"\n", i, f, what);
+                free(text);
+            }
             rpt_run_clear(&run);
         }
         pdb_close(db);
