@@ -108,6 +108,8 @@ static int prove_all(struct proving *p)
     int fruitless = 0, error = 0;
     while (p->settled < p->count && fruitless < HRN_FRUITLESS) {
         size_t before = p->settled;
+        if (p->options->stop && *p->options->stop)
+            return -EINTR;
         error = ask(p);
         if (error == -EPIPE)
             strike(p);
