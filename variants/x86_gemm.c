@@ -218,13 +218,42 @@ static void vnni_group(struct gemm *g, int index, int b_offset)
 
 enum { STACK, SHUFFLE, SIGN, VNNI_256, VNNI_512 };
 
-/* Block, lanes, init, load A, tail of A, group, store. */
 static const struct gemm_scheme schemes[] = {
-    [STACK] = { 16, 8, stack_init, stack_load_a, stack_tail_a, stack_group, store, 0 },
-    [SHUFFLE] = { 8, 8, init, shuffle_load_a, shuffle_tail_a, shuffle_group, store, 0 },
-    [SIGN] = { 4, 8, sign_init, lane_load_a, lane_tail_a, sign_group, store, 0 },
-    [VNNI_256] = { 4, 8, vnni_init, lane_load_a, lane_tail_a, vnni_group, store, 0 },
-    [VNNI_512] = { 4, 16, vnni_init, lane_load_a, lane_tail_a, vnni_group, store, 0 },
+    [STACK] = { .block = 16,
+                .lanes = 8,
+                .init = stack_init,
+                .load_a = stack_load_a,
+                .tail_a = stack_tail_a,
+                .group = stack_group,
+                .store = store },
+    [SHUFFLE] = { .block = 8,
+                  .lanes = 8,
+                  .init = init,
+                  .load_a = shuffle_load_a,
+                  .tail_a = shuffle_tail_a,
+                  .group = shuffle_group,
+                  .store = store },
+    [SIGN] = { .block = 4,
+               .lanes = 8,
+               .init = sign_init,
+               .load_a = lane_load_a,
+               .tail_a = lane_tail_a,
+               .group = sign_group,
+               .store = store },
+    [VNNI_256] = { .block = 4,
+                   .lanes = 8,
+                   .init = vnni_init,
+                   .load_a = lane_load_a,
+                   .tail_a = lane_tail_a,
+                   .group = vnni_group,
+                   .store = store },
+    [VNNI_512] = { .block = 4,
+                   .lanes = 16,
+                   .init = vnni_init,
+                   .load_a = lane_load_a,
+                   .tail_a = lane_tail_a,
+                   .group = vnni_group,
+                   .store = store },
 };
 
 const struct gemm_scheme *x86_gemm_scheme(const struct var_variant *v)
