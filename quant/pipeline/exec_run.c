@@ -1,14 +1,9 @@
 /* Running a network: layer after layer, each shared by the workers of the team. Who takes which
  * units does not matter to a byte of the result. */
-#include <stdatomic.h>
 #include <time.h>
 
 #include "kernels/reference.h"
 #include "quant/pipeline/exec_int.h"
-
-/* Pieces that the units of a layer are cut into, per worker: enough that none waits long for the
- * last. */
-enum { PIECES = 4 };
 
 /* Work that is not worth a second worker, in elements of a plain layer; so many
  * multiply-accumulates of a convolution count as one. */
@@ -20,12 +15,12 @@ struct layer_job {
     const struct qnt_step *step;
     struct qnt_op_args args;
     qnt_op_run *run; /* NULL: the convolution of the step */
-    int64_t units, piece;
-    atomic_llong next;
+    int64_t units;
 };
 
-static void run_piece(struct layer_job *job, int worker, int64_t begin, int64_t end)
+static void run_piece(int worker, int64_t begin, int64_t end, void *user)
 {
+    const struct layer_job *job = user;
     const struct qnt_exec *exec = job->exec;
     const struct qnt_step *step = job->step;
     if (job->run) {
@@ -40,18 +35,6 @@ static void run_piece(struct layer_job *job, int worker, int64_t begin, int64_t 
                  begin, end);
 }
 
-static void work(int worker, void *user)
-{
-    struct layer_job *job = user;
-    for (;;) {
-        int64_t begin = atomic_fetch_add(&job->next, job->piece);
-        if (begin >= job->units)
-            return;
-        int64_t end = begin + job->piece < job->units ? begin + job->piece : job->units;
-        run_piece(job, worker, begin, end);
-    }
-}
-
 static int64_t effort_of(const struct layer_job *job)
 {
     const struct qnt_layer *l = job->args.layer;
@@ -64,11 +47,10 @@ static void share(struct layer_job *job)
 {
     int workers = qnt_team_size(job->exec->team);
     if (workers == 1 || job->units == 1 || effort_of(job) <= ALONE_MAX) {
-        run_piece(job, 0, 0, job->units);
+        run_piece(0, 0, job->units, job);
         return;
     }
-    job->piece = (job->units + (int64_t)workers * PIECES - 1) / ((int64_t)workers * PIECES);
-    qnt_team_run(job->exec->team, work, job);
+    qnt_team_share(job->exec->team, job->units, run_piece, job);
 }
 
 /* A convolution that no kernel takes. */

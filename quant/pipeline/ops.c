@@ -10,17 +10,22 @@ static int32_t clamp(int32_t x, int32_t lo, int32_t hi)
     return x > hi ? hi : x;
 }
 
+/* Added to a float of a small magnitude and taken off again, it leaves an integer: halves went to
+ * the even one. */
+#define ROUNDER 12582912.0f /* 1.5 * 2^23 */
+
 QNT_WIDE void qnt_quantise_image(const struct qnt_layer *layer, const float *image, int8_t *out)
 {
     const float inverse = 1 / layer->scale;
     const float lo = (float)(layer->lo - layer->zero), hi = (float)(layer->hi - layer->zero);
+    const int32_t zero = layer->zero;
     const size_t count = qnt_layer_elements(layer);
 
     for (size_t i = 0; i < count; i++) {
         float x = image[i] * inverse;
         x = x > lo ? x : lo; /* a NaN becomes the lowest */
         x = x < hi ? x : hi;
-        out[i] = (int8_t)((int32_t)rintf(x) + layer->zero);
+        out[i] = (int8_t)((int32_t)(x + ROUNDER - ROUNDER) + zero);
     }
 }
 

@@ -103,6 +103,40 @@ void qnt_team_run(struct qnt_team *team, qnt_team_work *work, void *user)
         await_end(team);
 }
 
+/* Pieces of a worker's own part: enough that none waits long for the last. */
+enum { PIECES = 4 };
+
+struct share {
+    qnt_team_part *part;
+    void *user;
+    int64_t units;
+    int workers;
+    atomic_llong next[QNT_TEAM_MAX]; /* what is taken of each worker's part, in units from 0 */
+};
+
+static int64_t begin_of(const struct share *s, int worker)
+{
+    return s->units * worker / s->workers;
+}
+
+static void take(int worker, void *user)
+{
+    struct share *s = user;
+    for (int i = 0; i < s->workers; i++) {
+        int of = (worker + i) % s->workers;
+        int64_t first = begin_of(s, of), size = begin_of(s, of + 1) - first;
+        int64_t piece = (size + PIECES - 1) / PIECES, at;
+        while (piece > 0 && (at = atomic_fetch_add(&s->next[of], piece)) < size)
+            s->part(worker, first + at, first + (at + piece < size ? at + piece : size), s->user);
+    }
+}
+
+void qnt_team_share(struct qnt_team *team, int64_t units, qnt_team_part *part, void *user)
+{
+    struct share s = { .part = part, .user = user, .units = units, .workers = team->size };
+    qnt_team_run(team, take, &s);
+}
+
 int qnt_team_size(const struct qnt_team *team)
 {
     return team->size;

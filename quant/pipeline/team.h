@@ -6,6 +6,8 @@
 #ifndef QUERN_QUANT_TEAM_H
 #define QUERN_QUANT_TEAM_H
 
+#include <stdint.h>
+
 #define QNT_TEAM_MAX 64
 
 struct qnt_team;
@@ -18,5 +20,11 @@ int qnt_team_size(const struct qnt_team *team);
  * returned; what they wrote is then visible. One run at a time. */
 typedef void qnt_team_work(int worker, void *user);
 void qnt_team_run(struct qnt_team *team, qnt_team_work *work, void *user);
+
+/* Calls part(worker, begin, end, user) so often that [0, units) is done once. Each worker begins
+ * with a part of its own, the same for the same units, so that what it wrote of one layer is in its
+ * cache when it reads it for the next; then it helps with what is left of the others'. */
+typedef void qnt_team_part(int worker, int64_t begin, int64_t end, void *user);
+void qnt_team_share(struct qnt_team *team, int64_t units, qnt_team_part *part, void *user);
 
 #endif
