@@ -12,7 +12,7 @@ enum { LANES = 8 };
 QNT_WIDE double qnt_mse_of_drops(const double *drop, int levels, double bins)
 {
     const double step = bins / levels, inverse = levels / bins;
-    const double cell = step * step * step / 12;
+    const double cell = step * step * step / 12, third = 1.0 / 3;
     double sum[LANES] = { 0 };
 
     for (int first = 0; first < QNT_BINS; first += LANES)
@@ -20,7 +20,7 @@ QNT_WIDE double qnt_mse_of_drops(const double *drop, int levels, double bins)
             double edge = first + j + 1, level = edge * inverse + 0.5;
             int k = level < levels ? (int)level : levels;
             double d = edge - k * step;
-            sum[j] += drop[first + j] * (k * cell + d * d * d / 3);
+            sum[j] += drop[first + j] * (k * cell + d * d * d * third);
         }
     return (sum[0] + sum[1] + sum[2] + sum[3]) + (sum[4] + sum[5] + sum[6] + sum[7]);
 }
