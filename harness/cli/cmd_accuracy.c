@@ -14,11 +14,11 @@ struct accuracy_options {
     struct cli_adjust_options adjust;
     const char *images, *calibration, *method, *plot;
     long long count, calibration_count, layer_images, keep, label_offset, threads;
-    int json, symmetric;
+    int json, symmetric, residual_16;
 };
 
 /* Rows of the first table: the methods, then one more for each change that an option asks for. */
-enum { CHANGES_MAX = 3, ROWS_MAX = QNT_METHOD_COUNT + CHANGES_MAX };
+enum { CHANGES_MAX = 4, ROWS_MAX = QNT_METHOD_COUNT + CHANGES_MAX };
 enum { KEEP_MAX = 32, PLOTS_MAX = 6 };
 
 struct row {
@@ -67,14 +67,16 @@ static size_t count_unsound(const struct qnt_calibration *c)
 }
 
 static int add_row(struct work *w, const struct qnt_graph *graph, const struct qnt_calibration *c,
-                   const char *label)
+                   int residual_16, const char *label)
 {
+    const struct qnt_quantise_options options = { .symmetric = w->o->symmetric,
+                                                  .residual_16 = residual_16 };
     const size_t i = w->row_count++;
     struct qnt_error error = { "" };
 
     snprintf(w->rows[i].label, sizeof(w->rows[i].label), "%s", label);
     w->rows[i].warnings = count_unsound(c);
-    int result = qnt_quantise(graph, c, &w->quantise, &w->networks[i], &error);
+    int result = qnt_quantise(graph, c, &options, &w->networks[i], &error);
     if (result == 0)
         result = qnt_exec_open(w->networks[i], NULL, NULL, &w->execs[i], &error);
     return result == 0 ? CLI_OK : cli_quant_fail(result, &error);
@@ -89,15 +91,21 @@ static int add_methods(struct work *w)
         struct qnt_error error = { "" };
         int result =
             qnt_calibration_with(&w->graph, &w->calibration, (enum qnt_method)m, &c, &error);
-        code = result == 0 ? add_row(w, &w->graph, &c, qnt_methods[m].name)
+        code = result == 0 ? add_row(w, &w->graph, &c, 0, qnt_methods[m].name)
                            : cli_quant_fail(result, &error);
         qnt_calibration_clear(&c);
     }
     return code;
 }
 
+struct change {
+    const char *label;
+    struct cli_adjust_options adjust;
+    int residual_16;
+};
+
 /* A copy of the model, changed, calibrated anew. */
-static int add_change(struct work *w, const struct cli_adjust_options *change, const char *label)
+static int add_change(struct work *w, const struct change *change)
 {
     const size_t count = (size_t)w->o->calibration_count;
     const struct qnt_calibrate_options calibrate = calibrate_options(w);
@@ -108,35 +116,36 @@ static int add_change(struct work *w, const struct cli_adjust_options *change, c
 
     if (qnt_graph_copy(&w->graph, &graph) != 0)
         return cli_fail(CLI_FAILED, "out of memory");
-    snprintf(full, sizeof(full), "%s, %s", qnt_methods[w->method].name, label);
-    int code = cli_model_adjust(&graph, w->o->calibration, count, change, &adjustments);
+    snprintf(full, sizeof(full), "%s, %s", qnt_methods[w->method].name, change->label);
+    int code = cli_model_adjust(&graph, w->o->calibration, count, &change->adjust, &adjustments);
     if (code == CLI_OK)
         code = cli_model_calibrate(&graph, w->o->calibration, calibrate, &c);
     if (code == CLI_OK)
-        code = add_row(w, &graph, &c, full);
+        code = add_row(w, &graph, &c, change->residual_16, full);
     qnt_adjustments_free(adjustments, graph.count);
     qnt_calibration_clear(&c);
     qnt_graph_free(&graph);
     return code;
 }
 
+/* Each change that is asked for by itself, then all of them. */
 static int add_changes(struct work *w)
 {
-    static const struct {
-        const char *label;
-        struct cli_adjust_options change;
-    } changes[CHANGES_MAX] = {
-        { "equalised", { .equalise = 1 } },
-        { "bias corrected", { .correct_bias = 1 } },
-        { "both", { .equalise = 1, .correct_bias = 1 } },
+    const int equalise = w->o->adjust.equalise, correct_bias = w->o->adjust.correct_bias;
+    const int residual_16 = w->o->residual_16;
+    const struct change changes[CHANGES_MAX] = {
+        { "equalised", { .equalise = equalise }, 0 },
+        { "bias corrected", { .correct_bias = correct_bias }, 0 },
+        { "residual 16 bits", { 0 }, residual_16 },
+        { "all of these", w->o->adjust, residual_16 },
     };
-    const struct cli_adjust_options *asked = &w->o->adjust;
+    const int asked[] = { equalise, correct_bias, residual_16,
+                          equalise + correct_bias + residual_16 > 1 };
     int code = CLI_OK;
 
-    for (size_t i = 0; i < CHANGES_MAX && code == CLI_OK; i++)
-        if (changes[i].change.equalise <= asked->equalise &&
-            changes[i].change.correct_bias <= asked->correct_bias)
-            code = add_change(w, &changes[i].change, changes[i].label);
+    for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]) && code == CLI_OK; i++)
+        if (asked[i])
+            code = add_change(w, &changes[i]);
     return code;
 }
 
@@ -418,8 +427,8 @@ static const char description[] =
     "Calibrates a float model, makes the int8 network of every method, and compares them with the "
     "float model on labelled images: top-1 and top-5, agreement (the same first class), SQNR and "
     "cosine of the scores, as means over images, before the softmax.\n\n"
-    "--equalise and --correct-bias add rows: what the method asked for gives on the model changed "
-    "so, and on both.\n\n"
+    "--equalise, --correct-bias and --residual-16 add rows: what the method asked for gives with "
+    "each of them, and with all that are asked for.\n\n"
     "Then the layers, those that hurt most first: the SQNR of the scores where one layer alone is "
     "int8, and where all but that one are; and what keeping the worst in float would give.\n\n"
     "Without MODEL, the model that comes with Quern.";
@@ -451,6 +460,7 @@ int cmd_accuracy(int argc, char **argv)
           &o.keep },
         { 0, "symmetric", CLI_FLAG, NULL, "No zero points, as other engines do it.", &o.symmetric },
         CLI_ADJUST_OPTIONS(o.adjust),
+        CLI_RESIDUAL_OPTION(o.residual_16),
         { 't', "threads", CLI_INT, "N", "Of the calibration. The default is 1.", &o.threads },
         { 'p', "plot", CLI_STRING, "FILE",
           "Draws the histograms of the worst layers with their thresholds, by gnuplot, to FILE.svg "

@@ -1,6 +1,7 @@
 /* quern quantize: a float model and its thresholds to an int8 network, for Quern or others. */
 #include "harness/cli/cli.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -10,7 +11,7 @@
 struct quantize_options {
     struct cli_model_options model;
     const char *calibration, *output, *format;
-    int symmetric;
+    int symmetric, residual_16;
 };
 
 static size_t float_bytes(const struct qnt_graph *graph)
@@ -22,15 +23,32 @@ static size_t float_bytes(const struct qnt_graph *graph)
     return count * sizeof(float);
 }
 
+/* Formats of scales alone go with the model as its file has it. */
+static int fits_changes(const struct qnt_output *format, const struct qnt_calibration *c,
+                        struct qnt_error *error)
+{
+    if (!c->adjustments ||
+        (strcmp(format->name, "ncnn-table") != 0 && strcmp(format->name, "tensorrt") != 0))
+        return 0;
+    return qnt_error_set(
+        error, -EINVAL,
+        "--format=%s holds no weights, and this calibration changes them: calibrate "
+        "without --equalise and --correct-bias",
+        format->name);
+}
+
 static int quantise(const struct quantize_options *o, const struct qnt_output *format,
                     struct qnt_graph *graph)
 {
     struct qnt_calibration calibration = { 0 };
-    const struct qnt_quantise_options options = { .symmetric = o->symmetric };
+    const struct qnt_quantise_options options = { .symmetric = o->symmetric,
+                                                  .residual_16 = o->residual_16 };
     struct stat st;
     struct qnt_error error = { "" };
 
     int result = qnt_calibration_load(graph, o->calibration, &calibration, &error);
+    if (result == 0)
+        result = fits_changes(format, &calibration, &error);
     if (result == 0) {
         if (!cli_model_says_pixels(&o->model))
             graph->pixels = calibration.pixels;
@@ -68,6 +86,11 @@ static int run(const struct quantize_options *o, const char *model)
     const struct qnt_output *format = qnt_output_find(o->format ? o->format : "quern");
     if (!format)
         return fail_format(o->format);
+    if (o->residual_16 && strcmp(format->name, "quern") != 0)
+        return cli_fail(CLI_USAGE,
+                        "--residual-16 is for Quern's own networks: --format=%s has no "
+                        "sums of 16 bits",
+                        format->name);
     int code = cli_model_open(model, &o->model, &graph);
     if (code == CLI_OK)
         code = quantise(o, format, &graph);
@@ -104,6 +127,7 @@ int cmd_quantize(int argc, char **argv)
           "No zero points: tensors that cannot be negative use half of the bytes, as other engines "
           "do it.",
           &o.symmetric },
+        CLI_RESIDUAL_OPTION(o.residual_16),
         CLI_MODEL_OPTIONS(o.model),
     };
     const struct cli_command command = {

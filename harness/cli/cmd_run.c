@@ -15,7 +15,7 @@ struct run_options {
     struct cli_adjust_options adjust;
     const char *images, *calibration, *thresholds, *db, *methods, *against, *device, *kernels;
     long long count, calibration_count, run, label_offset, threads;
-    int json, builtin;
+    int json, builtin, residual_16;
 };
 
 struct work {
@@ -49,6 +49,7 @@ static int add_method(struct work *w, const struct qnt_calibration *all, const c
     struct qnt_calibration calibration = { 0 };
     struct qnt_network *network = NULL;
     struct qnt_error error = { "" };
+    const struct qnt_quantise_options options = { .residual_16 = w->o->residual_16 };
     int method = cli_method(name);
 
     if (method < 0)
@@ -56,7 +57,7 @@ static int add_method(struct work *w, const struct qnt_calibration *all, const c
     int result =
         qnt_calibration_with(&w->changed, all, (enum qnt_method)method, &calibration, &error);
     if (result == 0)
-        result = qnt_quantise(&w->changed, &calibration, NULL, &network, &error);
+        result = qnt_quantise(&w->changed, &calibration, &options, &network, &error);
     if (result != 0) {
         qnt_calibration_clear(&calibration);
         return cli_quant_fail(result, &error);
@@ -113,6 +114,7 @@ static int quantise_methods(struct work *w)
 static int quantise_file(struct work *w)
 {
     const char *path = w->o->thresholds, *slash = strrchr(path, '/');
+    const struct qnt_quantise_options options = { .residual_16 = w->o->residual_16 };
     struct qnt_calibration calibration = { 0 };
     struct qnt_network *network = NULL;
     struct qnt_error error = { "" };
@@ -126,7 +128,7 @@ static int quantise_file(struct work *w)
         w->result.entries[w->result.count].warnings =
             cli_warn_thresholds(&w->changed, &calibration, path);
         qnt_adjustments_apply(&w->changed, calibration.adjustments);
-        result = qnt_quantise(&w->changed, &calibration, NULL, &network, &error);
+        result = qnt_quantise(&w->changed, &calibration, &options, &network, &error);
     }
     qnt_calibration_clear(&calibration);
     return result == 0 ? add_network(w, slash ? slash + 1 : path, network)
@@ -313,6 +315,7 @@ int cmd_run(int argc, char **argv)
           "methods.",
           &o.thresholds },
         CLI_ADJUST_OPTIONS(o.adjust),
+        CLI_RESIDUAL_OPTION(o.residual_16),
         { 0, "against", CLI_STRING, "MODEL", "The float model to compare an int8 network with.",
           &o.against },
         { 0, "db", CLI_STRING, "FILE",

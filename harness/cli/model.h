@@ -60,6 +60,11 @@ struct cli_adjust_options {
       "Takes from biases by how much rounded weights shift the mean of a channel. Costs one more " \
       "run of the images.",                                                                        \
       &(a).correct_bias }
+#define CLI_RESIDUAL_OPTION(flag)                                                                  \
+    { 0, "residual-16", CLI_FLAG, NULL,                                                            \
+      "Adds of a residual chain keep 16 bits for the next add; convolutions read bytes all the "   \
+      "same. Costs memory, and the time of wider adds.",                                           \
+      &(flag) }
 /* clang-format on */
 /* Changes the model, by the images that cli_model_calibrate() would take. *out: what was changed,
  * NULL where the options ask for nothing. */

@@ -86,7 +86,7 @@ static int plan_arena(struct qnt_exec *exec, struct qnt_span *spans)
 
     for (int32_t i = 0; i < network->count; i++) {
         const struct qnt_layer *l = &network->layers[i];
-        spans[i] = (struct qnt_span) { qnt_layer_elements(l), i, i, 0 };
+        spans[i] = (struct qnt_span) { qnt_layer_bytes(l), i, i, 0 };
         for (int32_t k = 0; k < l->input_count; k++)
             spans[l->inputs[k]].last = i;
     }

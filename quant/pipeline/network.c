@@ -176,6 +176,16 @@ static const char *check_same(struct check *c)
     return NULL;
 }
 
+static const char *check_add(struct check *c)
+{
+    const struct qnt_layer *l = c->layer;
+
+    for (int32_t i = 0; i < 2; i++)
+        if (c->network->layers[l->inputs[i]].wide && l->factor[i] > QNT_WIDE_FACTOR_MAX)
+            return "a factor out of range";
+    return check_same(c);
+}
+
 static const char *check_concat(struct check *c)
 {
     const struct qnt_layer *l = c->layer;
@@ -231,7 +241,7 @@ static const struct {
     [QNT_OP_CONV] = { 1, 1, check_convolution },
     [QNT_OP_LINEAR] = { 1, 1, check_convolution },
     [QNT_OP_CLIP] = { 1, 1, check_same },
-    [QNT_OP_ADD] = { 2, 2, check_same },
+    [QNT_OP_ADD] = { 2, 2, check_add },
     [QNT_OP_MAXPOOL] = { 1, 1, check_pool },
     [QNT_OP_AVGPOOL] = { 1, 1, check_pool },
     [QNT_OP_GLOBAL_AVGPOOL] = { 1, 1, check_global },
@@ -262,6 +272,8 @@ static const char *check_numbers(const struct qnt_layer *l)
         return "bounds out of order";
     if (l->zero < -128 || l->zero > 127 || l->fill < -128 || l->fill > 127)
         return "a zero point out of range";
+    if (l->wide != 0 && (l->wide != 1 || l->op != QNT_OP_ADD))
+        return "16 bits where none can be";
     if (l->shift < 1 || l->shift > QNT_SHIFT_MAX)
         return "a shift out of range";
     for (int i = 0; i < QNT_INPUTS_MAX; i++)

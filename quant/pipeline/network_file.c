@@ -119,7 +119,7 @@ static int check_header(const struct qnt_file_header *h, size_t bytes, const cha
         return qnt_error_set(error, -EINVAL,
                              "%s: written with another byte order, or damaged: quantise again here",
                              path);
-    if (h->version != QNT_FILE_VERSION)
+    if (h->version != QNT_FILE_VERSION && h->version != 2)
         return qnt_error_set(error, -EPROTO,
                              "%s: file version %u, this program reads %d: quantise again", path,
                              h->version, QNT_FILE_VERSION);

@@ -57,7 +57,7 @@ static void run_clip(const struct qnt_op_args *args)
             args->out + args->begin);
 }
 
-QNT_WIDE static void run_add(const struct qnt_op_args *args)
+QNT_WIDE static void add_bytes(const struct qnt_op_args *args)
 {
     const struct qnt_layer *l = args->layer;
     const int8_t *a = args->in[0], *b = args->in[1];
@@ -69,6 +69,11 @@ QNT_WIDE static void run_add(const struct qnt_op_args *args)
 
     for (size_t i = args->begin; i < end; i++)
         out[i] = (int8_t)clamp(((a[i] * fa + b[i] * fb + start) >> shift) + zero, lo, hi);
+}
+
+static void run_add(const struct qnt_op_args *args)
+{
+    (qnt_adds_wide(args->network, args->layer) ? qnt_run_add_wide : add_bytes)(args);
 }
 
 static void run_mul(const struct qnt_op_args *args)

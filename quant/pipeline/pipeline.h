@@ -16,6 +16,10 @@
  *                y = clamp((sum of d[i] * factor[i] + half) >> shift), half = 1 << (shift - 1),
  *                d = byte - zero point, in 32 bits: one rounding, ties upwards; factor[i] = the
  *                ratio of the scales times 2^shift, at most 2^21, shift in 1..30
+ *   sum of a residual chain in 16 bits (an option)
+ *                s = clamp((sum of d[i] * factor[i] + half) >> shift), in steps of 1/128 of the
+ *                byte's; what another add reads is s, with d = s; what others read, byte =
+ *                zero point + ((s + 64) >> 7)
  *   product      likewise of d[0] * d[1] * factor, in 64 bits
  *   average      y = clamp(floor((sum * factor + d / 2) / d)), d = elements << shift, in 64 bits
  *   function     a table of 256 bytes, made when the network is
@@ -94,6 +98,7 @@ int qnt_calibration_load(const struct qnt_graph *graph, const char *path,
 struct qnt_network;           /* quantised: integer weights, scales, the order of execution */
 struct qnt_quantise_options { /* zeros are the defaults */
     int symmetric;            /* zero points are 0 everywhere */
+    int residual_16;          /* adds that other adds read keep 16 bits for them */
 };
 /* options NULL = defaults. */
 int qnt_quantise(const struct qnt_graph *graph, const struct qnt_calibration *calibration,

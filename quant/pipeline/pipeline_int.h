@@ -12,7 +12,7 @@
 /* ---- The file: a header, then three sections. Little-endian; every section begins at a multiple
  * of QNT_FILE_ALIGN, and so does every array inside QNT_SECTION_DATA. */
 #define QNT_FILE_MAGIC "QUERNQ8\n"
-#define QNT_FILE_VERSION 2
+#define QNT_FILE_VERSION 3 /* 2 had no wide layers, and is read */
 #define QNT_FILE_ENDIAN 0x01020304u
 #define QNT_FILE_ALIGN 64
 
@@ -53,6 +53,7 @@ struct qnt_layer {
     int32_t lo, hi;                        /* clamp of the bytes */
     float lo_real, hi_real;                /* clamp of the scores, where this layer gives them */
     int32_t factor[QNT_INPUTS_MAX], shift; /* ADD, CLIP, CONCAT; MUL and averages: [0] */
+    int32_t wide; /* 1: an ADD that keeps its sums in 16 bits, too, for other adds (wide.c) */
     uint64_t weights, bias; /* offsets in the data: s8 as krn_conv_pack() takes them, s32 [oc];
                                FUNCTION: s8 [256], the output of input byte i - 128 */
     uint64_t multiplier;    /* float [oc]: accumulator to byte, or to score; FUNCTION as the last
@@ -67,6 +68,11 @@ static_assert(sizeof(struct qnt_layer) == 392, "the file's layout");
 #define QNT_WINDOW_MAX (1 << 23) /* elements of an average: 255 times this < 2^31 */
 #define QNT_FACTOR_MAX (1 << 21) /* 2 * 255 * this + 2^29 < 2^31 */
 #define QNT_SHIFT_MAX 30
+/* Sums of 16 bits have so many steps in one of the bytes: 255 * 128 < 2^15. What one of them is
+ * multiplied by: 255 * 128 * this < 2^29, as 255 * QNT_FACTOR_MAX is. */
+#define QNT_WIDE_SHIFT 7
+#define QNT_WIDE_STEPS (1 << QNT_WIDE_SHIFT)
+#define QNT_WIDE_FACTOR_MAX (QNT_FACTOR_MAX / QNT_WIDE_STEPS)
 
 struct qnt_network {
     void *block;         /* the file's bytes, aligned to QNT_FILE_ALIGN; owned */
@@ -86,6 +92,22 @@ static inline const void *qnt_layer_data(const struct qnt_network *network, uint
 static inline size_t qnt_layer_elements(const struct qnt_layer *l)
 {
     return (size_t)l->h * (size_t)l->w * (size_t)l->c;
+}
+
+/* What a layer gives: its bytes, and behind them, aligned to QNT_FILE_ALIGN, its sums in 16 bits.
+ */
+static inline size_t qnt_layer_bytes(const struct qnt_layer *l)
+{
+    const size_t bytes = qnt_layer_elements(l);
+
+    if (!l->wide)
+        return bytes;
+    return (bytes + QNT_FILE_ALIGN - 1) / QNT_FILE_ALIGN * QNT_FILE_ALIGN + 2 * bytes;
+}
+
+static inline const int16_t *qnt_layer_wide(const struct qnt_layer *l, const int8_t *bytes)
+{
+    return (const void *)(bytes + qnt_layer_bytes(l) - 2 * qnt_layer_elements(l));
 }
 
 /* 1 if the layer is a convolution that a micro-kernel runs: all but one that gives the scores. */
@@ -147,8 +169,10 @@ int qnt_thresholds_fill(const struct qnt_graph *graph, const struct qnt_calibrat
                         struct qnt_threshold *tensors);
 /* of AUTO, to c->tensors. 0 or -ENOMEM. */
 int qnt_auto(const struct qnt_graph *graph, struct qnt_calibration *c);
-/* factor[i] = ratio[i] * 2^shift, rounded, with the shift that the largest ratio allows. */
-void qnt_fixed_point(const double *ratio, int32_t count, int32_t *factor, int32_t *shift);
+/* factor[i] = ratio[i] * 2^shift, rounded, with the largest shift that keeps all of them within
+ * most[i]; NULL: within QNT_FACTOR_MAX. */
+void qnt_fixed_point(const double *ratio, const int32_t *most, int32_t count, int32_t *factor,
+                     int32_t *shift);
 
 /* ---- Layers without a micro-kernel (ops.c). `in` are the bytes of the inputs, `shape` their
  * layers. */
@@ -173,6 +197,9 @@ void qnt_run_avgpool(const struct qnt_op_args *args);
 void qnt_run_global_avgpool(const struct qnt_op_args *args);
 /* A score within the layer's lo_real and hi_real. */
 float qnt_clamp_score(const struct qnt_layer *l, float x);
+/* An ADD of which some tensor is wide (wide.c), and whether a layer is one. */
+void qnt_run_add_wide(const struct qnt_op_args *args);
+int qnt_adds_wide(const struct qnt_network *network, const struct qnt_layer *l);
 /* The last layer, whatever its operator. */
 void qnt_scores_run(const struct qnt_op_args *args);
 /* The network that `exec` runs. */

@@ -16,7 +16,7 @@ struct job {
     uint8_t *live; /* by node, as all that follow */
     struct qnt_meaning *meanings;
     int32_t *layer_of;
-    int32_t output;              /* node */
+    int32_t output; /* node */
     struct qnt_file_header *header;
     struct qnt_layer *layers;
     char *text;
@@ -171,7 +171,50 @@ static void set_factors(const struct job *job, int32_t node, struct qnt_layer *l
         ratio[i] = (double)scale_of(job, n->inputs[i]) / (double)l->scale;
     if (n->op == QNT_OP_MUL)
         ratio[0] *= (double)scale_of(job, n->inputs[1]);
-    qnt_fixed_point(ratio, count, l->factor, &l->shift);
+    qnt_fixed_point(ratio, NULL, count, l->factor, &l->shift);
+}
+
+/* ---- Residual chains in 16 bits */
+
+static int is_wide(const struct job *job, int32_t node)
+{
+    return job->layers[job->layer_of[node]].wide;
+}
+
+/* An add that another add reads. */
+static void mark_wide(struct job *job)
+{
+    for (int32_t i = 0; i < job->graph->count; i++) {
+        const struct qnt_node *n = &job->graph->nodes[i];
+        const int adds = job->live[i] && n->op == QNT_OP_ADD && i != job->output;
+        for (int32_t k = 0; adds && k < n->input_count; k++)
+            if (job->graph->nodes[n->inputs[k]].op == QNT_OP_ADD)
+                job->layers[job->layer_of[n->inputs[k]]].wide = 1;
+    }
+}
+
+/* Ratios of steps, where those of a wide tensor are finer; the sum is always wide. */
+static void set_wide_factors(const struct job *job, int32_t node, struct qnt_layer *l)
+{
+    const struct qnt_node *n = &job->graph->nodes[node];
+    double ratio[2];
+    int32_t most[2];
+
+    for (int32_t k = 0; k < 2; k++) {
+        const int wide = is_wide(job, n->inputs[k]);
+        ratio[k] = (double)scale_of(job, n->inputs[k]) / (double)l->scale;
+        ratio[k] *= wide ? 1 : QNT_WIDE_STEPS;
+        most[k] = wide ? QNT_WIDE_FACTOR_MAX : QNT_FACTOR_MAX;
+    }
+    qnt_fixed_point(ratio, most, 2, l->factor, &l->shift);
+}
+
+static int adds_wide(const struct job *job, int32_t node)
+{
+    const struct qnt_node *n = &job->graph->nodes[node];
+
+    return n->op == QNT_OP_ADD && node != job->output &&
+           (is_wide(job, node) || is_wide(job, n->inputs[0]) || is_wide(job, n->inputs[1]));
 }
 
 /* The table of a function: bytes, or real values where it gives the scores. */
@@ -262,6 +305,8 @@ static int set_layer(struct job *job, int32_t node)
         return set_convolution(job, n, l, gives_scores);
     if (n->op == QNT_OP_FUNCTION)
         set_function(job, n, l, m, gives_scores);
+    else if (adds_wide(job, node))
+        set_wide_factors(job, node, l);
     else if (n->input_count > 0)
         set_factors(job, node, l);
     return 0;
@@ -271,6 +316,8 @@ static int build(struct job *job)
 {
     int result = allocate(job);
 
+    if (result == 0 && job->options.residual_16)
+        mark_wide(job);
     for (int32_t i = 0; i < job->graph->count && result == 0; i++)
         if (job->live[i])
             result = set_layer(job, i);

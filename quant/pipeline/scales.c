@@ -170,15 +170,14 @@ float qnt_absmax(const float *weights, size_t count)
     return absmax;
 }
 
-void qnt_fixed_point(const double *ratio, int32_t count, int32_t *factor, int32_t *shift)
+void qnt_fixed_point(const double *ratio, const int32_t *most, int32_t count, int32_t *factor,
+                     int32_t *shift)
 {
-    double largest = 0;
-
-    for (int32_t i = 0; i < count; i++)
-        largest = fmax(largest, ratio[i]);
     *shift = QNT_SHIFT_MAX;
-    while (*shift > 1 && ldexp(largest, *shift) > QNT_FACTOR_MAX)
-        --*shift;
     for (int32_t i = 0; i < count; i++)
-        factor[i] = (int32_t)fmin(QNT_FACTOR_MAX, nearbyint(ldexp(ratio[i], *shift)));
+        while (*shift > 1 && ldexp(ratio[i], *shift) > (most ? most[i] : QNT_FACTOR_MAX))
+            --*shift;
+    for (int32_t i = 0; i < count; i++)
+        factor[i] =
+            (int32_t)fmin(most ? most[i] : QNT_FACTOR_MAX, nearbyint(ldexp(ratio[i], *shift)));
 }
