@@ -89,9 +89,9 @@ class Reader:
             self.steps.append(self.step_of(node))
             before = self.steps[-1]
         else:
-            sys.exit(f"node {node.name}: {kind} cannot be retrained where it stands; there are Conv, "
-                     "Gemm, Add, MaxPool, GlobalAveragePool, Flatten, with BatchNormalization, Relu "
-                     "and Clip behind them")
+            sys.exit(f"node {node.name}: {kind} cannot be retrained where it stands; there are "
+                     "Conv, Gemm, Add, MaxPool, GlobalAveragePool, Flatten, with "
+                     "BatchNormalization, Relu and Clip behind them")
         self.by_output[node.output[0]] = before
         before.output = node.output[0]
 
