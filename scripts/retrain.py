@@ -21,8 +21,8 @@ With --loss=labels it is the cross entropy with the labels.
 
 An epoch prints the loss, the top-1 on training images that were set aside (the test set decides
 nothing), how far thresholds have moved in all (mean of |log2|, and the one that moved most), and
-how many values are clipped. Top-1 that falls, or thresholds that still move at the end, say that the
-learning rate is too high.
+how many values are clipped. Top-1 that falls, or thresholds that still move at the end, say that
+the learning rate is too high.
 """
 import argparse
 import math
