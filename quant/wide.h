@@ -1,5 +1,6 @@
 /* A loop that is worth a copy for wider vectors, chosen when the program starts. The copies differ
- * in speed alone: no product and sum is fused anywhere. */
+ * in speed alone: no product and sum is fused anywhere. Of static functions alone: clang gives the
+ * copies of others a name that other files do not find. */
 #ifndef QUERN_QUANT_WIDE_H
 #define QUERN_QUANT_WIDE_H
 

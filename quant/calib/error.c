@@ -9,7 +9,7 @@
 
 enum { LANES = 8 };
 
-QNT_WIDE double qnt_mse_of_drops(const double *drop, int levels, double bins)
+QNT_WIDE static double sum_drops(const double *drop, int levels, double bins)
 {
     const double step = bins / levels, inverse = levels / bins;
     const double cell = step * step * step / 12, third = 1.0 / 3;
@@ -23,6 +23,11 @@ QNT_WIDE double qnt_mse_of_drops(const double *drop, int levels, double bins)
             sum[j] += drop[first + j] * (k * cell + d * d * d * third);
         }
     return (sum[0] + sum[1] + sum[2] + sum[3]) + (sum[4] + sum[5] + sum[6] + sum[7]);
+}
+
+double qnt_mse_of_drops(const double *drop, int levels, double bins)
+{
+    return sum_drops(drop, levels, bins);
 }
 
 void qnt_drops(const struct qnt_histogram *h, double *drop)

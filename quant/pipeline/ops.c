@@ -14,7 +14,7 @@ static int32_t clamp(int32_t x, int32_t lo, int32_t hi)
  * the even one. */
 #define ROUNDER 12582912.0f /* 1.5 * 2^23 */
 
-QNT_WIDE void qnt_quantise_image(const struct qnt_layer *layer, const float *image, int8_t *out)
+QNT_WIDE static void quantise(const struct qnt_layer *layer, const float *image, int8_t *out)
 {
     const float inverse = 1 / layer->scale;
     const float lo = (float)(layer->lo - layer->zero), hi = (float)(layer->hi - layer->zero);
@@ -27,6 +27,11 @@ QNT_WIDE void qnt_quantise_image(const struct qnt_layer *layer, const float *ima
         x = x < hi ? x : hi;
         out[i] = (int8_t)((int32_t)(x + ROUNDER - ROUNDER) + zero);
     }
+}
+
+void qnt_quantise_image(const struct qnt_layer *layer, const float *image, int8_t *out)
+{
+    quantise(layer, image, out);
 }
 
 static const struct qnt_layer *input_of(const struct qnt_op_args *args, int32_t i)
