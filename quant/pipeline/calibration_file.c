@@ -76,7 +76,7 @@ static int write_ncnn(const struct qnt_graph *graph, const struct qnt_calibratio
 
     for (int32_t i = 0; i < graph->count; i++) {
         const struct qnt_node *n = &graph->nodes[i];
-        if (!is_convolution(n))
+        if (!qnt_ncnn_quantises(n))
             continue;
         if (n->name[0] == 0 || strlen(n->name) > 240 || strpbrk(n->name, " \t\n\r"))
             return -EINVAL;
@@ -92,7 +92,7 @@ static int write_ncnn(const struct qnt_graph *graph, const struct qnt_calibratio
     }
     for (int32_t i = 0; i < graph->count; i++) {
         const struct qnt_node *n = &graph->nodes[i];
-        if (is_convolution(n))
+        if (qnt_ncnn_quantises(n))
             fprintf(file, "%s %f \n", n->name,
                     (double)(QNT_LEVELS / c->tensors[n->inputs[0]].threshold));
     }

@@ -18,7 +18,8 @@ const struct qnt_output *qnt_output_find(const char *name); /* NULL if unknown *
 
 /* NAME.param at `path` and NAME.bin beside it, as ncnn2int8 makes them: weights of bytes with a
  * scale per output channel (per group of a grouped convolution), one scale for the input of each
- * convolution and inner product; everything else is float in ncnn. There are no zero points: of the
+ * convolution and inner product; everything else is float in ncnn, and so are grouped convolutions
+ * that are not depthwise. There are no zero points: of the
  * thresholds only those of such inputs are used. */
 int qnt_ncnn_save(const struct qnt_graph *graph, const struct qnt_calibration *calibration,
                   const struct qnt_quantise_options *options, const char *path,

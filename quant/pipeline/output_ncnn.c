@@ -123,6 +123,11 @@ static void put_weights(struct out *o, const float *scale, size_t scale_count)
     put_bytes(o, zeros, (4 - n->weight_count % 4) % 4);
 }
 
+int qnt_ncnn_quantises(const struct qnt_node *n)
+{
+    return is_convolution(n) && (n->problem.groups == 1 || krn_problem_is_depthwise(&n->problem));
+}
+
 int qnt_ncnn_scales(const struct qnt_node *n, float **out)
 {
     const struct krn_problem *p = &n->problem;
@@ -140,9 +145,29 @@ int qnt_ncnn_scales(const struct qnt_node *n, float **out)
     return count;
 }
 
+/* Weights as they are, [oc][ic][taps]. */
+static void put_floats(struct out *o)
+{
+    const struct qnt_node *n = o->node;
+    const uint32_t tag = 0;
+    const size_t oc = (size_t)n->problem.oc, row = n->weight_count / oc;
+    const size_t taps = (size_t)n->problem.kh * (size_t)n->problem.kw, ic = row / taps;
+
+    put_bytes(o, &tag, sizeof(tag));
+    for (size_t k = 0; k < oc; k++)
+        for (size_t i = 0; i < ic; i++)
+            for (size_t t = 0; t < taps; t++)
+                put_bytes(o, &n->weight[(k * taps + t) * ic + i], sizeof(float));
+    put_bytes(o, n->bias, n->bias_count * sizeof(float));
+}
+
 static int put_arrays(struct out *o)
 {
     const struct qnt_node *n = o->node;
+    if (!qnt_ncnn_quantises(n)) {
+        put_floats(o);
+        return 0;
+    }
     const float in = QNT_LEVELS / o->calibration->tensors[n->inputs[0]].threshold;
     float *scales;
     const int count = qnt_ncnn_scales(n, &scales);
@@ -190,7 +215,8 @@ static int put_conv(struct out *o)
     fprintf(o->lines, " 5=%d 6=%zu", n->bias_count > 0, n->weight_count);
     if (p->groups > 1)
         fprintf(o->lines, " 7=%d", p->groups);
-    fprintf(o->lines, " 8=%d", p->groups > 1 ? 1 : 2);
+    if (qnt_ncnn_quantises(n))
+        fprintf(o->lines, " 8=%d", p->groups > 1 ? 1 : 2);
     put_activation(o);
     return put_arrays(o);
 }

@@ -156,6 +156,10 @@ float qnt_absmax(const float *weights, size_t count);
 /* What ncnn calls the scales of a layer's weights, 127 / largest magnitude, 0 for dead ones: one
  * per output channel, or per group. Their number, or -ENOMEM; the caller frees *out. */
 int qnt_ncnn_scales(const struct qnt_node *layer, float **out);
+/* 1 for a layer that may be int8 in ncnn. Grouped convolutions, but for depthwise ones, stay float:
+ * ncnn of July 2026 computes their int8 form wrongly (on x86-64; RegNetY-400MF by its own
+ * ncnn2int8: 2 dB). */
+int qnt_ncnn_quantises(const struct qnt_node *node);
 /* Signal to noise of one image's scores, limited to +-150 dB (accuracy.c). */
 double qnt_sqnr_db(const float *want, const float *got, size_t count);
 /* Adds one image to the counts of *out, and to its sums of SQNR and cosine (accuracy.c). */
