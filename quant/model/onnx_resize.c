@@ -108,15 +108,13 @@ static int read_list(const struct onnx *o, size_t i, const char *name, int64_t f
     return rc;
 }
 
-int onnx_import_slice(struct onnx *o)
+/* parts[rank]: what is taken of each dimension. */
+static int read_parts(struct onnx *o, const struct onnx_view *x, struct part parts[ONNX_RANK_MAX])
 {
     int64_t begin[ONNX_LIST_MAX], end[ONNX_LIST_MAX], axes[ONNX_LIST_MAX], step[ONNX_LIST_MAX];
-    struct onnx_view x;
     size_t count;
-    int axis, rc = onnx_input(o, 0, &x);
+    int axis, rc = onnx_list(o, 1, "starts", begin, &count);
 
-    if (rc == 0)
-        rc = onnx_list(o, 1, "starts", begin, &count);
     if (rc == 0 && count == SIZE_MAX)
         rc = onnx_fail(o, -EINVAL, "does not say where it begins");
     if (rc == 0)
@@ -125,20 +123,53 @@ int onnx_import_slice(struct onnx *o)
         rc = read_list(o, 3, "axes", -1, count, axes);
     if (rc == 0)
         rc = read_list(o, 4, "steps", 1, count, step);
+    for (int i = 0; i < x->rank; i++)
+        parts[i] = (struct part) { 0, 1, onnx_dim(x, i) };
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        rc = onnx_axis(o, axes[i], x.rank, &axis);
+        rc = onnx_axis(o, axes[i], x->rank, &axis);
         if (rc)
             break;
-        const int64_t size = onnx_dim(&x, axis);
+        const int64_t size = onnx_dim(x, axis);
         const int64_t from = bound(begin[i], size), to = bound(end[i], size);
         if (step[i] < 1 || step[i] > INT32_MAX)
             return onnx_fail(o, -ENOTSUP, "a step of %lld is not supported", (long long)step[i]);
         if (from >= to)
             return onnx_fail(o, -EINVAL, "takes nothing of axis %d, from %lld to %lld", axis,
                              (long long)from, (long long)to);
-        rc = emit_part(o, &x, axis, (struct part) { from, step[i], (to - from - 1) / step[i] + 1 },
-                       -1);
+        parts[axis] = (struct part) { from, step[i], (to - from - 1) / step[i] + 1 };
     }
+    return rc;
+}
+
+/* All dimensions of an image that lies plain, in one node. */
+static int emit_parts(struct onnx *o, struct onnx_view *x, const struct part parts[4])
+{
+    struct qnt_node node = onnx_node_on(o, QNT_OP_SLICE, x);
+    int32_t *const sizes[3] = { &node.h, &node.w, &node.c };
+
+    for (int axis = 1; axis < 4; axis++) {
+        const int at = axis_as_it_lies(o, x, axis);
+        node.place.begin[at] = (int32_t)parts[axis].begin;
+        node.place.step[at] = (int32_t)parts[axis].step;
+        *sizes[at] = (int32_t)parts[axis].count;
+    }
+    return onnx_emit_image(o, &node);
+}
+
+int onnx_import_slice(struct onnx *o)
+{
+    struct part parts[ONNX_RANK_MAX];
+    struct onnx_view x;
+    int changed = 0, rc = onnx_input(o, 0, &x);
+
+    if (rc == 0)
+        rc = read_parts(o, &x, parts);
+    for (int i = 0; rc == 0 && i < x.rank; i++)
+        changed += parts[i].count != onnx_dim(&x, i);
+    if (rc == 0 && changed && axis_as_it_lies(o, &x, 1) >= 0)
+        return emit_parts(o, &x, parts);
+    for (int i = 0; rc == 0 && i < x.rank; i++)
+        rc = emit_part(o, &x, i, parts[i], -1);
     return rc ? rc : onnx_alias(o, 0, &x);
 }
 

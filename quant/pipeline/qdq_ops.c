@@ -183,6 +183,8 @@ static int put_function(struct qdq *q)
     char x[QDQ_NAME], y[QDQ_NAME];
 
     qdq_operand(q, 0, 0, x);
+    if (functions[f].times) /* the product has the node's name */
+        q->named = q->at;
     put_with(q, functions[f].first, x, functions[f].attributes);
     if (functions[f].second) {
         memcpy(y, q->last, sizeof(y));
@@ -190,6 +192,7 @@ static int put_function(struct qdq *q)
     }
     if (functions[f].times) {
         memcpy(y, q->last, sizeof(y));
+        q->named = -1;
         put_pair(q, "Mul", x, y);
     }
     return 0;
