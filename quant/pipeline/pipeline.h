@@ -27,8 +27,9 @@
  *                keep scale and zero point of their input
  *   scores       the last layer is not rounded to bytes: its sum, s32, times one float per class
  *                (convolution, inner product, average), or the same on real values
- * A tensor whose only reader is a concatenation or keeps its scale has its reader's scale, so that
- * the convolution before it requantises straight to the bytes that are read in the end. */
+ * A tensor whose only reader is a concatenation (but one that gives the scores) or keeps its scale
+ * has its reader's scale, so that the convolution before it requantises straight to the bytes that
+ * are read in the end. */
 #ifndef QUERN_QUANT_PIPELINE_H
 #define QUERN_QUANT_PIPELINE_H
 

@@ -50,14 +50,19 @@ int qnt_keeps_scale(enum qnt_op op)
 
 void qnt_scale_owners(const struct qnt_graph *graph, const uint8_t *live, int32_t *owner)
 {
-    /* Backwards: the reader's scale where the reader is the only one and computes nothing. */
+    int32_t output = graph->count - 1;
+
+    while (output > 0 && !live[output])
+        output--;
+    /* Backwards: the reader's scale where the reader is the only one and computes nothing. Scores
+     * have no scale: each part of those that are joined keeps its own. */
     for (int32_t i = graph->count - 1; i >= 0; i--) {
         int32_t reader = live[i] ? sole_reader(graph, live, i) : -1;
         owner[i] = i;
         if (reader < 0)
             continue;
         enum qnt_op op = graph->nodes[reader].op;
-        if (qnt_keeps_scale(op) || op == QNT_OP_CONCAT)
+        if (qnt_keeps_scale(op) || (op == QNT_OP_CONCAT && reader != output))
             owner[i] = owner[reader];
     }
     /* Forwards: what keeps its input's scale follows an input that could not give way. */
