@@ -228,7 +228,7 @@ struct krn_kernel {
  * that the rows' weights have in them, because two rows at stride 1 share groups. */
 static inline int krn_quads_step(const struct krn_kernel *kernel)
 {
-    return kernel->stride == 1 ? 2 : 1;
+    return kernel->stride == 1 && kernel->rows * kernel->nr <= 2 * kernel->places ? 2 : 1;
 }
 
 static inline int krn_quads_groups(const struct krn_kernel *kernel)

@@ -297,7 +297,7 @@ static void check_evex(void)
         "vfmadd213ps",  "vpackuswb",    "vpminub",       "vpaddb",        "vaddps",
         "vpmovsxbd",    "vpsubd",       "vpmuldq",       "vpaddq",        "vpsrlq",
         "vpsllq",       "vpsrld",       "vpslld",        "vpord",         "vpsravd",
-        "vpsrlvd",      "vpminsd",      "vpmaxsd",
+        "vpsrlvd",      "vpminsd",      "vpmaxsd",       "vinserti32x4",
     };
     static char text[4 << 20];
     long seen = 0, bad = 0;

@@ -5,16 +5,14 @@
  * so that one decoder sees them all; vzeroupper is the only exception. The complete list:
  *
  *     load, store        vmovdqu32 xmm ymm zmm; vmovq xmm, m64; vpmovdb m64, ymm and m128, zmm;
- *                        vextracti32x4 m128, zmm, vextracti64x4 m256, zmm, vinserti64x4 from m256
- *     broadcast          vpbroadcastd ymm zmm, from m32 and from r32; vpbroadcastb, vpbroadcastw
- *                        from memory
- *     bytes and words    vpunpcklbw, vpunpckhbw xmm ymm zmm, vpunpcklwd, vpunpckhwd ymm zmm,
- *                        vpmovsxbw ymm, vpmovzxbd zmm, m128, vpackssdw, vpacksswb, vpaddsw,
- *                        vpmaxsb ymm zmm, vpermd zmm, vpackuswb, vpminub, vpaddb zmm
- *     integer            vpxord, vpaddd ymm zmm; vmovdqa32 ymm zmm (register to register)
- *     multiply           vpdpbusd ymm zmm, vpdpwssd ymm
- *     float              vfmadd213ps zmm; vcvtdq2ps, vmulps, vmaxps, vminps, vcvtps2dq ymm zmm
- *     epilogue forms     vaddps, vpmovsxbd from memory, vpsubd, vpmuldq, vpaddq, vpsrlq, vpsllq,
+ *                        vextracti32x4 m128, zmm, vextracti64x4 m256, zmm, vinserti32x4 from m128,
+ * vinserti64x4 from m256 broadcast          vpbroadcastd ymm zmm, from m32 and from r32;
+ * vpbroadcastb, vpbroadcastw from memory bytes and words    vpunpcklbw, vpunpckhbw xmm ymm zmm,
+ * vpunpcklwd, vpunpckhwd ymm zmm, vpmovsxbw ymm, vpmovzxbd zmm, m128, vpackssdw, vpacksswb,
+ * vpaddsw, vpmaxsb ymm zmm, vpermd zmm, vpackuswb, vpminub, vpaddb zmm integer            vpxord,
+ * vpaddd ymm zmm; vmovdqa32 ymm zmm (register to register) multiply           vpdpbusd ymm zmm,
+ * vpdpwssd ymm float              vfmadd213ps zmm; vcvtdq2ps, vmulps, vmaxps, vminps, vcvtps2dq ymm
+ * zmm epilogue forms     vaddps, vpmovsxbd from memory, vpsubd, vpmuldq, vpaddq, vpsrlq, vpsllq,
  *                        vpsrld, vpslld, vpord, vpsravd, vpsrlvd, vpminsd, vpmaxsd ymm zmm
  * Operands are registers but in loads, stores and broadcasts, and in vpaddd, vpxord, vpdpbusd and
  * vmulps, whose last one may be in memory; no masks, no embedded broadcast or rounding. */
@@ -183,6 +181,8 @@ static const struct ir_op evex_ops[X86_OP_COUNT] = {
     [X86_STOREY] = { "vmovdqu32 [%1x%2o], %0Y", IR_STORE, "rri" },
     [X86_STOREX_PART] = { "vextracti32x4 xmmword ptr [%1x%2o], %0V, %3i", IR_STORE, "rrii" },
     [X86_STOREY_HIGH] = { "vextracti64x4 ymmword ptr [%1x%2o], %0V, 1", IR_STORE, "rri" },
+    [X86_INSERTX_INDEX] = { "vinserti32x4 %0V, %0V, xmmword ptr [%1x + %2x], %3i", IR_LOAD,
+                            "+rri" },
     [X86_XOR_LOAD] = { "vpxord %0V, %1V, [%2x + %3x]", IR_LOAD, "wrrr" },
     [X86_FMADD] = { "{evex} vfmadd213ps %0V, %1V, %2V", IR_ALU, "+rr" },
     [X86_PACKUSWB] = { "{evex} vpackuswb %0V, %1V, %2V", IR_ALU, "wrr" },

@@ -166,8 +166,7 @@ const struct var_domain var_domains[] = {
                (0), (1), (0, 1)) },
     { KRN_ISA_DOTPROD, GEMM, 1, 0, 0,
       A64_FORMS((1, 2, 4, 6, 8), (8, 12, 16), (4), (0, 1), (0), (0, 1)) },
-    { KRN_ISA_DOTPROD, PACKED, 1, 0, 0,
-      A64_FORMS((4, 8, 12), (8, 12, 16), (4), (0, 1), (1), (0)) },
+    { KRN_ISA_DOTPROD, PACKED, 1, 0, 0, A64_FORMS((4, 8, 12), (8, 12, 16), (4), (0, 1), (1), (0)) },
     { KRN_ISA_DOTPROD, DWC, 1, 0, 0, DWC_AXES((8, 16), (4), (0, 1, 2), (3, 5), (1, 2), (1, 2)) },
     { KRN_ISA_DOTPROD, PEAK, 1, 0, 16, PEAK_AXES((16), (128)) },
     { KRN_ISA_I8MM, GEMM, 1, 0, 0,
@@ -176,8 +175,7 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_I8MM, PACKED, 1, 0, 0,
       A64_AXES((2, 4, 6, 8, 10, 12), (4, 8, 12, 16, 20), (8), (1, 2, 4), (0, 320), (0, 256, 512),
                (128), (0, 1), (1), (0, 1, 2), (0, 2), (0), (1), (0)) },
-    { KRN_ISA_I8MM, GEMM, 1, 0, 0,
-      A64_FORMS((2, 4, 6, 8), (8, 12, 16), (8), (0, 1), (0), (0, 1)) },
+    { KRN_ISA_I8MM, GEMM, 1, 0, 0, A64_FORMS((2, 4, 6, 8), (8, 12, 16), (8), (0, 1), (0), (0, 1)) },
     { KRN_ISA_I8MM, PACKED, 1, 0, 0,
       A64_FORMS((4, 6, 8, 10, 12), (8, 12, 16), (8), (0, 1), (1), (0)) },
     { KRN_ISA_I8MM, DIRECT, 1, 0, 0,
@@ -229,7 +227,10 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (32), (4), (256), (1)) },
     { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((2, 4), (32), (4), (512), (2)) },
     { KRN_ISA_AVX512VNNI, DWC, 1, 128, 0, QUADS_AXES((64), (3), (2)) },
+    { KRN_ISA_AVX512VNNI, DWC, 1, 128, 0, QUADS_AXES((64), (5), (2, 4)) },
     { KRN_ISA_AVX512VNNI, DWC, 1, 128, 0, QUADS_AXES((32), (3), (4)) },
+    { KRN_ISA_AVX512VNNI, DWC, 1, 128, 0, QUADS_AXES((32), (5), (4, 8)) },
+    { KRN_ISA_AVX512VNNI, DWC, 1, 128, 0, QUADS_AXES((16), (3, 5), (8)) },
     { KRN_ISA_AVX512VNNI, PEAK, 1, 128, 64, PEAK_AXES((16), (512)) },
 };
 const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
@@ -272,8 +273,8 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
 #define LINE_ROW(isa, columns, depth, m, n, u, v) \
     { isa, KRN_FAMILY_DIRECT, columns, 0, \
       { m, n, 4, u, 0, 0, 128, 0, 0, 0, 0, 1, 1, 0, 0, v }, 0, depth, 0 }
-#define QUADS_ROW(isa, n, f, x, y) \
-    { isa, KRN_FAMILY_DWC, n, 0, { 0, n, 4, 0, 0, 0, 512, 0, f, x, y }, 0, 0, 0 }
+#define QUADS_ROW(isa, n, f, x, y, waste) \
+    { isa, KRN_FAMILY_DWC, n, 0, { 0, n, 4, 0, 0, 0, 512, 0, f, x, y }, 0, 0, waste }
 #define PAIR_LINE_ROW(m, n, u) \
     { KRN_ISA_NEON, KRN_FAMILY_DIRECT, 9, 0, \
       { m, n, 2, u, 0, 0, 64, 0, 0, 0, 0, 1, 1, 0, 0, 2, 0, 1, 4 }, 0, 4, 0 }
@@ -381,17 +382,19 @@ const struct var_default_row var_defaults[] = {
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 17, 8, 32, 4, 4, 512, 1, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 9, 14, 16, 4, 2, 512, 1, 0),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 1, 8, 16, 4, 4, 512, 1, 1),
-    QUADS_ROW(KRN_ISA_AVX512VNNI, 64, 3, 1, 2),
-    QUADS_ROW(KRN_ISA_AVX512VNNI, 64, 3, 2, 2),
-    QUADS_ROW(KRN_ISA_AVX512VNNI, 32, 3, 1, 4),
-    QUADS_ROW(KRN_ISA_AVX512VNNI, 32, 3, 2, 4),
-    DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 64, 4, 512, 3, 1, 1),
-    DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 64, 4, 512, 3, 2, 1),
-    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 64, 4, 512, 5, 1, 1),
-    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 64, 4, 512, 5, 2, 1),
-    DWROWS_ROW(KRN_ISA_AVX512VNNI, 4, 32, 4, 512, 3, 1, 2),
-    DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 32, 4, 512, 3, 2, 2),
-    DWROWS_ROW(KRN_ISA_AVX512VNNI, 2, 32, 4, 256, 3, 1, 1),
+    QUADS_ROW(KRN_ISA_AVX512VNNI, 64, 3, 1, 2, 20),
+    QUADS_ROW(KRN_ISA_AVX512VNNI, 32, 3, 1, 4, 60),
+    QUADS_ROW(KRN_ISA_AVX512VNNI, 16, 3, 1, 8, 999),
+    QUADS_ROW(KRN_ISA_AVX512VNNI, 64, 3, 2, 2, 34),
+    QUADS_ROW(KRN_ISA_AVX512VNNI, 32, 3, 2, 4, 60),
+    QUADS_ROW(KRN_ISA_AVX512VNNI, 16, 3, 2, 8, 999),
+    QUADS_ROW(KRN_ISA_AVX512VNNI, 64, 5, 1, 4, 20),
+    QUADS_ROW(KRN_ISA_AVX512VNNI, 32, 5, 1, 8, 60),
+    QUADS_ROW(KRN_ISA_AVX512VNNI, 16, 5, 1, 8, 999),
+    QUADS_ROW(KRN_ISA_AVX512VNNI, 64, 5, 2, 2, 34),
+    QUADS_ROW(KRN_ISA_AVX512VNNI, 32, 5, 2, 4, 60),
+    QUADS_ROW(KRN_ISA_AVX512VNNI, 16, 5, 2, 8, 999),
+    DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 32, 4, 256, 3, 1, 1),
     DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 32, 4, 256, 3, 2, 1),
     DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 32, 4, 256, 5, 1, 1),
     DWROWS_ROW(KRN_ISA_AVX512VNNI, 1, 32, 4, 256, 5, 2, 1),

@@ -333,6 +333,10 @@ static int64_t waste_of(const struct var_default_row *row, const struct demand *
 {
     int64_t mr = row->knob[VAR_KNOB_MR], nr = row->knob[VAR_KNOB_NR], columns = demand->columns;
     int64_t rows = row->family == KRN_FAMILY_DIRECT ? demand->run : demand->rows;
+    if (row->family == KRN_FAMILY_DWC) {
+        mr = row->knob[VAR_KNOB_ROWS];
+        rows = demand->problem->oh;
+    }
     int64_t done = (rows + mr - 1) / mr * mr * ((columns + nr - 1) / nr * nr);
     return 100 * (done - rows * columns) / (rows * columns);
 }

@@ -79,6 +79,7 @@ enum {
     X86_STOREY,              /* r r i: the low half of V */
     X86_STOREX_PART,         /* r r i i: 128 bits of V, by their number */
     X86_STOREY_HIGH,         /* r r i: the high half of V */
+    X86_INSERTX_INDEX,       /* + r r i: 128 bits from base + index into part i of V */
     X86_XOR_LOAD,            /* w r r r: second, and V at base + index */
     X86_FMADD,               /* + r r: times the second, plus the third, rounded once */
     X86_PACKUSWB,            /* w r r: signed words to unsigned bytes */

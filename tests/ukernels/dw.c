@@ -8,8 +8,8 @@
 #include <string.h>
 
 enum {
-    SLOTS = 64,
-    ROWS_MAX = 4,
+    SLOTS = 128,
+    ROWS_MAX = 8,
     CHANNELS_MAX = 192,
     TAPS_MAX = 25,
     CANARY = 0x5a,
@@ -220,8 +220,8 @@ void check_dw(const struct krn_kernel *kernel)
             r.taps = columns ? filter * filter : taps[t];
             r.channels = channels[c];
             r.width = 1 + random_below(kernel->mr * 2 + 2 + 2 * filter);
-            if (kernel->places && r.width < krn_quads_step(kernel))
-                r.width = krn_quads_step(kernel);
+            if (kernel->places)
+                r.width = krn_quads_step(kernel) + random_below(7);
             r.step = columns ? kernel->stride * r.column : 1 + random_below(taps[t]);
             r.at_end = random_below(2);
             r.extreme = random_below(3) == 0;
