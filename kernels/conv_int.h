@@ -99,7 +99,7 @@ static inline int64_t krn_head_columns(const struct krn_kernel *kernel)
 /* Bytes of bias', and of what the epilogue wants per channel, at the begin of a panel. */
 static inline int64_t krn_head_bytes(const struct krn_kernel *kernel)
 {
-    int words = krn_epilogue_words[kernel->epilogue] + kernel->quick;
+    int words = krn_epilogue_words[kernel->epilogue] + (kernel->quick != 0);
     return krn_head_columns(kernel) * 4 * words;
 }
 

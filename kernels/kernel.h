@@ -59,12 +59,20 @@ struct krn_out {
 };
 
 /* A kernel with `quick` has a third part in the head of a panel or record: float offset[nr]. Where
- * it is not zero, which is in all of a layer or in none of it, bias' is KRN_QUICK_BIAS higher, and
- * offset = -2^23 * scale. The bits of a sum, 0 <= acc < 2^23, are then the float 2^23 + acc, and
- * fma(that, scale, offset) = (float)acc * scale, rounded once, as the definition is. A sum below
- * zero, -2^23 <= acc, comes out as some number below zero or zero: lo == zp, which such a layer
- * has, hides it. |acc * scale| < 2^30. */
-enum { KRN_QUICK_BIAS = 0x4b000000 };
+ * it is not zero, which is in all of a layer or in none of it, sums are -2^23 <= acc < 2^23, and
+ *
+ * RECTIFIED  bias' is KRN_QUICK_BIAS higher, and offset = -2^23 * scale. The bits of a sum, 0 <=
+ * acc, are then the float 2^23 + acc, and fma(that, scale, offset) = (float)acc * scale, rounded
+ * once, as the definition is. A sum below zero comes out as some number below zero or zero: lo ==
+ * zp, which such a layer has, hides it. |acc * scale| < 2^30. SIGNED     bias' is
+ * KRN_QUICK_SIGNED_BIAS higher, and offset = 2^126 * scale. The bits of a sum are then the float
+ * (2^23 + acc) * 2^-149, subnormal below zero, and fma(that, offset, -scale) = (float)acc * scale *
+ * 2^-23, rounded once, too. Added to 1.5 + zp * 2^-23, where zp is even, it is rounded half to even
+ * at the last bit, and the low 16 bits of that float are the output before it is saturated: |acc *
+ * scale| < 2^15 - 128, and lo and hi are those of a byte. Subnormals must count: such a kernel
+ * computes with FPCR 0. */
+enum krn_quick { KRN_QUICK_NONE, KRN_QUICK_RECTIFIED, KRN_QUICK_SIGNED };
+enum { KRN_QUICK_BIAS = 0x4b000000, KRN_QUICK_SIGNED_BIAS = 0x00800000 };
 
 /* GEMM and IGEMM: one tile of m x nr outputs.
  *   a        GEMM:  row 0, s8; row i at a + i * a_stride, k bytes read of each, never more.
@@ -221,7 +229,7 @@ struct krn_kernel {
     uint8_t many;           /* GEMM, IGEMM: takes more rows than mr */
     uint8_t packs_a;        /* GEMM: wants A packed */
     uint8_t places;         /* DWC: 0, or values of a block, whose rows are interleaved by fours */
-    uint8_t quick;          /* 1: a head has three parts, see KRN_QUICK_BIAS */
+    uint8_t quick;          /* enum krn_quick: where it is not 0, a head has one part more */
 };
 
 /* DWC with `places`: output pixels of a step; groups of four rows that a filter spans; the shifts

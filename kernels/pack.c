@@ -13,10 +13,16 @@ struct source {
     const int8_t *weights;
     const int32_t *bias;
     const float *scale;
-    int is_quick; /* offsets are written, see KRN_QUICK_BIAS */
+    int is_quick; /* offsets are written, see enum krn_quick */
 };
 
-/* Whether every sum of channel oc is in -2^23..2^23 and, scaled, far from the ends of 32 bits. */
+static float magnitude(int64_t lo, int64_t hi)
+{
+    return (float)(-lo > hi ? -lo : hi);
+}
+
+/* Whether every sum of channel oc is in -2^23..2^23 and, scaled, where the quick way can have it.
+ */
 static int is_quick_channel(const struct krn_conv *conv, const struct source *s, int64_t oc,
                             int64_t count)
 {
@@ -28,14 +34,31 @@ static int is_quick_channel(const struct krn_conv *conv, const struct source *s,
         lo += w[i] * (w[i] > 0 ? least : most);
         hi += w[i] * (w[i] > 0 ? most : least);
     }
-    return lo >= -limit && hi < limit && scale >= 0x1p-60f && scale * (float)limit < 0x1p30f;
+    if (lo < -limit || hi >= limit || !(scale >= 0x1p-60f))
+        return 0;
+    return conv->kernel->quick == KRN_QUICK_SIGNED
+               ? scale < 1 && scale * magnitude(lo, hi) < 0x1p15f - 256
+               : scale * (float)limit < 0x1p30f;
+}
+
+static int is_quick_layer(const struct krn_conv *conv)
+{
+    const struct krn_quant *q = &conv->quant;
+    switch (conv->kernel->quick) {
+    case KRN_QUICK_RECTIFIED:
+        return q->lo == q->zp_out;
+    case KRN_QUICK_SIGNED:
+        return q->lo == -128 && q->hi == 127 && q->zp_out % 2 == 0;
+    default:
+        return 0;
+    }
 }
 
 static int is_quick(const struct krn_conv *conv, const struct source *s)
 {
     const struct krn_problem *p = &conv->problem;
     int64_t oc = 0, count = (int64_t)p->kh * p->kw * (p->ic / p->groups);
-    if (!conv->kernel->quick || conv->quant.lo != conv->quant.zp_out)
+    if (!is_quick_layer(conv))
         return 0;
     while (oc < p->oc && is_quick_channel(conv, s, oc, count))
         oc++;
@@ -83,14 +106,20 @@ static uint32_t sum_of(const int8_t *w, int64_t count)
 static void put_head(const struct krn_conv *conv, const struct source *s, int64_t oc, int64_t count,
                      char *panel, int64_t j)
 {
+    static const struct quick {
+        uint32_t bias;
+        float factor;
+    } kinds[] = { [KRN_QUICK_RECTIFIED] = { KRN_QUICK_BIAS, -0x1p23f },
+                  [KRN_QUICK_SIGNED] = { KRN_QUICK_SIGNED_BIAS, 0x1p126f } };
+    const struct quick *quick = &kinds[conv->kernel->quick];
     int32_t *bias = (int32_t *)(void *)panel;
     int64_t nr = krn_head_columns(conv->kernel);
     uint32_t sum = sum_of(s->weights + oc * count, count);
     uint32_t offset = (uint32_t)(conv->quant.zp_in + conv->kernel->a_bias);
     bias[j] = (int32_t)((s->bias ? (uint32_t)s->bias[oc] : 0) - offset * sum +
-                        (s->is_quick ? KRN_QUICK_BIAS : 0));
+                        (s->is_quick ? quick->bias : 0));
     if (s->is_quick)
-        ((float *)(void *)bias)[2 * nr + j] = -0x1p23f * s->scale[oc];
+        ((float *)(void *)bias)[2 * nr + j] = quick->factor * s->scale[oc];
     if (conv->kernel->epilogue == KRN_EPILOGUE_FIXED)
         krn_fixed_of(s->scale[oc], &bias[nr + j], &bias[2 * nr + j]);
     else if (conv->kernel->epilogue != KRN_EPILOGUE_SUMS)

@@ -8,6 +8,12 @@
  * Saturating is exact here: what is cut off lies beyond lo or hi in any case, because those are
  * bytes, and each step keeps the order of its inputs.
  *
+ * Where sums are bounded (KRN_QUICK_SIGNED), their bits are floats already:
+ *
+ *     ldr, fmls, fsub             minus the product, from the scale on; then what rounds it
+ *     uzp1                        eight outputs as 16-bit words: their low halves
+ *     sqxtn, sqxtn2               sixteen outputs as bytes, saturated
+ *
  * Other forms replace the first line: `fixed` by sqrdmulh and srshl, `add` by the same with a fadd
  * of the second tensor's bytes, made floats, before it rounds. `sums` stores them as they are. */
 #include "variants/a64_int.h"
@@ -30,6 +36,8 @@ struct store {
     int rows;     /* of vectors */
     int in_pairs; /* see a64_gemm_store() */
     int add_zp, add_factor;
+    struct words offsets; /* quick: scale * 2^126 */
+    int rounder;          /* quick: 1.5 + zp * 2^-23 */
 };
 
 static int vec(struct store *s, const char *group)
@@ -148,6 +156,48 @@ static void round_added(struct store *s)
     }
 }
 
+/* ---- The quick way */
+
+/* Rows in pairs are set apart. */
+static void unpair(struct store *s)
+{
+    int row[GEMM_MAX_ACC];
+    for (int i = 0; i < 2 * s->rows; i++)
+        for (int j = 0; j < s->columns / 2; j++) {
+            const int *pair = &s->v[i / 2 * s->columns + 2 * j];
+            row[i * s->columns / 2 + j] =
+                apply(s, i % 2 ? A64_TRN2_D : A64_TRN1_D, pair[0], pair[1]);
+        }
+    s->rows *= 2;
+    s->columns /= 2;
+    s->in_pairs = 0;
+    for (int i = 0; i < s->rows * s->columns; i++)
+        s->v[i] = row[i];
+}
+
+static void quick_begin(struct store *s)
+{
+    struct ir *ir = s->g->ir;
+    int bits = ir_vreg(ir, IR_GPR, "temporaries"), zp = ir_vreg(ir, IR_GPR, "temporaries");
+    if (s->in_pairs)
+        unpair(s);
+    words_begin(s, &s->offsets, 2);
+    s->rounder = vec(s, "rounder");
+    IR(ir, IR_MOV_IMM, bits, 0x3fc00000); /* 1.5 */
+    IR(ir, IR_LOAD32, zp, s->g->args, ARG(out) + (int)offsetof(struct krn_out, zp));
+    IR(ir, IR_ADD, bits, zp);
+    IR(ir, A64_DUP_S, s->rounder, bits);
+}
+
+/* Rounded numbers, in the low halves. */
+static int quick_round(struct store *s, int v, int j)
+{
+    int offset = words_next(s, &s->offsets, j), product = vec(s, "temporaries");
+    IR(s->g->ir, A64_LDR_Q, product, s->g->panel, 4 * s->g->nr + 16 * j);
+    IR(s->g->ir, A64_FMLS, product, v, offset);
+    return apply(s, A64_FSUB, s->rounder, product);
+}
+
 /* Zero point and bounds lie together in krn_out: one load, and a copy to all lanes each. */
 static void load_out(struct store *s)
 {
@@ -178,6 +228,8 @@ static int join(struct store *s, int first_op, int second_op, int first, int sec
 /* Eight outputs as words. */
 static int words(struct store *s, int first, int second)
 {
+    if (s->g->is_quick)
+        return apply(s, A64_UZP1_H, first, second >= 0 ? second : first);
     int result = join(s, A64_SQXTN_H, A64_SQXTN2_H, first, second);
     IR(s->g->ir, A64_SQADD_H, result, s->zp);
     return result;
@@ -187,9 +239,17 @@ static int words(struct store *s, int first, int second)
 static int bytes(struct store *s, int first, int second)
 {
     int result = join(s, A64_SQXTN_B, A64_SQXTN2_B, first, second);
+    if (s->g->is_quick)
+        return result;
     IR(s->g->ir, A64_SMAX_B, result, s->lo);
     IR(s->g->ir, A64_SMIN_B, result, s->hi);
     return result;
+}
+
+static int value(struct store *s, int i, int j)
+{
+    int v = s->v[i * s->columns + j];
+    return s->g->is_quick ? quick_round(s, v, j) : v;
 }
 
 /* Words of vector j of two rows, or of two vectors of one; rows beyond the last: -1. */
@@ -197,8 +257,8 @@ static int words_at(struct store *s, int rows, int i, int j, int next_i, int nex
 {
     if (i >= rows)
         return -1;
-    int second = next_i < rows ? s->v[next_i * s->columns + next_j] : -1;
-    return words(s, s->v[i * s->columns + j], second);
+    int first = value(s, i, j), second = next_i < rows ? value(s, next_i, next_j) : -1;
+    return words(s, first, second);
 }
 
 /* Sixteen bytes of rows from i on: 16 columns of one, 8 of two, or 4 of four. */
@@ -287,7 +347,6 @@ static void store_sums(struct store *s)
 static void store_bytes(struct store *s)
 {
     struct gemm *g = s->g;
-    load_out(s);
     for (int column = 0, width; column < g->nr; column += width) {
         int rest = g->nr - column, rows;
         width = rest >= 16 ? 16 : rest >= 8 ? 8 : 4;
@@ -304,14 +363,22 @@ void a64_gemm_store(struct gemm *g, int *v, int in_pairs)
         [KRN_EPILOGUE_FIXED] = round_fixed,
         [KRN_EPILOGUE_ADD] = round_added,
     };
-    struct store s = { .g = g, .v = v, .in_pairs = in_pairs };
+    int work[GEMM_MAX_ACC]; /* sums are stored twice, where there is a quick way */
+    struct store s = { .g = g, .v = work, .in_pairs = in_pairs };
     int epilogue = g->v->knob[VAR_KNOB_EPILOGUE];
     s.columns = in_pairs ? g->nr / 2 : g->nr / 4;
     s.rows = in_pairs ? g->mr / 2 : g->mr;
+    for (int i = 0; i < s.rows * s.columns; i++)
+        work[i] = v[i];
     if (epilogue == KRN_EPILOGUE_SUMS) {
         store_sums(&s);
         return;
     }
-    rounds[epilogue](&s);
+    if (g->is_quick) {
+        quick_begin(&s);
+    } else {
+        rounds[epilogue](&s);
+        load_out(&s);
+    }
     store_bytes(&s);
 }

@@ -58,6 +58,8 @@ enum {
     A64_FMIN,                 /* w r r */
     A64_FCVTNS,               /* w r */
     A64_FADD,                 /* w r r */
+    A64_FSUB,                 /* w r r */
+    A64_FMLS,                 /* + r r: 0 -= 1 * 2, rounded once */
     A64_SQRDMULH_S,           /* w r r */
     A64_SRSHL_S,              /* w r r */
     A64_NEG_S,                /* w r */

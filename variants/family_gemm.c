@@ -79,6 +79,12 @@ static void begin_rows(struct gemm *g)
     clamped_rows(g, g->row, stride, m);
 }
 
+static int head_bytes(const struct gemm *g)
+{
+    int words = krn_epilogue_words[g->v->knob[VAR_KNOB_EPILOGUE]] + (var_quick(g->v) != 0);
+    return 4 * g->nr * words;
+}
+
 /* Rows of one tap, from the table. */
 static void load_rows(struct gemm *g)
 {
@@ -354,6 +360,28 @@ static const char *const epilogue_texts[KRN_EPILOGUE_COUNT] = {
     [KRN_EPILOGUE_ADD] = "requantise: float, scale, add the second tensor, round, narrow",
 };
 
+/* Twice where there is a quick way from sums to bytes. */
+static void store_tile(struct gemm *g)
+{
+    struct ir *ir = g->ir;
+    int end = -1;
+    if (g->quick >= 0) {
+        int slow = ir_label(ir, "slow");
+        end = ir_label(ir, "stored");
+        IR(ir, IR_JUMP_ZERO, g->quick, slow);
+        ir_comment(ir, "requantise, bounded sums: to floats by their bits, round, narrow");
+        g->is_quick = 1;
+        g->scheme->store(g);
+        g->is_quick = 0;
+        IR(ir, IR_JUMP, end);
+        IR(ir, IR_LABEL, slow);
+    }
+    ir_comment(ir, "%s", epilogue_texts[g->v->knob[VAR_KNOB_EPILOGUE]]);
+    g->scheme->store(g);
+    if (end >= 0)
+        IR(ir, IR_LABEL, end);
+}
+
 static void tile(struct gemm *g)
 {
     struct ir *ir = g->ir;
@@ -366,8 +394,7 @@ static void tile(struct gemm *g)
     g->w = g->panel;
     g->scheme->init(g);
     g->w = ir_vreg(ir, IR_GPR, "weights of B");
-    IR(ir, IR_SUM_IMM, g->w, g->panel,
-       4 * g->nr * krn_epilogue_words[g->v->knob[VAR_KNOB_EPILOGUE]]);
+    IR(ir, IR_SUM_IMM, g->w, g->panel, head_bytes(g));
     if (g->v->knob[VAR_KNOB_ADDRESS] == 1) {
         g->index[0] = ir_vreg(ir, IR_GPR, "depth offset of A");
         if (!indirect)
@@ -392,14 +419,48 @@ static void tile(struct gemm *g)
             tile_rows(g, "add", g->add_row, "rows of the second tensor", &g->add_next, stride);
         }
     }
-    ir_comment(ir, "%s", epilogue_texts[g->v->knob[VAR_KNOB_EPILOGUE]]);
-    g->scheme->store(g);
+    store_tile(g);
+}
+
+/* Whether the panel allows the quick way: the first two of its offsets are both zero, or neither.
+ */
+static void ask_panel(struct gemm *g)
+{
+    int words = krn_epilogue_words[g->v->knob[VAR_KNOB_EPILOGUE]];
+    g->quick = ir_vreg(g->ir, IR_GPR, "quick way");
+    IR(g->ir, IR_LOAD64, g->quick, g->panel, 4 * g->nr * words);
+}
+
+/* Everything at mode 0, and the caller's mode again at the end. Its value. */
+static int begin_float_mode(struct gemm *g)
+{
+    struct ir *ir = g->ir;
+    int mode = ir_vreg(ir, IR_GPR, "caller's FPCR"), zero = ir_vreg(ir, IR_GPR, "temporaries");
+    int plain = ir_label(ir, "plain_mode");
+    IR(ir, IR_FLOAT_MODE, mode);
+    IR(ir, IR_JUMP_ZERO, mode, plain);
+    IR(ir, IR_MOV_IMM, zero, 0);
+    IR(ir, IR_SET_FLOAT_MODE, zero);
+    IR(ir, IR_LABEL, plain);
+    return mode;
+}
+
+static void end_float_mode(struct gemm *g, int mode)
+{
+    int plain = ir_label(g->ir, "mode_kept");
+    IR(g->ir, IR_JUMP_ZERO, mode, plain);
+    IR(g->ir, IR_SET_FLOAT_MODE, mode);
+    IR(g->ir, IR_LABEL, plain);
 }
 
 static void all_tiles(struct gemm *g)
 {
     struct ir *ir = g->ir;
-    int next = ir_label(ir, "tile");
+    int next = ir_label(ir, "tile"), mode = -1;
+    if (var_quick(g->v) == KRN_QUICK_SIGNED) {
+        ask_panel(g);
+        mode = begin_float_mode(g);
+    }
     g->left = load_arg(g, "rows left", ARG(m));
     g->c_next = load_arg(g, "next tile of C", ARG(c));
     if (g->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD)
@@ -410,6 +471,8 @@ static void all_tiles(struct gemm *g)
     tile(g);
     ir_comment(ir, "the tile below");
     IR(ir, IR_SUB_JUMP_MORE, g->left, g->mr, next);
+    if (mode >= 0)
+        end_float_mode(g, mode);
 }
 
 /* Why two knobs cannot be combined, or NULL. */
@@ -434,7 +497,7 @@ int gemm_build(struct ir *ir, const struct var_variant *v, const struct gemm_sch
                char *err, size_t err_bytes)
 {
     const struct var_domain *domain = var_domain_find(v, NULL, 0);
-    struct gemm g = { .ir = ir, .v = v, .scheme = scheme, .index = { -1 } };
+    struct gemm g = { .ir = ir, .v = v, .scheme = scheme, .index = { -1 }, .quick = -1 };
     g.mr = v->knob[VAR_KNOB_MR];
     g.nr = v->knob[VAR_KNOB_NR];
     g.kr = v->knob[VAR_KNOB_KR];

@@ -43,6 +43,8 @@ struct gemm {
     int panel, a_next, c_next, left; /* `many`: panel of B; where the next tile begins; rows left */
     int row[GEMM_MAX_ROWS];
     int c_row[GEMM_MAX_ROWS];
+    int quick;    /* not zero where the panel allows the quick way; -1: the kernel has none */
+    int is_quick; /* store() is to take it */
     int add_row[GEMM_MAX_ROWS], add_next; /* ADD, `many`: rows of the second tensor */
     int index[GEMM_MAX_STEPS]; /* depth offsets of the blocks of a body, for all rows; [0] is -1
                                   where rows are advanced instead */

@@ -81,11 +81,24 @@ int var_source_hash(const struct var_variant *v, uint64_t *hash)
     return var_source_facts(v, hash, &saved);
 }
 
-/* Quick ways from sums to bytes want fused multiplication and 512-bit vectors' registers. */
-static int has_quick_epilogue(const struct var_variant *v)
+/* RECTIFIED wants fused multiplication and 512-bit vectors' registers. */
+static const struct {
+    uint32_t isas, families;
+    enum krn_quick quick;
+} quick_rows[] = {
+    { 1u << KRN_ISA_AVX512VNNI, 1u << KRN_FAMILY_DWC | 1u << KRN_FAMILY_DIRECT,
+      KRN_QUICK_RECTIFIED },
+    { 1u << KRN_ISA_NEON | 1u << KRN_ISA_DOTPROD | 1u << KRN_ISA_I8MM,
+      1u << KRN_FAMILY_GEMM | 1u << KRN_FAMILY_IGEMM, KRN_QUICK_SIGNED },
+};
+
+enum krn_quick var_quick(const struct var_variant *v)
 {
-    return v->isa == KRN_ISA_AVX512VNNI &&
-           (v->family == KRN_FAMILY_DWC || v->family == KRN_FAMILY_DIRECT);
+    for (size_t i = 0; i < sizeof quick_rows / sizeof *quick_rows; i++)
+        if (quick_rows[i].isas >> v->isa & 1 && quick_rows[i].families >> v->family & 1 &&
+            v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_FLOAT)
+            return quick_rows[i].quick;
+    return KRN_QUICK_NONE;
 }
 
 void var_kernel_describe(const struct var_variant *v, struct krn_kernel *out, char *name_buf)
@@ -110,7 +123,7 @@ void var_kernel_describe(const struct var_variant *v, struct krn_kernel *out, ch
         .many = domain && domain->axis[VAR_KNOB_FEED].count > 0,
         .packs_a = v->family == KRN_FAMILY_GEMM && v->knob[VAR_KNOB_FEED] == 1,
         .places = v->family == KRN_FAMILY_DWC && domain && domain->a_bias ? 64 : 0,
-        .quick = (uint8_t)has_quick_epilogue(v),
+        .quick = (uint8_t)var_quick(v),
         .macs = (uint16_t)(domain && peak ? domain->peak_macs * v->knob[VAR_KNOB_UNROLL] : 0),
     };
 }

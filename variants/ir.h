@@ -61,6 +61,8 @@ enum {
     IR_JUMP_BIT_CLEAR, /* r i l: bit number i */
     IR_PREFETCH_L1,    /* r i: never faults */
     IR_SUB_FLAGS,      /* + i: subtract, for the jump below: no text where the target has none */
+    IR_FLOAT_MODE,     /* w: rounding and subnormals: no text where the target keeps them */
+    IR_SET_FLOAT_MODE, /* r: the same back */
     IR_JUMP_POS,       /* l: if what IR_SUB_FLAGS left is not negative */
     IR_TARGET_OP
 };

@@ -27,6 +27,9 @@ extern const size_t var_domain_count;
 /* The domain of `v`, or NULL with the offending knob in err (err may be NULL). */
 const struct var_domain *var_domain_find(const struct var_variant *v, char *err, size_t err_bytes);
 
+/* The quick way from sums to bytes that kernels of `v` have. */
+enum krn_quick var_quick(const struct var_variant *v);
+
 /* The plain choices, in the order in which var_default() tries them. */
 struct var_default_row {
     enum krn_isa isa;

@@ -68,7 +68,7 @@ static void make_ties(struct hrn_case *c, int32_t oc, size_t depth, uint64_t *st
 static void fill_channels(struct hrn_case *c, size_t depth, uint64_t *state)
 {
     double typical = 0.01 / sqrt((double)depth);
-    int with_bias = between(state, 0, 3) != 0;
+    int with_bias = between(state, 0, 3) != 0, wraps = with_bias && between(state, 0, 2) == 0;
     for (int32_t oc = 0; oc < c->problem.oc; oc++) {
         int kind = between(state, 0, 3);
         double spread = 0.25 + 2.0 * (double)(hrn_random(state) >> 11) / 9007199254740992.0;
@@ -76,7 +76,7 @@ static void fill_channels(struct hrn_case *c, size_t depth, uint64_t *state)
         c->scale[oc] = (float)(typical * spread);
         if (kind == 1) {
             make_ties(c, oc, depth, state);
-        } else if (kind == 2 && with_bias) {
+        } else if (kind == 2 && wraps) {
             c->bias[oc] = (int32_t)(uint32_t)hrn_random(state);
             c->scale[oc] = (float)(6e-8 * spread);
         }

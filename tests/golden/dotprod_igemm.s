@@ -5,19 +5,22 @@
  *   arguments            x0
  *   panel of B           x1
  *   table of rows        x2
- *   rows left            x3
- *   next tile of C       x4
+ *   quick way            x3
+ *   caller's FPCR        x4
+ *   temporaries          x5 x10-x12 x14 x16-x17
+ *   rows left            x6
+ *   next tile of C       x7
  *   accumulators         v0-v7
- *   weights of B         x5
- *   taps left            x6
- *   temporaries          x7-x9 x13-x17
- *   rows of A            x8-x11
- *   depth left           x12
+ *   weights of B         x8
+ *   taps left            x9
+ *   rows of A            x11-x14
+ *   depth left           x15
  *   A                    v16-v19 v24-v27
  *   B                    v20-v23 v28-v31
- *   rows of C            x8 x10 x15-x16
- *   scales               v20 v26
- *   temporaries          v0 v2-v6 v16-v25 v27-v31
+ *   rows of C            x11-x13 x17
+ *   rounder              v20
+ *   scales               v16-v17 v21 v25
+ *   temporaries          v0 v2-v6 v16-v31
  *   bounds, zero point   v1 v24 v30
  */
     .arch armv8.2-a+dotprod
@@ -29,8 +32,14 @@
 dotprod_igemm_m4n8k4u1a0b256l64s1:
     ldur x1, [x0, #16]
     ldur x2, [x0]
-    ldur x3, [x0, #40]
-    ldur x4, [x0, #24]
+    ldur x3, [x1, #64]
+    mrs x4, fpcr
+    cbz x4, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_plain_mode
+    mov x5, #0
+    msr fpcr, x5
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_plain_mode:
+    ldur x6, [x0, #40]
+    ldur x7, [x0, #24]
 .Ldotprod_igemm_m4n8k4u1a0b256l64s1_tile:
     /* accumulators = bias */
     ldr q0, [x1]
@@ -41,40 +50,40 @@ dotprod_igemm_m4n8k4u1a0b256l64s1:
     ldr q5, [x1, #16]
     ldr q6, [x1]
     ldr q7, [x1, #16]
-    add x5, x1, #64
-    ldur x6, [x0, #56]
+    add x8, x1, #96
+    ldur x9, [x0, #56]
 .Ldotprod_igemm_m4n8k4u1a0b256l64s1_tap:
     /* rows of A of this tap */
-    ldur x7, [x0, #8]
-    ldp x8, x9, [x2]
-    ldp x10, x11, [x2, #16]
-    add x8, x8, x7
-    add x9, x9, x7
-    add x10, x10, x7
-    add x11, x11, x7
+    ldur x10, [x0, #8]
+    ldp x11, x12, [x2]
+    ldp x13, x14, [x2, #16]
+    add x11, x11, x10
+    add x12, x12, x10
+    add x13, x13, x10
+    add x14, x14, x10
     add x2, x2, #32
-    ldur x12, [x0, #48]
+    ldur x15, [x0, #48]
     /* block loop: 8 of depth */
-    subs x12, x12, #8
+    subs x15, x15, #8
     b.mi .Ldotprod_igemm_m4n8k4u1a0b256l64s1_block_end
 .Ldotprod_igemm_m4n8k4u1a0b256l64s1_block:
-    prfm pldl1keep, [x5, #256]
-    ldr d16, [x8]
-    ldr d17, [x9]
-    ldr d18, [x10]
-    ldr d19, [x11]
-    ldr q20, [x5]
-    ldr q21, [x5, #16]
+    prfm pldl1keep, [x8, #256]
+    ldr d16, [x11]
+    ldr d17, [x12]
+    ldr d18, [x13]
+    ldr d19, [x14]
+    ldr q20, [x8]
+    ldr q21, [x8, #16]
     sdot v0.4s, v20.16b, v16.4b[0]
     sdot v2.4s, v20.16b, v17.4b[0]
     sdot v4.4s, v20.16b, v18.4b[0]
     sdot v6.4s, v20.16b, v19.4b[0]
-    ldr q22, [x5, #32]
+    ldr q22, [x8, #32]
     sdot v1.4s, v21.16b, v16.4b[0]
     sdot v3.4s, v21.16b, v17.4b[0]
     sdot v5.4s, v21.16b, v18.4b[0]
     sdot v7.4s, v21.16b, v19.4b[0]
-    ldr q23, [x5, #48]
+    ldr q23, [x8, #48]
     sdot v0.4s, v22.16b, v16.4b[1]
     sdot v2.4s, v22.16b, v17.4b[1]
     sdot v4.4s, v22.16b, v18.4b[1]
@@ -83,95 +92,95 @@ dotprod_igemm_m4n8k4u1a0b256l64s1:
     sdot v3.4s, v23.16b, v17.4b[1]
     sdot v5.4s, v23.16b, v18.4b[1]
     sdot v7.4s, v23.16b, v19.4b[1]
-    add x8, x8, #8
-    add x9, x9, #8
-    add x10, x10, #8
     add x11, x11, #8
-    add x5, x5, #64
-    subs x12, x12, #8
+    add x12, x12, #8
+    add x13, x13, #8
+    add x14, x14, #8
+    add x8, x8, #64
+    subs x15, x15, #8
     b.pl .Ldotprod_igemm_m4n8k4u1a0b256l64s1_block
 .Ldotprod_igemm_m4n8k4u1a0b256l64s1_block_end:
-    adds x12, x12, #8
+    adds x15, x15, #8
     b.eq .Ldotprod_igemm_m4n8k4u1a0b256l64s1_depth_end
     /* depth tail: 1 to 7 bytes of each row, zero-extended */
-    mov x13, #0
-    add x8, x8, x12
-    tbz x12, #0, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit0
-    ldurb w13, [x8, #-1]
-    add x8, x8, #-1
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit0:
-    tbz x12, #1, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit1
-    ldurh w14, [x8, #-2]
-    lsl x13, x13, #16
-    orr x13, x13, x14
-    add x8, x8, #-2
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit1:
-    tbz x12, #2, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit2
-    ldur w15, [x8, #-4]
-    lsl x13, x13, #32
-    orr x13, x13, x15
-    add x8, x8, #-4
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit2:
-    fmov d24, x13
     mov x16, #0
-    add x9, x9, x12
-    tbz x12, #0, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit0
-    ldurb w16, [x9, #-1]
-    add x9, x9, #-1
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit0:
-    tbz x12, #1, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit1
-    ldurh w17, [x9, #-2]
+    add x11, x11, x15
+    tbz x15, #0, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit0
+    ldurb w16, [x11, #-1]
+    add x11, x11, #-1
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit0:
+    tbz x15, #1, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit1
+    ldurh w17, [x11, #-2]
     lsl x16, x16, #16
     orr x16, x16, x17
-    add x9, x9, #-2
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit1:
-    tbz x12, #2, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit2
-    ldur w7, [x9, #-4]
-    lsl x16, x16, #32
-    orr x16, x16, x7
-    add x9, x9, #-4
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit2:
-    fmov d25, x16
-    mov x14, #0
-    add x10, x10, x12
-    tbz x12, #0, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit0
-    ldurb w14, [x10, #-1]
-    add x10, x10, #-1
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit0:
-    tbz x12, #1, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit1
-    ldurh w15, [x10, #-2]
-    lsl x14, x14, #16
-    orr x14, x14, x15
-    add x10, x10, #-2
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit1:
-    tbz x12, #2, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit2
-    ldur w8, [x10, #-4]
-    lsl x14, x14, #32
-    orr x14, x14, x8
-    add x10, x10, #-4
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit2:
-    fmov d26, x14
-    mov x13, #0
-    add x11, x11, x12
-    tbz x12, #0, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit0
-    ldurb w13, [x11, #-1]
-    add x11, x11, #-1
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit0:
-    tbz x12, #1, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit1
-    ldurh w17, [x11, #-2]
-    lsl x13, x13, #16
-    orr x13, x13, x17
     add x11, x11, #-2
-.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit1:
-    tbz x12, #2, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit2
-    ldur w7, [x11, #-4]
-    lsl x13, x13, #32
-    orr x13, x13, x7
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit1:
+    tbz x15, #2, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit2
+    ldur w5, [x11, #-4]
+    lsl x16, x16, #32
+    orr x16, x16, x5
     add x11, x11, #-4
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row0_bit2:
+    fmov d24, x16
+    mov x10, #0
+    add x12, x12, x15
+    tbz x15, #0, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit0
+    ldurb w10, [x12, #-1]
+    add x12, x12, #-1
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit0:
+    tbz x15, #1, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit1
+    ldurh w17, [x12, #-2]
+    lsl x10, x10, #16
+    orr x10, x10, x17
+    add x12, x12, #-2
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit1:
+    tbz x15, #2, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit2
+    ldur w5, [x12, #-4]
+    lsl x10, x10, #32
+    orr x10, x10, x5
+    add x12, x12, #-4
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row1_bit2:
+    fmov d25, x10
+    mov x11, #0
+    add x13, x13, x15
+    tbz x15, #0, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit0
+    ldurb w11, [x13, #-1]
+    add x13, x13, #-1
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit0:
+    tbz x15, #1, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit1
+    ldurh w16, [x13, #-2]
+    lsl x11, x11, #16
+    orr x11, x11, x16
+    add x13, x13, #-2
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit1:
+    tbz x15, #2, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit2
+    ldur w17, [x13, #-4]
+    lsl x11, x11, #32
+    orr x11, x11, x17
+    add x13, x13, #-4
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row2_bit2:
+    fmov d26, x11
+    mov x5, #0
+    add x14, x14, x15
+    tbz x15, #0, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit0
+    ldurb w5, [x14, #-1]
+    add x14, x14, #-1
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit0:
+    tbz x15, #1, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit1
+    ldurh w12, [x14, #-2]
+    lsl x5, x5, #16
+    orr x5, x5, x12
+    add x14, x14, #-2
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit1:
+    tbz x15, #2, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit2
+    ldur w10, [x14, #-4]
+    lsl x5, x5, #32
+    orr x5, x5, x10
+    add x14, x14, #-4
 .Ldotprod_igemm_m4n8k4u1a0b256l64s1_row3_bit2:
-    fmov d27, x13
-    ldr q28, [x5]
-    ldr q29, [x5, #16]
+    fmov d27, x5
+    ldr q28, [x8]
+    ldr q29, [x8, #16]
     sdot v0.4s, v28.16b, v24.4b[0]
     sdot v2.4s, v28.16b, v25.4b[0]
     sdot v4.4s, v28.16b, v26.4b[0]
@@ -180,11 +189,11 @@ dotprod_igemm_m4n8k4u1a0b256l64s1:
     sdot v3.4s, v29.16b, v25.4b[0]
     sdot v5.4s, v29.16b, v26.4b[0]
     sdot v7.4s, v29.16b, v27.4b[0]
-    add x5, x5, #32
-    cmp x12, #4
+    add x8, x8, #32
+    cmp x15, #4
     b.le .Ldotprod_igemm_m4n8k4u1a0b256l64s1_depth_end
-    ldr q30, [x5]
-    ldr q31, [x5, #16]
+    ldr q30, [x8]
+    ldr q31, [x8, #16]
     sdot v0.4s, v30.16b, v24.4b[1]
     sdot v2.4s, v30.16b, v25.4b[1]
     sdot v4.4s, v30.16b, v26.4b[1]
@@ -193,89 +202,139 @@ dotprod_igemm_m4n8k4u1a0b256l64s1:
     sdot v3.4s, v31.16b, v25.4b[1]
     sdot v5.4s, v31.16b, v26.4b[1]
     sdot v7.4s, v31.16b, v27.4b[1]
-    add x5, x5, #32
+    add x8, x8, #32
 .Ldotprod_igemm_m4n8k4u1a0b256l64s1_depth_end:
-    add x6, x6, #-1
-    cbnz x6, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_tap
+    add x9, x9, #-1
+    cbnz x9, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_tap
     /* rows of C: those beyond m repeat the last one */
-    ldur x9, [x0, #32]
-    mov x16, x4
-    cmp x3, #3
+    ldur x16, [x0, #32]
+    mov x17, x7
+    cmp x6, #3
     b.le .Ldotprod_igemm_m4n8k4u1a0b256l64s1_c_few
-    add x15, x16, x9
-    add x8, x15, x9
-    add x10, x8, x9
-    add x4, x10, x9
+    add x13, x17, x16
+    add x11, x13, x16
+    add x12, x11, x16
+    add x7, x12, x16
     b .Ldotprod_igemm_m4n8k4u1a0b256l64s1_c_done
 .Ldotprod_igemm_m4n8k4u1a0b256l64s1_c_few:
-    add x14, x16, x9
-    cmp x3, #1
-    csel x15, x14, x16, gt
-    add x14, x15, x9
-    cmp x3, #2
-    csel x8, x14, x15, gt
-    add x14, x8, x9
-    cmp x3, #3
-    csel x10, x14, x8, gt
+    add x10, x17, x16
+    cmp x6, #1
+    csel x13, x10, x17, gt
+    add x10, x13, x16
+    cmp x6, #2
+    csel x11, x10, x13, gt
+    add x10, x11, x16
+    cmp x6, #3
+    csel x12, x10, x11, gt
 .Ldotprod_igemm_m4n8k4u1a0b256l64s1_c_done:
+    cbz x3, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_slow
+    /* requantise, bounded sums: to floats by their bits, round, narrow */
+    mov x14, #1069547520
+    ldur w5, [x0, #72]
+    add x14, x14, x5
+    dup v20.4s, w14
+    ldr q21, [x1, #64]
+    ldr q22, [x1, #32]
+    fmls v22.4s, v0.4s, v21.4s
+    fsub v16.4s, v20.4s, v22.4s
+    ldr q17, [x1, #80]
+    ldr q18, [x1, #48]
+    fmls v18.4s, v1.4s, v17.4s
+    fsub v19.4s, v20.4s, v18.4s
+    uzp1 v23.8h, v16.8h, v19.8h
+    ldr q28, [x1, #32]
+    fmls v28.4s, v2.4s, v21.4s
+    fsub v29.4s, v20.4s, v28.4s
+    ldr q30, [x1, #48]
+    fmls v30.4s, v3.4s, v17.4s
+    fsub v24.4s, v20.4s, v30.4s
+    uzp1 v25.8h, v29.8h, v24.8h
+    sqxtn v26.8b, v23.8h
+    sqxtn2 v26.16b, v25.8h
+    str d26, [x17]
+    st1 {v26.d}[1], [x13]
+    ldr q27, [x1, #32]
+    fmls v27.4s, v4.4s, v21.4s
+    fsub v31.4s, v20.4s, v27.4s
+    ldr q22, [x1, #48]
+    fmls v22.4s, v5.4s, v17.4s
+    fsub v18.4s, v20.4s, v22.4s
+    uzp1 v16.8h, v31.8h, v18.8h
+    ldr q19, [x1, #32]
+    fmls v19.4s, v6.4s, v21.4s
+    fsub v28.4s, v20.4s, v19.4s
+    ldr q30, [x1, #48]
+    fmls v30.4s, v7.4s, v17.4s
+    fsub v24.4s, v20.4s, v30.4s
+    uzp1 v29.8h, v28.8h, v24.8h
+    sqxtn v23.8b, v16.8h
+    sqxtn2 v23.16b, v29.8h
+    str d23, [x11]
+    st1 {v23.d}[1], [x12]
+    b .Ldotprod_igemm_m4n8k4u1a0b256l64s1_stored
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_slow:
     /* requantise: float, scale, clamp, round half to even, zero point, narrow */
-    ldr q20, [x1, #32]
-    scvtf v21.4s, v0.4s
-    fmul v22.4s, v21.4s, v20.4s
-    fcvtns v16.4s, v22.4s
-    scvtf v17.4s, v2.4s
-    fmul v18.4s, v17.4s, v20.4s
-    fcvtns v19.4s, v18.4s
-    scvtf v23.4s, v4.4s
-    fmul v28.4s, v23.4s, v20.4s
-    fcvtns v29.4s, v28.4s
+    ldr q25, [x1, #32]
+    scvtf v26.4s, v0.4s
+    fmul v27.4s, v26.4s, v25.4s
+    fcvtns v22.4s, v27.4s
+    scvtf v18.4s, v2.4s
+    fmul v31.4s, v18.4s, v25.4s
+    fcvtns v21.4s, v31.4s
+    scvtf v19.4s, v4.4s
+    fmul v17.4s, v19.4s, v25.4s
+    fcvtns v20.4s, v17.4s
     scvtf v30.4s, v6.4s
-    fmul v24.4s, v30.4s, v20.4s
-    fcvtns v25.4s, v24.4s
-    ldr q26, [x1, #48]
-    scvtf v27.4s, v1.4s
-    fmul v31.4s, v27.4s, v26.4s
-    fcvtns v0.4s, v31.4s
-    scvtf v21.4s, v3.4s
-    fmul v22.4s, v21.4s, v26.4s
-    fcvtns v2.4s, v22.4s
-    scvtf v17.4s, v5.4s
-    fmul v18.4s, v17.4s, v26.4s
-    fcvtns v4.4s, v18.4s
-    scvtf v23.4s, v7.4s
-    fmul v28.4s, v23.4s, v26.4s
-    fcvtns v6.4s, v28.4s
-    ldr q20, [x0, #72]
-    dup v30.8h, v20.h[0]
-    dup v24.16b, v20.b[4]
-    dup v1.16b, v20.b[8]
-    sqxtn v27.4h, v16.4s
-    sqxtn2 v27.8h, v0.4s
-    sqadd v27.8h, v27.8h, v30.8h
-    sqxtn v31.4h, v19.4s
-    sqxtn2 v31.8h, v2.4s
-    sqadd v31.8h, v31.8h, v30.8h
-    sqxtn v3.8b, v27.8h
-    sqxtn2 v3.16b, v31.8h
+    fmul v24.4s, v30.4s, v25.4s
+    fcvtns v28.4s, v24.4s
+    ldr q16, [x1, #48]
+    scvtf v29.4s, v1.4s
+    fmul v23.4s, v29.4s, v16.4s
+    fcvtns v0.4s, v23.4s
+    scvtf v26.4s, v3.4s
+    fmul v27.4s, v26.4s, v16.4s
+    fcvtns v2.4s, v27.4s
+    scvtf v18.4s, v5.4s
+    fmul v31.4s, v18.4s, v16.4s
+    fcvtns v4.4s, v31.4s
+    scvtf v19.4s, v7.4s
+    fmul v17.4s, v19.4s, v16.4s
+    fcvtns v6.4s, v17.4s
+    ldr q25, [x0, #72]
+    dup v30.8h, v25.h[0]
+    dup v24.16b, v25.b[4]
+    dup v1.16b, v25.b[8]
+    sqxtn v29.4h, v22.4s
+    sqxtn2 v29.8h, v0.4s
+    sqadd v29.8h, v29.8h, v30.8h
+    sqxtn v23.4h, v21.4s
+    sqxtn2 v23.8h, v2.4s
+    sqadd v23.8h, v23.8h, v30.8h
+    sqxtn v3.8b, v29.8h
+    sqxtn2 v3.16b, v23.8h
     smax v3.16b, v3.16b, v24.16b
     smin v3.16b, v3.16b, v1.16b
-    str d3, [x16]
-    st1 {v3.d}[1], [x15]
-    sqxtn v21.4h, v29.4s
-    sqxtn2 v21.8h, v4.4s
-    sqadd v21.8h, v21.8h, v30.8h
-    sqxtn v22.4h, v25.4s
-    sqxtn2 v22.8h, v6.4s
-    sqadd v22.8h, v22.8h, v30.8h
-    sqxtn v5.8b, v21.8h
-    sqxtn2 v5.16b, v22.8h
+    str d3, [x17]
+    st1 {v3.d}[1], [x13]
+    sqxtn v26.4h, v20.4s
+    sqxtn2 v26.8h, v4.4s
+    sqadd v26.8h, v26.8h, v30.8h
+    sqxtn v27.4h, v28.4s
+    sqxtn2 v27.8h, v6.4s
+    sqadd v27.8h, v27.8h, v30.8h
+    sqxtn v5.8b, v26.8h
+    sqxtn2 v5.16b, v27.8h
     smax v5.16b, v5.16b, v24.16b
     smin v5.16b, v5.16b, v1.16b
-    str d5, [x8]
-    st1 {v5.d}[1], [x10]
+    str d5, [x11]
+    st1 {v5.d}[1], [x12]
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_stored:
     /* the tile below */
-    subs x3, x3, #4
+    subs x6, x6, #4
     b.gt .Ldotprod_igemm_m4n8k4u1a0b256l64s1_tile
+    cbz x4, .Ldotprod_igemm_m4n8k4u1a0b256l64s1_mode_kept
+    msr fpcr, x4
+.Ldotprod_igemm_m4n8k4u1a0b256l64s1_mode_kept:
     ret
     .size dotprod_igemm_m4n8k4u1a0b256l64s1, . - dotprod_igemm_m4n8k4u1a0b256l64s1
     .section .note.GNU-stack, "", %progbits

@@ -83,6 +83,14 @@ void rectify(struct krn_out *out)
     out->span = out->hi - out->zp;
 }
 
+void make_full(struct krn_out *out)
+{
+    *out = (struct krn_out) { .zp = 2 * (random_below(128) - 64), .lo = -128, .hi = 127 };
+    out->lo_f = (float)(out->lo - out->zp);
+    out->hi_f = (float)(out->hi - out->zp);
+    out->span = out->hi - out->zp;
+}
+
 /* Extreme: as near to the ends of the range as 25 products allow. */
 int32_t random_quick_bias(int extreme)
 {

@@ -29,6 +29,8 @@ int8_t expected_byte(int32_t acc, float scale, const struct krn_out *out);
 struct krn_out random_out(void);
 /* Makes lo == zp, as KRN_QUICK_BIAS wants it, with sums that are just small enough for it. */
 void rectify(struct krn_out *out);
+/* Every byte is an output, and the zero point even. */
+void make_full(struct krn_out *out);
 int32_t random_quick_bias(int extreme);
 
 /* What every case is drawn from: values that stress sums, or any. */

@@ -11,6 +11,7 @@ enum { ROWS = 160, K_MAX = 300, NR_MAX = 64, CANARY = 0x5a };
 struct tile {
     const struct krn_kernel *kernel;
     int m, k, taps, at_end, extreme, spread; /* spread: every row in a page of its own */
+    int is_quick;                            /* offsets are written, see enum krn_quick */
     const int8_t *row[ROWS];                 /* [tile][taps][mr] */
     int8_t weights[NR_MAX][3][K_MAX];
     int32_t bias[NR_MAX];
@@ -26,25 +27,46 @@ static void put_weight(unsigned char *panel, int w_bytes, int64_t index, int8_t 
     memcpy(panel + index * w_bytes, w_bytes == 2 ? (void *)&wide : (void *)&w, (size_t)w_bytes);
 }
 
+/* What bounded sums leave: as near to the ends of the range as the products allow. */
+static int32_t quick_bias(const struct tile *t)
+{
+    int32_t edge = (1 << 23) - 1 - t->k * t->taps * 127 * 128;
+    if (!t->extreme)
+        return random_below(20001) - 10000;
+    return random_below(2) ? edge : -edge;
+}
+
+/* Powers of two make ties. Outputs must fit 16 bits. */
+static float quick_scale(void)
+{
+    return random_below(3) ? (float)(1 + random_below(1 << 20)) * 0x1p-29f : 0x1p-9f;
+}
+
 /* Packs as kernel.h states it, at the very end (or beginning) of readable memory. */
 static void pack(struct tile *t, int nr, int kr)
 {
     int groups = (t->k + kr - 1) / kr, wb = t->kernel->w_bytes;
-    int64_t bytes = 8 * nr + (int64_t)t->taps * groups * nr * kr * wb;
+    int head = 4 * nr * (2 + (t->kernel->quick != 0));
+    int64_t bytes = head + (int64_t)t->taps * groups * nr * kr * wb;
     unsigned char *panel = arena_row(&panels, 0, bytes, t->at_end);
     memset(panel, 0, (size_t)bytes);
     for (int j = 0; j < nr; j++) {
         uint32_t sum = 0;
-        t->bias[j] = random_bias(t->extreme);
-        t->scale[j] = random_scale();
+        t->bias[j] = t->is_quick ? quick_bias(t) : random_bias(t->extreme);
+        t->scale[j] = t->is_quick ? quick_scale() : random_scale();
         for (int tap = 0; tap < t->taps; tap++)
             for (int i = 0; i < t->k; i++) {
                 int8_t w = t->weights[j][tap][i] = random_weight(t->extreme);
                 sum += (uint32_t)w;
-                put_weight(panel + 8 * nr, wb,
+                put_weight(panel + head, wb,
                            (((int64_t)tap * groups + i / kr) * nr + j) * kr + i % kr, w);
             }
-        int32_t bias = (int32_t)((uint32_t)t->bias[j] - t->kernel->a_bias * sum);
+        uint32_t bias = (uint32_t)t->bias[j] - t->kernel->a_bias * sum;
+        float offset = 0x1p126f * t->scale[j];
+        if (t->is_quick) {
+            bias += KRN_QUICK_SIGNED_BIAS;
+            memcpy(panel + 8 * nr + 4 * j, &offset, 4);
+        }
         memcpy(panel + 4 * j, &bias, 4);
         memcpy(panel + 4 * nr + 4 * j, &t->scale[j], 4);
     }
@@ -167,6 +189,22 @@ static void check_close_output(struct tile *t, int mr, int nr, const unsigned ch
     }
 }
 
+/* Kernels of KRN_QUICK_SIGNED take any rounding and any treatment of subnormals, and leave it. */
+static const char *call(struct tile *t)
+{
+#ifdef __aarch64__
+    uint64_t flush = 1u << 24, upwards = 1u << 22, mode = 0, after;
+    if (t->kernel->quick == KRN_QUICK_SIGNED && random_below(2))
+        mode = random_below(2) ? flush : upwards;
+    __asm__ volatile("msr fpcr, %0" : : "r"(mode));
+    const char *changed = abi_call(t->kernel->fn, &t->args);
+    __asm__ volatile("mrs %0, fpcr\nmsr fpcr, xzr" : "=r"(after));
+    return after == mode ? changed : "fpcr";
+#else
+    return abi_call(t->kernel->fn, &t->args);
+#endif
+}
+
 static void run(struct tile *t)
 {
     static unsigned char area[ROWS * (NR_MAX + 8)];
@@ -175,12 +213,15 @@ static void run(struct tile *t)
     snprintf(current_case, sizeof(current_case), "m %d k %d taps %d %s%s%s", t->m, t->k, t->taps,
              t->at_end ? "at end" : "at start", t->extreme ? " extreme" : "",
              t->spread ? " spread" : "");
+    t->is_quick = t->kernel->quick == KRN_QUICK_SIGNED && t->k * t->taps < 512 && random_below(2);
+    if (t->is_quick)
+        make_full(&t->args.out);
     pack(t, nr, t->kernel->kr);
     set_rows(t, mr);
     memset(area, CANARY, sizeof(area));
     t->args.c = (int8_t *)(t->spread ? arena_row(&c_rows, 0, nr, t->at_end) : area);
     t->args.c_stride = t->spread ? 2 * ARENA_PAGE : nr + random_below(8);
-    const char *changed = abi_call(t->kernel->fn, &t->args);
+    const char *changed = call(t);
     if (changed)
         failed(t->kernel, "%s not preserved", changed);
     if (t->spread)
