@@ -274,7 +274,7 @@ int cmd_predict(int argc, char **argv)
                     "[VARIANT]...",
         .description =
             "Predicts cycles on a core that is not at hand: of all calls of the micro-kernel for "
-            "the layer, of the most frequent call (a whole tile with its prologue and "
+            "the layer, of the call that does most of the work (tiles with prologue and "
             "requantisation), and of its inner loop. Out-of-order cores are llvm-mca's to "
             "predict, cortex-a53, a55 and a510 have a model of Quern's own. Everything is taken "
             "to be in the first-level cache, and what the driver does between calls is left out."

@@ -5,25 +5,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The arguments of a family: the counts in them that control flow hangs on, and their size. */
+/* Tiles that a call keeps: what it does once is then little against them. */
+enum { TILES_KEPT = 32 };
+
+/* The arguments of a family: the counts in them that control flow hangs on, which are a run of
+ * int64_t and maybe one more, and their size. The product of all is what a call works. */
 struct layout {
     size_t from, to, bytes;
-    size_t also; /* another count, 64 bits; 0: none */
+    size_t another; /* offset, 0 = none */
+    size_t rows;    /* of the count that a kernel takes MR of at a time; 0 = none */
 };
 #define LAYOUT(type, first, after)                                                                 \
-    {                                                                                              \
-        offsetof(struct type, first), offsetof(struct type, after), sizeof(struct type), 0         \
-    }
+    .from = offsetof(struct type, first), .to = offsetof(struct type, after),                      \
+    .bytes = sizeof(struct type)
 static const struct layout layouts[KRN_FAMILY_COUNT] = {
-    [KRN_FAMILY_GEMM] = LAYOUT(krn_gemm_args, m, out),
-    [KRN_FAMILY_IGEMM] = LAYOUT(krn_gemm_args, m, out),
-    [KRN_FAMILY_DW] = LAYOUT(krn_dw_args, channels, out),
-    [KRN_FAMILY_DWC] = LAYOUT(krn_dw_args, channels, out),
-    [KRN_FAMILY_WINO] = { offsetof(struct krn_wino_args, k), sizeof(struct krn_wino_args),
-                          sizeof(struct krn_wino_args), 0 },
-    [KRN_FAMILY_DIRECT] = { offsetof(struct krn_direct_args, width),
-                            offsetof(struct krn_direct_args, out), sizeof(struct krn_direct_args),
-                            offsetof(struct krn_direct_args, tap_count) },
+    [KRN_FAMILY_GEMM] = { LAYOUT(krn_gemm_args, m, out),
+                          .rows = offsetof(struct krn_gemm_args, m) },
+    [KRN_FAMILY_IGEMM] = { LAYOUT(krn_gemm_args, m, out),
+                           .rows = offsetof(struct krn_gemm_args, m) },
+    [KRN_FAMILY_DW] = { LAYOUT(krn_dw_args, channels, out) },
+    [KRN_FAMILY_DWC] = { LAYOUT(krn_dw_args, channels, out) },
+    [KRN_FAMILY_DIRECT] = { LAYOUT(krn_direct_args, width, out),
+                            .another = offsetof(struct krn_direct_args, tap_count),
+                            .rows = offsetof(struct krn_direct_args, width) },
+    [KRN_FAMILY_WINO] = { .from = offsetof(struct krn_wino_args, k),
+                          .to = sizeof(struct krn_wino_args),
+                          .bytes = sizeof(struct krn_wino_args) },
 };
 
 static struct hrn_calls *recording; /* a micro-kernel has no other way to know for whom it works */
@@ -33,7 +40,38 @@ static int is_same(const struct layout *layout, const struct hrn_call *a, const 
 {
     const char *x = (const char *)&a->args, *y = args;
     return memcmp(x + layout->from, y + layout->from, layout->to - layout->from) == 0 &&
-           (!layout->also || memcmp(x + layout->also, y + layout->also, sizeof(int64_t)) == 0);
+           (!layout->another || !memcmp(x + layout->another, y + layout->another, sizeof(int64_t)));
+}
+
+static int64_t count_at(const struct hrn_call *call, size_t offset)
+{
+    int64_t count;
+    memcpy(&count, (const char *)&call->args + offset, sizeof count);
+    return count;
+}
+
+double hrn_call_work(const struct hrn_calls *calls, size_t index)
+{
+    const struct layout *layout = &layouts[calls->family];
+    const struct hrn_call *call = &calls->call[index];
+    double work = (double)call->times * call->whole;
+    for (size_t at = layout->from; at < layout->to; at += sizeof(int64_t))
+        work *= (double)count_at(call, at);
+    return layout->another ? work * (double)count_at(call, layout->another) : work;
+}
+
+/* A call of many tiles becomes one of fewer. */
+static void shorten(struct hrn_call *call, const struct layout *layout, int64_t mr)
+{
+    call->whole = 1;
+    if (!layout->rows)
+        return;
+    int64_t rows = count_at(call, layout->rows), tiles = (rows + mr - 1) / mr;
+    if (tiles <= TILES_KEPT)
+        return;
+    int64_t kept = rows - (tiles - TILES_KEPT) * mr;
+    call->whole = (double)rows / (double)kept;
+    memcpy((char *)&call->args + layout->rows, &kept, sizeof kept);
 }
 
 static void record(const void *args)
@@ -112,6 +150,8 @@ int hrn_calls_of(const struct krn_problem *problem, const struct krn_kernel *ker
         snprintf(err, err_bytes, "it makes more than %d kinds of calls", HRN_CALLS_MAX);
         rc = -ENOTSUP;
     }
+    for (size_t i = 0; !rc && i < out->count; i++)
+        shorten(&out->call[i], &layouts[out->family], kernel->mr);
     return rc;
 }
 

@@ -14,6 +14,7 @@ struct hrn_calls {
     size_t count;
     struct hrn_call {
         int64_t times;
+        double whole; /* of a call of many tiles `args` has some: it takes so many times as long */
         union {
             struct krn_gemm_args gemm;
             struct krn_dw_args dw;
@@ -27,6 +28,9 @@ struct hrn_calls {
  * kinds of calls than fit; -ENOMEM; reason in err. Not for several threads at once. */
 int hrn_calls_of(const struct krn_problem *problem, const struct krn_kernel *kernel,
                  struct krn_driver driver, struct hrn_calls *out, char *err, size_t err_bytes);
+
+/* What all calls of one kind work, in a unit of the family: rows, pixels or taps times depth. */
+double hrn_call_work(const struct hrn_calls *calls, size_t index);
 
 /* Whether the kernel is called alike, and as often, in whatever order. */
 int hrn_calls_equal(const struct hrn_calls *a, const struct hrn_calls *b);

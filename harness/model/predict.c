@@ -16,7 +16,7 @@
 
 #define LOOP_REPEATS 96
 #define CUT_REPEATS 16
-#define RARE 50    /* kinds of calls below 1/50 of all are taken to cost what the others do */
+#define RARE 50    /* kinds of calls with less than 1/50 of the work cost what the others do */
 #define RUN_KEPT 2 /* iterations of a loop that are simulated; the others are alike */
 #define BATCH 256  /* variants between two runs of llvm-mca */
 
@@ -39,7 +39,8 @@ struct part {
     int64_t gone[HRN_CUTS_MAX];
     size_t cuts;
     int has_loop, is_main;
-    int64_t times; /* calls */
+    double times; /* calls */
+    double whole; /* see struct hrn_call */
 };
 
 struct twin {
@@ -127,20 +128,26 @@ static size_t main_call(const struct hrn_calls *calls)
 {
     size_t best = 0;
     for (size_t i = 1; i < calls->count; i++)
-        if (calls->call[i].times > calls->call[best].times)
+        if (hrn_call_work(calls, i) > hrn_call_work(calls, best))
             best = i;
     return best;
 }
 
+static double all_work(const struct hrn_calls *calls)
+{
+    double work = 0;
+    for (size_t i = 0; i < calls->count; i++)
+        work += hrn_call_work(calls, i);
+    return work;
+}
+
 /* ---- one call */
 
-/* The MACs of the layer that one call of the most frequent kind stands for. */
-static double share_of(const struct predictor *p, const struct hrn_calls *calls)
+/* The MACs of the layer that one call of the kind stands for. */
+static double share_of(const struct predictor *p, const struct hrn_calls *calls, size_t kind)
 {
-    int64_t times = 0;
-    for (size_t i = 0; i < calls->count; i++)
-        times += calls->call[i].times;
-    return (double)krn_problem_macs(&p->plan->layers[p->layer].layer->problem) / (double)times;
+    double macs = (double)krn_problem_macs(&p->plan->layers[p->layer].layer->problem);
+    return macs * hrn_call_work(calls, kind) / all_work(calls) / (double)calls->call[kind].times;
 }
 
 static int add_stretch(struct predictor *p, int list, const struct hrn_code *code,
@@ -175,7 +182,8 @@ static void take_cycles(const struct part *part, double tile, double loop, const
     double call = tile;
     for (size_t i = 0; i < part->cuts; i++)
         call += (double)part->gone[i] * cut[i];
-    to->cycles += call * (double)part->times;
+    call *= part->whole;
+    to->cycles += call * part->times;
     if (part->is_main) {
         to->tile_cycles = call;
         to->loop_cycles = part->has_loop ? loop : 0;
@@ -258,22 +266,20 @@ static int predict_calls(struct predictor *p, const struct hrn_code *code,
                          const struct hrn_calls *calls, struct hrn_prediction *to)
 {
     size_t most = main_call(calls);
-    int64_t all = 0, rare = 0;
+    double all = all_work(calls), done = 0;
     int rc = 0;
     to->outcome = HRN_OK;
-    to->tile_macs = share_of(p, calls);
+    to->tile_macs = share_of(p, calls, most);
     for (size_t i = 0; i < calls->count; i++)
-        all += calls->call[i].times;
-    for (size_t i = 0; i < calls->count; i++)
-        if (i != most && calls->call[i].times < all / RARE)
-            rare += calls->call[i].times;
+        if (i == most || hrn_call_work(calls, i) >= all / RARE)
+            done += hrn_call_work(calls, i);
     for (size_t i = 0; !rc && i < calls->count; i++) {
         const struct hrn_call *call = &calls->call[i];
-        struct part part = { .to = to, .is_main = i == most, .times = call->times };
+        struct part part = { .to = to, .is_main = i == most, .whole = call->whole };
         struct hrn_trace trace;
-        if (i != most && call->times < all / RARE)
+        if (i != most && hrn_call_work(calls, i) < all / RARE)
             continue;
-        part.times += i == most ? rare : 0;
+        part.times = (double)call->times * all / done;
         rc = hrn_code_trace(code, &call->args, sizeof call->args, &trace, to->detail,
                             sizeof to->detail);
         if (!rc)

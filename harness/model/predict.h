@@ -12,7 +12,7 @@ struct hrn_prediction {
     enum hrn_outcome outcome; /* HRN_OK, or why there is none; HRN_VOID: not reached */
     char detail[HRN_DETAIL_MAX];
     double cycles; /* of all calls for the layer */
-    /* Of the most frequent call: cycles, and its share of the layer's MACs. */
+    /* Of the kind of call that does most of the work: cycles, and its share of the layer's MACs. */
     double tile_cycles, tile_macs;
     /* Of its inner loop, settled, one iteration; cycles 0: it has none for this depth. */
     double loop_cycles, loop_macs;

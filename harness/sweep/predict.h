@@ -11,7 +11,7 @@
 enum hrn_predicted {
     HRN_PREDICTED_CYCLES,      /* of all calls of the micro-kernel for the layer */
     HRN_PREDICTED_PEAK_CYCLES, /* that the layer's MACs would take at the peak of its level */
-    HRN_PREDICTED_TILE_CYCLES, /* of the most frequent call */
+    HRN_PREDICTED_TILE_CYCLES, /* of the call that does most of the work */
     HRN_PREDICTED_TILE_MACS,   /* its share of the layer's MACs */
     HRN_PREDICTED_LOOP_CYCLES, /* one iteration of its inner loop; absent where it has none */
     HRN_PREDICTED_LOOP_MACS,   /* the products that it makes */
