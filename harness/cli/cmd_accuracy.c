@@ -200,6 +200,15 @@ static double percent(size_t part, size_t images)
     return images ? 100.0 * (double)part / (double)images : 0;
 }
 
+/* Of images without classes no answer is right or wrong. */
+static void cell_top(const struct work *w, struct cli_table *t, size_t right)
+{
+    if (qnt_dataset_label(w->set, 0) < 0)
+        cli_table_cell(t, "%s", "-");
+    else
+        cli_table_cell(t, "%.2f", percent(right, w->rows[0].accuracy.images));
+}
+
 static void print_methods(const struct work *w)
 {
     static const char *const headings[] = { "",        "top-1 %", "top-5 %", "agree %",
@@ -208,15 +217,15 @@ static void print_methods(const struct work *w)
     struct cli_table *t = cli_table_new(headings, 7);
 
     cli_table_cell(t, "fp32");
-    cli_table_cell(t, "%.2f", percent(first->float_top1, first->images));
-    cli_table_cell(t, "%.2f", percent(first->float_top5, first->images));
+    cell_top(w, t, first->float_top1);
+    cell_top(w, t, first->float_top5);
     for (int i = 0; i < 4; i++)
         cli_table_cell(t, "%s", "");
     for (size_t i = 0; i < w->row_count; i++) {
         const struct qnt_accuracy *a = &w->rows[i].accuracy;
         cli_table_cell(t, "int8 %s", w->rows[i].label);
-        cli_table_cell(t, "%.2f", percent(a->int8_top1, a->images));
-        cli_table_cell(t, "%.2f", percent(a->int8_top5, a->images));
+        cell_top(w, t, a->int8_top1);
+        cell_top(w, t, a->int8_top5);
         cli_table_cell(t, "%.2f", percent(a->agree, a->images));
         cli_table_cell(t, "%.2f", a->sqnr_db);
         cli_table_cell(t, "%.5f", a->cosine);
@@ -227,7 +236,8 @@ static void print_methods(const struct work *w)
             cli_table_cell(t, "%s", (int)i == w->method ? "<- the layers below" : "");
     }
     cli_table_print(t, stdout);
-    printf("\n%zu images\n\n", first->images);
+    printf("\n%zu images%s\n\n", first->images,
+           qnt_dataset_label(w->set, 0) < 0 ? ", without classes" : "");
 }
 
 static void print_layers(const struct work *w)
@@ -279,18 +289,29 @@ static void print_kept(const struct work *w)
            "float islands).\n");
 }
 
+static void print_json_tops(const struct work *w, size_t top1, size_t top5)
+{
+    const size_t images = w->rows[0].accuracy.images;
+
+    if (qnt_dataset_label(w->set, 0) < 0)
+        printf(", \"top1\": null, \"top5\": null");
+    else
+        printf(", \"top1\": %.6g, \"top5\": %.6g", percent(top1, images), percent(top5, images));
+}
+
 static void print_json(const struct work *w)
 {
     const struct qnt_accuracy *first = &w->rows[0].accuracy;
 
-    printf("{\n  \"images\": %zu,\n  \"methods\": [", first->images);
-    printf("\n    {\"name\": \"fp32\", \"top1\": %.6g, \"top5\": %.6g}",
-           percent(first->float_top1, first->images), percent(first->float_top5, first->images));
+    printf("{\n  \"images\": %zu,\n  \"methods\": [\n    {\"name\": \"fp32\"", first->images);
+    print_json_tops(w, first->float_top1, first->float_top5);
+    putchar('}');
     for (size_t i = 0; i < w->row_count; i++) {
         const struct qnt_accuracy *a = &w->rows[i].accuracy;
-        printf(",\n    {\"name\": \"%s\", \"top1\": %.6g, \"top5\": %.6g, \"agree\": %.6g, "
-               "\"sqnr_db\": %.6g, \"cosine\": %.8g, \"unsound_thresholds\": %zu}",
-               w->rows[i].label, percent(a->int8_top1, a->images), percent(a->int8_top5, a->images),
+        printf(",\n    {\"name\": \"%s\"", w->rows[i].label);
+        print_json_tops(w, a->int8_top1, a->int8_top5);
+        printf(", \"agree\": %.6g, \"sqnr_db\": %.6g, \"cosine\": %.8g, "
+               "\"unsound_thresholds\": %zu}",
                percent(a->agree, a->images), a->sqnr_db, a->cosine, w->rows[i].warnings);
     }
     printf("\n  ],\n  \"method\": \"%s\",\n  \"layer_images\": %zu,\n  \"all_int8_db\": %.6g,\n"

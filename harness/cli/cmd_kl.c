@@ -96,14 +96,17 @@ static int draw_curves(const struct rpt_curves *curves, const char *path)
 
 static int plot_principle(const char *path, const double *p, const double *q, size_t n)
 {
-    double x[OUTCOMES_MAX], terms[OUTCOMES_MAX];
+    double x[OUTCOMES_MAX + 1], ends[3][OUTCOMES_MAX + 1];
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i <= n; i++) { /* steps: the last one needs an end */
+        const size_t k = i < n ? i : n - 1;
         x[i] = (double)i + 0.5;
-        terms[i] = p[i] * log2(p[i] / q[i]);
+        ends[0][i] = p[k];
+        ends[1][i] = q[k];
+        ends[2][i] = p[k] * log2(p[k] / q[k]);
     }
-    const struct rpt_curve both[] = { { "P", x, p, n }, { "Q", x, q, n } };
-    const struct rpt_curve term = { "P log2 P/Q", x, terms, n };
+    const struct rpt_curve both[] = { { "P", x, ends[0], n + 1 }, { "Q", x, ends[1], n + 1 } };
+    const struct rpt_curve term = { "P log2 P/Q", x, ends[2], n + 1 };
     const struct rpt_panel panels[] = { { "two random distributions", both, 2 },
                                         { "what each outcome adds", &term, 1 } };
     const struct rpt_curves curves = { "outcome", "probability, bits", panels, 2, 0, 1 };
@@ -231,7 +234,9 @@ static int plot_layer(const struct layer *l, const char *path)
 {
     static double x[QNT_BINS + 1], share[QNT_BINS + 1], mse[QNT_BINS + 1];
     const double width = (double)l->h->absmax / QNT_BINS, least = -8;
-    double threshold[2] = { (double)l->chosen[QNT_METHOD_AUTO].threshold, 0 };
+    const double choice = (double)l->chosen[QNT_METHOD_AUTO].threshold;
+    const double ncnn = (double)l->chosen[QNT_METHOD_KL_NCNN].threshold;
+    const double of_auto[2] = { choice, choice }, of_ncnn[2] = { ncnn, ncnn };
     double counted = 0;
 
     for (int i = 0; i < QNT_BINS; i++)
@@ -241,14 +246,14 @@ static int plot_layer(const struct layer *l, const char *path)
         share[i] = i < QNT_BINS && l->h->bin[i] ? log10((double)l->h->bin[i] / counted) : least;
         mse[i] = log10(l->candidates.mse[i]);
     }
-    threshold[1] = threshold[0];
     const double heights[] = { least, 0 };
     const struct rpt_curve seen[] = { { "log10 of the share", x, share, QNT_BINS },
-                                      { "threshold of auto", threshold, heights, 2 } };
+                                      { "threshold of auto", of_auto, heights, 2 },
+                                      { "threshold of kl-ncnn", of_ncnn, heights, 2 } };
     const struct rpt_curve kl[] = { { "KL as NVIDIA describes it", x, l->candidates.kl, QNT_BINS },
                                     { "KL of ncnn", x, l->candidates.kl_ncnn, QNT_BINS } };
     const struct rpt_curve error = { "squared error, log10", x, mse, QNT_BINS };
-    const struct rpt_panel panels[] = { { "histogram", seen, 2 },
+    const struct rpt_panel panels[] = { { "histogram", seen, 3 },
                                         { "KL of a threshold, nats", kl, 2 },
                                         { "squared error of a threshold", &error, 1 } };
     const struct rpt_curves curves = { "magnitude, or threshold", "", panels, 3, 0, 1 };
@@ -310,7 +315,8 @@ static int find_layer(const struct kl_options *o, const struct qnt_graph *graph,
                         o->layer);
     if (!c->histograms[*node].seen)
         return cli_fail(CLI_USAGE,
-                        "--layer=%s: it has the scale of what reads it, and so no threshold",
+                        "--layer=%s: it has no threshold: it gives the scores, or has the scale of "
+                        "what reads it",
                         graph->nodes[*node].name);
     return CLI_OK;
 }

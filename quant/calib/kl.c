@@ -96,6 +96,6 @@ void qnt_find_kl(const struct qnt_search *search, struct qnt_threshold *out)
     }
     int t = sound ? sound : search->best;
     out->suspicious = t != any;
-    out->divergence = sound ? least_sound : 0;
+    out->divergence = sound ? fmax(0, least_sound) : 0; /* of rounding alone it may be below */
     out->threshold = (float)(t * search->width);
 }

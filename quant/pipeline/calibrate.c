@@ -208,8 +208,11 @@ static int check_images(const struct qnt_graph *graph, const struct qnt_dataset 
     if (o->count == 0)
         return qnt_error_set(error, -EINVAL, "calibration needs at least one image");
     if (o->stride == 0 || o->count > have || (o->count - 1) > (have - 1) / o->stride)
-        return qnt_error_set(error, -EINVAL, "every %zuth image, %zu of them: the set has only %zu",
-                             o->stride, o->count, have);
+        return qnt_error_set(
+            error, -EINVAL,
+            "%zu images asked for, of which each is %zu behind the last: the set has "
+            "only %zu",
+            o->count, o->stride, have);
     return 0;
 }
 
