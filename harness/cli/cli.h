@@ -87,10 +87,15 @@ struct cli_progress {
     const char *label;
     double begin_s, last_s, first_s; /* first_s: of the first step, with first_done */
     size_t first_done;
+    size_t row, rows; /* of several processes on one terminal; 0 rows: this one is alone */
 };
 void cli_progress_begin(struct cli_progress *p, const char *label);
 void cli_progress_step(struct cli_progress *p, size_t done, size_t total, const char *note);
 void cli_progress_end(struct cli_progress *p);
+/* Several processes, a row each: the parent makes room for `rows` before they start, and each of
+ * them calls the second behind cli_progress_begin(). Nothing where there is no terminal. */
+void cli_progress_reserve(size_t rows);
+void cli_progress_share(struct cli_progress *p, size_t row, size_t rows);
 
 int cli_colour(FILE *out); /* 1 if `out` is a terminal and NO_COLOR is unset */
 

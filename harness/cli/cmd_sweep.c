@@ -434,6 +434,8 @@ static int run_sweep(struct work *w)
     w->store.progress = w->a.quiet ? NULL : show_progress;
     if (!w->a.quiet)
         cli_progress_begin(&progress, w->a.devices.count > 1 ? w->a.device : "sweep");
+    if (w->a.devices.count > 1)
+        cli_progress_share(&progress, w->owner, w->a.devices.count);
     int rc = (w->model ? run_model : run_device)(w);
     if (!w->a.quiet)
         cli_progress_end(&progress);
@@ -558,6 +560,8 @@ static int sweep_many(struct work *w)
     w->share = w->a.share ? hrn_share_new(keys->count) : NULL;
     if (w->a.share && !w->share)
         return cli_fail(CLI_USAGE, "--share takes 2 to %d devices", HRN_SHARE_OWNERS);
+    if (!w->a.quiet)
+        cli_progress_reserve(keys->count);
     int rc = cli_each_device(keys, w->share, w->a.json, sweep_one, w);
     hrn_share_free(w->share);
     return rc;

@@ -44,6 +44,33 @@ static void estimate(const struct cli_progress *p, double now, size_t done, size
         clock_text((now - p->first_s) / (double)steps * (double)(total - done), out);
 }
 
+void cli_progress_reserve(size_t rows)
+{
+    while (isatty(STDERR_FILENO) && rows-- > 0)
+        fputc('\n', stderr);
+    fflush(stderr);
+}
+
+void cli_progress_share(struct cli_progress *p, size_t row, size_t rows)
+{
+    p->row = row;
+    p->rows = isatty(STDERR_FILENO) ? rows : 0;
+}
+
+/* One line, cut to the width, so that the next one covers it. The cursor of shared rows stands
+ * below them; each is written at once, so that no other process comes between. */
+static void put_row(const struct cli_progress *p, const char *line)
+{
+    int width = cli_width(stderr) - 1;
+    char text[400];
+    if (p->rows)
+        snprintf(text, sizeof text, "\0337\033[%zuA\r%.*s\033[K\0338", p->rows - p->row, width,
+                 line);
+    else
+        snprintf(text, sizeof text, "\r%.*s\033[K", width, line);
+    fputs(text, stderr);
+}
+
 void cli_progress_step(struct cli_progress *p, size_t done, size_t total, const char *note)
 {
     int terminal = isatty(STDERR_FILENO);
@@ -60,8 +87,8 @@ void cli_progress_step(struct cli_progress *p, size_t done, size_t total, const 
     snprintf(line, sizeof(line), "%s: %zu of %zu (%.0f %%), %s left%s%s", p->label, done, total,
              total ? 100.0 * (double)done / (double)total : 0.0, left, note && *note ? ", " : "",
              note ? note : "");
-    if (terminal) /* one line, cut to the width, so that the next one covers it */
-        fprintf(stderr, "\r%.*s\033[K", cli_width(stderr) - 1, line);
+    if (terminal)
+        put_row(p, line);
     else
         fprintf(stderr, "%s\n", line);
     fflush(stderr);
@@ -70,10 +97,13 @@ void cli_progress_step(struct cli_progress *p, size_t done, size_t total, const 
 
 void cli_progress_end(struct cli_progress *p)
 {
-    if (p->last_s > 0 && isatty(STDERR_FILENO))
-        fputs("\r\033[K", stderr);
-    char took[16];
+    char took[16], line[200];
+    if (p->last_s == 0)
+        return;
     clock_text(now_s() - p->begin_s, took);
-    if (p->last_s > 0)
-        fprintf(stderr, "%s: done in %s\n", p->label, took);
+    snprintf(line, sizeof line, "%s: done in %s", p->label, took);
+    if (p->rows || isatty(STDERR_FILENO))
+        put_row(p, line);
+    if (!p->rows)
+        fprintf(stderr, "%s\n", isatty(STDERR_FILENO) ? "" : line);
 }

@@ -127,9 +127,10 @@ int hrn_count_plan(const struct hrn_plan *plan, const struct hrn_count_options *
     snprintf(err, err_bytes, "out of memory");
     if (!info->counts) {
         snprintf(err, err_bytes,
-                 "%s counts no instructions; qemu:CPU does, where qemu-user (dynamic) and Quern's "
-                 "plugin are installed",
-                 info->key);
+                 "%s counts no instructions by kind; qemu:CPU does, where qemu-user (dynamic) and "
+                 "Quern's plugin are installed; what a PMU counts, exactly on a vm:, "
+                 "'quern sweep -d %s -e INST_RETIRED' measures and stores",
+                 info->key, info->key);
         return -ENOTSUP;
     }
     int rc = allocate(&c);
