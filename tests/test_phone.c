@@ -58,6 +58,38 @@ static struct hrn_device *open_key(const char *key)
     return NULL;
 }
 
+/* --cpu chooses the kind of core, too. */
+static void pinned(void)
+{
+    static const struct {
+        const char *suffix;
+        int cpu;
+        const char *key, *core; /* NULL: refused */
+    } rows[] = {
+        { "", -1, "", "Cortex-A76" },
+        { "", 0, "/cpu0", "Cortex-A55" },
+        { "", 4, "/cpu4", "Cortex-A76" },
+        { "/cpu4", 4, "/cpu4", "Cortex-A76" },
+        { "/cpu4", -1, "/cpu4", "Cortex-A76" },
+        { "/cpu4", 0, NULL, NULL },
+        { "", 6, NULL, NULL },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char key[60], want[60], err[600];
+        struct hrn_device *d;
+        snprintf(key, sizeof key, "%s%s", phone.key, rows[i].suffix);
+        int rc = hrn_device_open_cpu(key, rows[i].cpu, &d, err, sizeof err);
+        if (!T_CHECK((rc == 0) == (rows[i].key != NULL)) || rc != 0) {
+            T_CHECK(rc == 0 || (d == NULL && err[0] != '\0'));
+            continue;
+        }
+        snprintf(want, sizeof want, "%s%s", phone.key, rows[i].key);
+        T_CHECK_STR(hrn_device_info(d)->key, want);
+        T_CHECK_STR(hrn_device_info(d)->cpu, rows[i].core);
+        hrn_device_close(d);
+    }
+}
+
 static void targets(void)
 {
     static const struct {
@@ -86,6 +118,7 @@ static void targets(void)
     char none[60];
     snprintf(none, sizeof none, "%s/cpu6", phone.key);
     T_CHECK(open_key(none) == NULL);
+    pinned();
 }
 
 /* What `quern devices` prints. */

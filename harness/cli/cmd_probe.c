@@ -78,7 +78,7 @@ static int print_list(const struct work *w)
 
 static int open_device(struct work *w)
 {
-    if (hrn_device_open(w->device_key, &w->device, w->err, sizeof w->err))
+    if (hrn_device_open_cpu(w->device_key, (int)w->cpu, &w->device, w->err, sizeof w->err))
         return cli_fail(CLI_DEVICE, "%s", w->err);
     const struct hrn_device_info *info = hrn_device_info(w->device);
     if (hrn_event_table_open(&w->table, w->err, sizeof w->err))

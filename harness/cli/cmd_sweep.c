@@ -126,7 +126,9 @@ static const struct cli_option option_table[] = {
     { 0, "no-tails", CLI_FLAG, NULL,
       "Prove on the layer alone, without the small problems around its tails.", &typed.no_tails },
     { 's', "seed", CLI_INT, "N", "Seed of data, order and choice. Default: 1.", &typed.seed },
-    { 'C', "cpu", CLI_INT, "N", "CPU of the device to pin to. Default: the device's choice.",
+    { 'C', "cpu", CLI_INT, "N",
+      "CPU of the device to pin to; of several kinds of core it chooses the target KEY/cpuN. "
+      "Default: the device's choice.",
       &typed.cpu },
     CLI_COUNTER_OPTIONS(typed.counters),
     { 0, "cc", CLI_STRING, "PROGRAM",
@@ -217,7 +219,7 @@ static int open_model(struct work *w, const struct hrn_device_info *info)
 static int open_device(struct work *w)
 {
     const struct hrn_device_info *info;
-    if (hrn_device_open(w->a.device, &w->device, w->err, sizeof w->err))
+    if (hrn_device_open_cpu(w->a.device, (int)w->a.cpu, &w->device, w->err, sizeof w->err))
         return cli_fail(CLI_DEVICE, "%s", w->err);
     cli_device_patience(w->device, w->a.wait_s);
     info = hrn_device_info(w->device);

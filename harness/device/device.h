@@ -54,6 +54,10 @@ void hrn_core_cpus(const struct hrn_core_kind *core, char *out, size_t out_bytes
 
 /* Opens by key. On failure *out is NULL and err has what happened and the remedy. */
 int hrn_device_open(const char *key, struct hrn_device **out, char *err, size_t err_bytes);
+/* The same, of the kind of core that has this CPU, where the device has several: what is pinned to
+ * CPU 0 of a phone is not its big core's. -1 = as the key says. -EINVAL: the key names another. */
+int hrn_device_open_cpu(const char *key, int cpu, struct hrn_device **out, char *err,
+                        size_t err_bytes);
 void hrn_device_close(struct hrn_device *device); /* accepts NULL */
 const struct hrn_device_info *hrn_device_info(const struct hrn_device *device);
 const char *hrn_device_error(const struct hrn_device *device); /* borrowed until the next call */

@@ -118,6 +118,25 @@ int hrn_device_open(const char *key, struct hrn_device **out, char *err, size_t 
     return rc;
 }
 
+int hrn_device_open_cpu(const char *key, int cpu, struct hrn_device **out, char *err,
+                        size_t err_bytes)
+{
+    size_t length;
+    int named = key_cpu(key, &length), rc = hrn_device_open(key, out, err, err_bytes);
+    if (rc == 0 && named < 0 && cpu >= 0 && (*out)->info.core_count > 1)
+        rc = choose_cpu(*out, cpu, err, err_bytes);
+    else if (rc == 0 && named >= 0 && cpu >= 0 && cpu != named) {
+        snprintf(err, err_bytes, "%s is CPU %d, and --cpu says %d; leave one of them out", key,
+                 named, cpu);
+        rc = -EINVAL;
+    }
+    if (rc < 0) {
+        hrn_device_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
 /* ---- what every kind has */
 
 struct hrn_device *hrn_device_new(const char *kind, const char *argument)

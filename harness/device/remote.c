@@ -17,6 +17,7 @@
 #define END_MARK "quern-end "
 #define COMMAND_MAX 4096
 #define ANSWER_MAX (64 << 20)
+#define ATTEMPT_MS_MIN 3000
 #define RETRY_MS 500
 
 /* ---- Marks */
@@ -221,12 +222,17 @@ static int run_shell(struct hrn_device *d, const char *command, char *out, size_
 
 /* ---- The device: there, gone, back */
 
-static int check(struct hrn_device *d)
+static int check_within(struct hrn_device *d, int timeout_ms)
 {
     struct hrn_answer answer;
-    int rc = hrn_remote_run(d, ":", -1, d->patience.call_ms, &answer);
+    int rc = hrn_remote_run(d, ":", -1, timeout_ms, &answer);
     hrn_answer_clear(&answer);
     return rc;
+}
+
+static int check(struct hrn_device *d)
+{
+    return check_within(d, d->patience.call_ms);
 }
 
 /* A program that a broken connection left behind would share the core with the next one. */
@@ -242,17 +248,24 @@ static void end_left_behind(struct hrn_device *d)
     hrn_answer_clear(&answer);
 }
 
+/* For one question of many: no longer than what is left of the waiting, but a fair while. */
+static int attempt_ms(const struct hrn_patience *p, int64_t left_ms)
+{
+    int64_t limit = left_ms > ATTEMPT_MS_MIN ? left_ms : ATTEMPT_MS_MIN;
+    return limit < p->call_ms ? (int)limit : p->call_ms;
+}
+
 static int await(struct hrn_device *d)
 {
     const struct hrn_patience *p = &d->patience;
-    int64_t begin = hrn_clock_ms();
+    const int64_t begin = hrn_clock_ms(), end = begin + p->await_ms;
     int rc, waiting = 0;
-    while ((rc = check(d)) < 0) {
+    while ((rc = check_within(d, attempt_ms(p, end - hrn_clock_ms()))) < 0) {
         char why[sizeof d->error];
         snprintf(why, sizeof why, "%s", d->error);
         if (!waiting++)
             hrn_device_note(d, "%s (waiting up to %d s for it)", why, p->await_ms / 1000);
-        if (hrn_clock_ms() - begin >= p->await_ms)
+        if (hrn_clock_ms() >= end)
             return hrn_device_fail(d, -ENOTCONN, "%.300s; it did not come back within %d s", why,
                                    p->await_ms / 1000);
         if (d->remote->kind->reconnect)

@@ -65,8 +65,10 @@ static int vm_shell(struct hrn_device *d, const char *command, int in, int error
     struct hrn_vm vm;
     (void)errors;
     if (hrn_vm_find(name, &vm) < 0 || !vm.runs)
-        return hrn_device_fail(d, -ENOTCONN, "%s does not run; start it: quern vm start %s",
-                               d->info.key, vm.cpu[0] ? vm.cpu : name);
+        return hrn_device_fail(d, -ENOTCONN, "%s does not run; start it: quern vm start %s%s%s",
+                               d->info.key, vm.cpu[0] ? vm.cpu : name,
+                               vm.cpu[0] && strcmp(vm.cpu, name) ? " --name=" : "",
+                               vm.cpu[0] && strcmp(vm.cpu, name) ? name : "");
     int fd = connect_to(vm.port, d->patience.call_ms);
     int rc = fd < 0 ? fd : send_all(fd, command, strlen(command));
     if (rc == 0)

@@ -409,14 +409,20 @@ static int replay_record(const struct hrn_fields *fields, void *user)
 }
 
 /* After a broken connection: waits for the device, and takes from the journal what did not arrive.
- * 1 = all of the job is here, *result is its end. */
+ * 1 = all of the job is here, *result is its end; or the device is gone for good, and that is the
+ * result. */
 static int salvage(struct hrn_session *s, hrn_on_record *record, void *user, int *result)
 {
     struct replay r = { .s = s, .record = record, .user = user };
     struct hrn_journal_state state;
     char copy[] = P_tmpdir "/quern-journal-XXXXXX", before[sizeof s->error];
     memcpy(before, s->error, sizeof before);
-    int fd = s->journal[0] && regain(s) == 0 ? mkstemp(copy) : -1;
+    int rc = s->journal[0] ? regain(s) : -ENOENT;
+    if (rc == -ENOTCONN || rc == -EINTR) { /* it was waited for: once is enough */
+        *result = rc;
+        return 1;
+    }
+    int fd = rc == 0 ? mkstemp(copy) : -1;
     memcpy(s->error, before, sizeof before);
     if (fd < 0)
         return 0;
