@@ -59,21 +59,25 @@ static double swish(double x)
 {
     return x / (1 + exp(-x));
 }
+static double elu(double x)
+{
+    return x < 0 ? 0.25 * (exp(x) - 1) : x;
+}
+static double softplus(double x)
+{
+    return log(1 + exp(x));
+}
+static double mish(double x)
+{
+    return x * tanh(log(1 + exp(x)));
+}
 static double add(double x)
 {
     return x + 0.75;
 }
-static double subtract(double x)
-{
-    return x - 0.75;
-}
 static double multiply(double x)
 {
     return x * 0.75;
-}
-static double divide(double x)
-{
-    return x / 0.75;
 }
 static double twice(double x)
 {
@@ -104,10 +108,13 @@ static const struct {
     { { "HardSwish r 1 1 x y 0=0.75" }, hardswish },
     { { "Swish r 1 1 x y" }, swish },
     { { "TanH r 1 1 x y" }, tanh },
+    { { "ELU r 1 1 x y 0=0.25" }, elu },
+    { { "Softplus r 1 1 x y" }, softplus },
+    { { "Mish r 1 1 x y" }, mish },
     { { "BinaryOp r 1 1 x y 0=0 1=1 2=0.75" }, add },
-    { { "BinaryOp r 1 1 x y 0=1 1=1 2=0.75" }, subtract },
+    { { "BinaryOp r 1 1 x y 0=1 1=1 2=-0.75" }, add },
     { { "BinaryOp r 1 1 x y 0=2 1=1 2=0.75" }, multiply },
-    { { "BinaryOp r 1 1 x y 0=3 1=1 2=7.5e-1" }, divide },
+    { { "BinaryOp r 1 1 x y 0=3 1=1 2=2.0e0" }, half },
     { { "Split s 1 2 x a b", "BinaryOp r 2 1 a b y 0=0" }, twice },
     { { "Split s 1 2 x a b", "BinaryOp r 2 1 a b y 0=2" }, square },
     { { "Split s 1 2 x a b", "Eltwise r 2 1 a b y 0=1 -23301=2,1,1.0" }, twice },
@@ -205,6 +212,22 @@ static int64_t reversed(int64_t c, int64_t h, int64_t w)
 {
     return index_of((c + 1) % 4, h, w);
 }
+static int64_t cropped(int64_t c, int64_t h, int64_t w)
+{
+    return index_of(c + 1, h + 2, w + 1);
+}
+static int64_t shuffled(int64_t c, int64_t h, int64_t w)
+{
+    return index_of(c % 2 * 2 + c / 2, h, w);
+}
+static int64_t rolled_h(int64_t c, int64_t h, int64_t w)
+{
+    return index_of(c, (h + 2) % 6, w);
+}
+static int64_t rolled_w(int64_t c, int64_t h, int64_t w)
+{
+    return index_of(c, h, (w + 2) % 5);
+}
 static int64_t padded(int64_t c, int64_t h, int64_t w)
 {
     int inside = c >= 2 && c < 6 && h >= 1 && h < 7 && w >= 3 && w < 8;
@@ -230,6 +253,13 @@ static const struct {
     { { "Interp r 1 1 x y 0=1 1=2 2=3" }, 4, 12, 15, doubled },
     { { "Interp r 1 1 x y 0=1 3=12 4=15" }, 4, 12, 15, doubled },
     { { "Padding r 1 1 x y 0=1 1=2 2=3 3=1 4=0 5=0.5 7=2 8=1" }, 7, 9, 9, padded },
+    { { "Crop r 1 1 x y 0=1 1=2 2=1 3=3 4=3 5=2" }, 2, 3, 3, cropped },
+    { { "Crop r 1 1 x y 0=1 1=2 2=1 3=-233 4=-233 5=-233 6=1 7=1 8=1" }, 2, 3, 3, cropped },
+    { { "Crop r 1 1 x y -23309=3,1,2,1 -23310=3,3,-1,4 -23311=3,0,1,-1" }, 2, 3, 3, cropped },
+    { { "ShuffleChannel r 1 1 x y 0=2" }, 4, 6, 5, shuffled },
+    { { "ShuffleChannel r 1 1 x y 0=2 1=1" }, 4, 6, 5, shuffled },
+    { { "Slice s 1 2 x a b -23300=2,2,-233 1=1", "Concat d 2 1 b a y 0=1" }, 4, 6, 5, rolled_h },
+    { { "Slice s 1 2 x a b -23300=2,2,3 1=-1", "Concat d 2 1 b a y 0=-1" }, 4, 6, 5, rolled_w },
     { { "Slice s 1 2 x a b -23300=2,1,-233 1=0", "Concat d 2 1 b a y 0=0" }, 4, 6, 5, reversed },
 };
 
@@ -500,6 +530,59 @@ static void test_channels(void)
     check(factors, 4, NULL);
 }
 
+static void put_memory(struct t_ncnn *m)
+{
+    static const float c[2] = { 2, -3 }, slope[2] = { 0.25f, 0.5f };
+    t_ncnn_floats(m, c, 2);
+    t_ncnn_floats(m, slope, 2);
+}
+
+/* A constant less the tensor, then slopes by channel; a softmax along the width. */
+static void test_constants(void)
+{
+    static const char *const lines[] = { "MemoryData m 0 1 k 0=1 1=1 2=2",
+                                         "BinaryOp b 2 1 k x a 0=1", "PReLU p 1 1 a y 0=2" };
+    static const char *const softmax[] = { "Softmax s 1 1 x a 0=2 1=1", "ReLU r 1 1 a y" };
+
+    t_random_tensor(&in, 2, 3, 3);
+    set_want(2, 3, 3);
+    for (int i = 0; i < 18; i++) {
+        const double v = (i < 9 ? 2 : -3) - (double)in.x[i];
+        want.x[i] = (float)(v < 0 ? v * (i < 9 ? 0.25 : 0.5) : v);
+    }
+    check(lines, 3, put_memory);
+    for (int i = 0; i < 18; i++) {
+        double sum = 0;
+        for (int k = i / 3 * 3; k < i / 3 * 3 + 3; k++)
+            sum += exp((double)in.x[k]);
+        want.x[i] = (float)(exp((double)in.x[i]) / sum);
+    }
+    check(softmax, 2, NULL);
+}
+
+static void put_pointwise(struct t_ncnn *m)
+{
+    t_ncnn_tagged(m, 0, (const float[]) { 1, 2, 3, -1 }, 4);
+}
+
+/* A vector is an image of one pixel to a convolution of one tap. */
+static void test_vector(void)
+{
+    static const char *const lines[] = { "Split s 1 2 x a b", "Pooling g 1 1 b c 0=1 4=1",
+                                         "Convolution d 1 1 c e 0=2 1=1 6=4",
+                                         "BinaryOp m 2 1 a e y 0=2" };
+
+    t_random_tensor(&in, 2, 3, 3);
+    set_want(2, 3, 3);
+    double mean[2] = { 0, 0 };
+    for (int i = 0; i < 18; i++)
+        mean[i / 9] += (double)in.x[i] / 9;
+    for (int i = 0; i < 18; i++)
+        want.x[i] =
+            (float)((double)in.x[i] * (i < 9 ? mean[0] + 2 * mean[1] : 3 * mean[0] - mean[1]));
+    check(lines, 4, put_pointwise);
+}
+
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
@@ -511,5 +594,7 @@ int main(int argc, char **argv)
     test_storage();
     test_windows();
     test_channels();
+    test_constants();
+    test_vector();
     return t_end();
 }

@@ -72,6 +72,11 @@ int ncnn_define(struct ncnn *n, size_t i, int32_t node, int dims)
     return 0;
 }
 
+void ncnn_hold(struct ncnn *n, const struct ncnn_memory *memory)
+{
+    slot_of(n, n->outputs[0])->memory = memory;
+}
+
 int ncnn_emit_as(struct ncnn *n, struct qnt_node *node, int dims, const char *name, int i,
                  int32_t *index)
 {
@@ -101,6 +106,26 @@ int ncnn_emit_as(struct ncnn *n, struct qnt_node *node, int dims, const char *na
 int ncnn_emit(struct ncnn *n, struct qnt_node *node, int dims)
 {
     return ncnn_emit_as(n, node, dims, n->name, 0, NULL);
+}
+
+int ncnn_exchange(struct ncnn *n, int axis, int32_t *node)
+{
+    const struct qnt_node *in = &n->graph->nodes[*node];
+    struct qnt_node turned = qnt_node_blank(QNT_OP_PERMUTE);
+    const int32_t sizes[3] = { in->h, in->w, in->c };
+    char name[300];
+
+    if (axis == 2)
+        return 0;
+    turned.inputs[0] = *node;
+    turned.input_count = 1;
+    for (int k = 0; k < 3; k++)
+        turned.place.begin[k] = k == axis ? 2 : k == 2 ? axis : k;
+    turned.h = sizes[turned.place.begin[0]];
+    turned.w = sizes[turned.place.begin[1]];
+    turned.c = sizes[turned.place.begin[2]];
+    snprintf(name, sizeof(name), "%.240s.turned%d", n->name, n->graph->count);
+    return ncnn_emit_as(n, &turned, 3, name, -1, node);
 }
 
 int ncnn_flat_input(struct ncnn *n, int32_t *node)
@@ -216,6 +241,9 @@ static int check_ends(struct ncnn *n)
         if (!blob->name)
             return ncnn_fail(n, -EINVAL, "reads blob '%.80s', which no layer before it makes",
                              n->inputs[i]);
+        if (blob->memory && n->op->import != ncnn_import_binary)
+            return ncnn_fail(n, -ENOTSUP, "reads the constant '%.80s', which only a BinaryOp may",
+                             n->inputs[i]);
         blob->readers++;
     }
     return 0;
@@ -236,7 +264,8 @@ static int read_layers(struct ncnn *n, char *at, long layers)
         int rc = split_line(n, &line);
         if (rc == 0)
             rc = check_ends(n);
-        if (rc == 0 && (n->graph->count == 0) != (n->op->inputs_max == 0))
+        if (rc == 0 && n->op->import != ncnn_import_memory &&
+            (n->graph->count == 0) != (n->op->inputs_max == 0))
             rc = ncnn_fail(n, -ENOTSUP,
                            n->graph->count ? "is a second input; one is supported"
                                            : "comes before the input");
@@ -251,30 +280,80 @@ static int read_layers(struct ncnn *n, char *at, long layers)
     return 0;
 }
 
-/* The blob that nobody reads, or the one that the caller names. */
+/* The blobs that nobody reads, each once, in the order in which they are made. */
+static int find_unread(struct ncnn *n, int32_t nodes[QNT_INPUTS_MAX])
+{
+    int count = 0;
+
+    for (size_t i = 0; i < n->capacity; i++) {
+        const struct ncnn_blob *b = &n->blobs[i];
+        int at = 0;
+        if (!b->name || b->readers || b->memory)
+            continue;
+        while (at < count && nodes[at] < b->node)
+            at++;
+        if (at < count && nodes[at] == b->node)
+            continue;
+        if (count == QNT_INPUTS_MAX)
+            return ncnn_fail(n, -ENOTSUP,
+                             "leaves more than %d blobs that nobody reads: name the one that is"
+                             " the output (--output-blob)",
+                             QNT_INPUTS_MAX);
+        memmove(nodes + at + 1, nodes + at, (size_t)(count - at) * sizeof(*nodes));
+        nodes[at] = b->node;
+        count++;
+    }
+    return count ? count : ncnn_fail(n, -EINVAL, "has no output");
+}
+
+/* Several results: all of them, each as a vector before its softmax, one behind the other. */
+static int join_outputs(struct ncnn *n, const int32_t *nodes, int count)
+{
+    struct qnt_node joined = qnt_node_blank(QNT_OP_CONCAT);
+    int64_t total = 0;
+    char name[64];
+    int rc = 0;
+
+    joined.h = joined.w = 1;
+    for (int i = 0; rc == 0 && i < count; i++) {
+        const struct qnt_node *from = &n->graph->nodes[nodes[i]];
+        const int32_t at = from->op == QNT_OP_SOFTMAX ? from->inputs[0] : nodes[i];
+        struct qnt_node flat = qnt_node_blank(QNT_OP_RESHAPE);
+        joined.inputs[i] = flat.inputs[0] = at;
+        flat.input_count = flat.h = flat.w = 1;
+        flat.c = (int32_t)qnt_node_elements(from);
+        total += flat.c;
+        snprintf(name, sizeof(name), "output.flat%d", i);
+        if (from->h != 1 || from->w != 1)
+            rc = ncnn_emit_as(n, &flat, 1, name, -1, &joined.inputs[i]);
+    }
+    if (rc == 0 && total > QNT_ELEMENTS_MAX)
+        rc = ncnn_fail(n, -EINVAL, "its results have too many elements");
+    joined.c = (int32_t)total;
+    joined.input_count = count;
+    return rc ? rc : ncnn_emit_as(n, &joined, 1, "output.joined", -1, &n->graph->output);
+}
+
 static int find_output(struct ncnn *n)
 {
-    const struct ncnn_blob *found = NULL;
+    int32_t nodes[QNT_INPUTS_MAX];
+    int count = 1;
 
     if (n->how->output) {
-        found = slot_of(n, n->how->output);
-        if (!found->name)
-            return ncnn_fail(n, -EINVAL, "no layer makes the blob '%.80s'", n->how->output);
+        const struct ncnn_blob *found = slot_of(n, n->how->output);
+        if (!found->name || found->memory)
+            return ncnn_fail(n, -EINVAL, "no layer computes the blob '%.80s'", n->how->output);
+        nodes[0] = found->node;
+    } else {
+        count = find_unread(n, nodes);
+        if (count < 0)
+            return count;
     }
-    for (size_t i = 0; !n->how->output && i < n->capacity; i++) {
-        const struct ncnn_blob *b = &n->blobs[i];
-        if (!b->name || b->readers || (found && found->node == b->node))
-            continue;
-        if (found)
-            return ncnn_fail(n, -ENOTSUP,
-                             "leaves the blobs '%.80s' and '%.80s': name the one that"
-                             " is the output (--output)",
-                             found->name, b->name);
-        found = b;
-    }
-    if (!found)
-        return ncnn_fail(n, -EINVAL, "has no output");
-    n->graph->output = found->node;
+    n->name = "output";
+    n->type = "joined";
+    if (count > 1)
+        return join_outputs(n, nodes, count);
+    n->graph->output = nodes[0];
     return 0;
 }
 
@@ -321,6 +400,12 @@ int qnt_ncnn_read(struct qnt_bytes param, struct qnt_bytes bin, const char *path
     rc = strlen(text) == param.bytes ? read_text(&n, text)
                                      : ncnn_fail(&n, -EINVAL, "has a NUL in it: it is no text");
 fail:
+    while (n.memories) {
+        struct ncnn_memory *next = n.memories->next;
+        free(n.memories->values);
+        free(n.memories);
+        n.memories = next;
+    }
     free(n.blobs);
     free(text);
     if (rc)

@@ -276,6 +276,68 @@ static int import_pair(struct ncnn *n, enum qnt_op op)
     return ncnn_emit(n, &node, y->dims);
 }
 
+/* A constant for BinaryOp layers. */
+int ncnn_import_memory(struct ncnn *n)
+{
+    struct ncnn_memory *m;
+    int32_t w, h, c, depth, kind;
+    int rc = ncnn_int(n, 0, 0, 0, INT32_MAX, &w);
+
+    if (rc == 0)
+        rc = ncnn_int(n, 1, 0, 0, INT32_MAX, &h);
+    if (rc == 0)
+        rc = ncnn_int(n, 2, 0, 0, INT32_MAX, &c);
+    if (rc == 0)
+        rc = ncnn_int(n, 11, 0, 0, 0, &depth);
+    if (rc == 0)
+        rc = ncnn_int(n, 21, 1, 1, 1, &kind);
+    if (rc)
+        return rc;
+    const int64_t sizes[3] = { w > 0 ? w : 1, h > 0 ? h : 1, c > 0 ? c : 1 };
+    if (sizes[0] > QNT_ELEMENTS_MAX / sizes[1] || sizes[0] * sizes[1] > QNT_ELEMENTS_MAX / sizes[2])
+        return ncnn_fail(n, -EINVAL, "a constant of %d x %d x %d is out of range", w, h, c);
+    m = calloc(1, sizeof(*m));
+    if (!m)
+        return ncnn_fail(n, -ENOMEM, "not enough memory");
+    *m = (struct ncnn_memory) { .next = n->memories, .w = sizes[0], .h = sizes[1], .c = sizes[2] };
+    n->memories = m;
+    m->dims = c ? 3 : h ? 2 : 1;
+    rc = ncnn_raw(n, (size_t)(m->w * m->h * m->c), &m->values);
+    if (rc == 0)
+        rc = ncnn_define(n, 0, -1, m->dims);
+    if (rc == 0)
+        ncnn_hold(n, m);
+    return rc;
+}
+
+/* A tensor with a constant of one number, or one per channel. */
+static int import_with_constant(struct ncnn *n, int kind, const struct ncnn_memory *m, int first)
+{
+    enum { ADD, SUB, MUL, DIV };
+    const size_t channels = (size_t)ncnn_node_of(n, ncnn_input(n, 0))->c;
+    const int64_t count = m->w * m->h * m->c, outer[4] = { 0, m->w, m->h, m->c };
+    float *weight = calloc(channels, sizeof(*weight)), *bias = calloc(channels, sizeof(*bias));
+    int rc = weight && bias ? 0 : ncnn_fail(n, -ENOMEM, "not enough memory");
+
+    if (rc == 0 && count != 1 && (count != (int64_t)channels || outer[m->dims] != count))
+        rc =
+            ncnn_fail(n, -ENOTSUP,
+                      "has a constant of %lld numbers; one, or one per channel (%zu) are supported",
+                      (long long)count, channels);
+    if (rc == 0 && first && kind == DIV)
+        rc = ncnn_fail(n, -ENOTSUP, "divides a constant by a tensor, which is not supported");
+    for (size_t i = 0; rc == 0 && i < channels; i++) {
+        const float v = m->values[count == 1 ? 0 : i];
+        weight[i] = kind == MUL ? v : kind == DIV ? 1 / v : kind == SUB && first ? -1 : 1;
+        bias[i] = kind == ADD ? v : kind == SUB ? (first ? v : -v) : 0;
+    }
+    if (rc == 0)
+        return emit_affine(n, weight, bias);
+    free(weight);
+    free(bias);
+    return rc;
+}
+
 int ncnn_import_binary(struct ncnn *n)
 {
     enum { ADD, SUB, MUL, DIV };
@@ -292,6 +354,15 @@ int ncnn_import_binary(struct ncnn *n)
     if (scalar != (n->input_count == 1))
         return ncnn_fail(n, -EINVAL, "has %zu inputs and %s number", n->input_count,
                          scalar ? "a" : "no");
+    for (size_t i = 0; !scalar && i < 2; i++) {
+        const struct ncnn_blob *constant = ncnn_input(n, i);
+        if (!constant->memory)
+            continue;
+        if (ncnn_input(n, 1 - i)->memory)
+            return ncnn_fail(n, -ENOTSUP, "computes with two constants");
+        n->inputs[0] = n->inputs[1 - i]; /* the tensor is what it works on */
+        return import_with_constant(n, kind, constant->memory, i == 0);
+    }
     if (!scalar && (kind == SUB || kind == DIV))
         return ncnn_fail(n, -ENOTSUP, "operation %d of two tensors is not supported", kind);
     if (!scalar)

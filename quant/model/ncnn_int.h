@@ -16,9 +16,18 @@ enum {
 
 struct ncnn_blob {
     const char *name; /* borrowed from the text; NULL = free slot */
-    int32_t node;     /* of the graph, that computes it */
+    int32_t node;     /* of the graph, that computes it; -1: it is a constant */
     int dims;         /* 3: [c][h][w]; 2: rows are c, columns w; 1: c */
     int readers;
+    const struct ncnn_memory *memory; /* the constant */
+};
+
+/* What a MemoryData layer holds, [c][h][w]; of fewer dimensions, the inner ones. */
+struct ncnn_memory {
+    struct ncnn_memory *next;
+    int64_t c, h, w;
+    int dims;
+    float *values; /* owned */
 };
 
 struct ncnn_param {
@@ -33,10 +42,11 @@ struct ncnn {
     struct qnt_graph *graph;
     struct qnt_error *error;
     struct qnt_bytes bin;
-    size_t at;               /* what of bin has been read */
-    struct ncnn_blob *blobs; /* open addressing by name */
-    size_t capacity;         /* slots, a power of two, never full */
-    int64_t elements;        /* of weights so far, against QNT_ELEMENTS_MAX */
+    size_t at;                    /* what of bin has been read */
+    struct ncnn_blob *blobs;      /* open addressing by name */
+    size_t capacity;              /* slots, a power of two, never full */
+    int64_t elements;             /* of weights so far, against QNT_ELEMENTS_MAX */
+    struct ncnn_memory *memories; /* all, owned */
     /* the layer being imported */
     const struct ncnn_op *op;
     const char *type, *name; /* borrowed from the text; name NULL: between layers */
@@ -71,6 +81,7 @@ int ncnn_import_function(struct ncnn *n);
 int ncnn_import_input(struct ncnn *n);
 int ncnn_import_interp(struct ncnn *n);
 int ncnn_import_linear(struct ncnn *n);
+int ncnn_import_memory(struct ncnn *n);
 int ncnn_import_padding(struct ncnn *n);
 int ncnn_import_permute(struct ncnn *n);
 int ncnn_import_pooling(struct ncnn *n);
@@ -103,8 +114,13 @@ int ncnn_emit_as(struct ncnn *n, struct qnt_node *node, int dims, const char *na
                  int32_t *index);
 /* Output i is the tensor of `node`. */
 int ncnn_define(struct ncnn *n, size_t i, int32_t node, int dims);
+/* Output 0, which has been defined, is that constant. */
+void ncnn_hold(struct ncnn *n, const struct ncnn_memory *memory);
 /* Input 0 as a vector; a node of its own where it is none. */
 int ncnn_flat_input(struct ncnn *n, int32_t *node);
+/* The tensor of *node with its axis `axis` (h 0, w 1, c 2) and its channels exchanged: a node of
+ * its own, unless it is the channels; twice gives what was. */
+int ncnn_exchange(struct ncnn *n, int axis, int32_t *node);
 
 /* ---- Parameters of the current layer. Absent: the fallback. */
 int ncnn_int(const struct ncnn *n, int id, int32_t fallback, int32_t low, int32_t high,

@@ -232,9 +232,8 @@ int ncnn_import_conv(struct ncnn *n)
     const int depthwise = n->type[11] != 0; /* "ConvolutionDepthWise": scales are by group */
     int rc = ncnn_int(n, 0, 0, 1, INT32_MAX, &node.c);
 
-    if (rc == 0 && ncnn_input(n, 0)->dims != 3)
-        rc = ncnn_fail(n, -ENOTSUP, "its input has %d dimensions, expected 3",
-                       ncnn_input(n, 0)->dims);
+    if (rc == 0 && ncnn_input(n, 0)->dims == 2)
+        rc = ncnn_fail(n, -ENOTSUP, "its input has 2 dimensions, expected 3");
     if (rc == 0)
         rc = ncnn_int(n, 5, 0, 0, 1, &has_bias);
     if (rc == 0)
@@ -260,8 +259,8 @@ int ncnn_import_conv(struct ncnn *n)
         rc = read_weights(n, (size_t)count, has_bias, term, depthwise ? groups : 0, &node);
     if (rc == 0)
         rc = transpose(n, &node);
-    if (rc == 0)
-        return emit_activated(n, &node, 3);
+    if (rc == 0) /* on a vector it is an inner product, and gives one */
+        return emit_activated(n, &node, ncnn_input(n, 0)->dims);
     qnt_node_clear(&node);
     return rc;
 }

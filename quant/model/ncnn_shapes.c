@@ -2,6 +2,7 @@
  * rows as our channels and its columns as our width, one of 1 dimension has channels only. So the
  * order of its elements is always ours of c, h, w. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "quant/model/ncnn_int.h"
@@ -173,40 +174,82 @@ int ncnn_import_permute(struct ncnn *n)
     return ncnn_emit(n, &node, x->dims);
 }
 
-/* Axis 0 is the outermost, so our channels, whatever the dimensions. */
-static int check_axis(const struct ncnn *n, int id, int dims)
+/* Which of our h, w, c (0, 1, 2) an axis is: 0 is the outermost, so our channels; the innermost is
+ * our width, but for vectors. */
+static int read_axis(const struct ncnn *n, int id, int dims, int *out)
 {
+    static const int axes[4][3] = { { 2 }, { 2 }, { 2, 1 }, { 2, 0, 1 } };
     int32_t axis;
     int rc = ncnn_int(n, id, 0, -dims, dims - 1, &axis);
 
-    if (rc == 0 && axis != 0 && axis != -dims)
-        rc = ncnn_fail(n, -ENOTSUP, "axis %d: only the axis of channels, 0, is supported", axis);
+    *out = rc ? 2 : axes[dims][axis < 0 ? axis + dims : axis];
+    return rc;
+}
+
+/* Adds *node, whose channels are the axis `axis` of what is wanted, as output i. */
+static int emit_exchanged(struct ncnn *n, struct qnt_node *node, int axis, const char *name, int i,
+                          int dims)
+{
+    char inner[300];
+    int32_t at;
+
+    if (axis == 2)
+        return ncnn_emit_as(n, node, dims, name, i, NULL);
+    snprintf(inner, sizeof(inner), "%.250s.inner", name);
+    int rc = ncnn_emit_as(n, node, dims, inner, -1, &at);
+    if (rc == 0)
+        rc = ncnn_exchange(n, axis, &at);
+    return rc ? rc : ncnn_define(n, (size_t)i, at, dims);
+}
+
+/* What has been joined so far becomes one of the inputs, where there are more than fit. */
+static int add_joined(struct ncnn *n, struct qnt_node *node, int32_t from)
+{
+    char name[300];
+    int rc = 0;
+
+    if (node->input_count == QNT_INPUTS_MAX) {
+        struct qnt_node part = *node;
+        snprintf(name, sizeof(name), "%.250s.part%d", n->name, n->graph->count);
+        rc = ncnn_emit_as(n, &part, 3, name, -1, &node->inputs[0]);
+        node->input_count = 1;
+    }
+    node->inputs[node->input_count++] = from;
     return rc;
 }
 
 int ncnn_import_concat(struct ncnn *n)
 {
-    const struct ncnn_blob *first = ncnn_input(n, 0);
-    struct qnt_node node = ncnn_node_on(n, QNT_OP_CONCAT);
+    const int dims = ncnn_input(n, 0)->dims;
+    struct qnt_node node = qnt_node_blank(QNT_OP_CONCAT);
     int64_t channels = 0;
-    int rc = check_axis(n, 0, first->dims);
+    int axis, rc = read_axis(n, 0, dims, &axis);
 
     for (size_t i = 0; rc == 0 && i < n->input_count; i++) {
         const struct ncnn_blob *b = ncnn_input(n, i);
-        const struct qnt_node *x = ncnn_node_of(n, b);
-        if (x->h != node.h || x->w != node.w || b->dims != first->dims)
-            rc = ncnn_fail(n, -EINVAL, "inputs of %dx%d and %dx%d cannot stand side by side",
-                           node.h, node.w, x->h, x->w);
-        node.inputs[i] = b->node;
-        channels += x->c;
+        int32_t from = b->node;
+        if (b->dims != dims)
+            return ncnn_fail(n, -EINVAL, "inputs of %d and %d dimensions cannot stand side by side",
+                             dims, b->dims);
+        rc = ncnn_exchange(n, axis, &from);
+        if (rc)
+            break;
+        const struct qnt_node *x = &n->graph->nodes[from];
+        if (i == 0) {
+            node.h = x->h;
+            node.w = x->w;
+        }
+        if (x->h != node.h || x->w != node.w)
+            return ncnn_fail(n, -EINVAL, "inputs of %dx%d and %dx%d cannot stand side by side",
+                             node.h, node.w, x->h, x->w);
+        const int32_t part = x->c;
+        rc = add_joined(n, &node, from);
+        channels += part;
+        if (rc == 0 && channels > QNT_ELEMENTS_MAX)
+            rc = ncnn_fail(n, -EINVAL, "%lld channels are too many", (long long)channels);
+        node.c = (int32_t)channels;
     }
-    if (rc == 0 && channels > INT32_MAX)
-        rc = ncnn_fail(n, -EINVAL, "%lld channels are too many", (long long)channels);
-    if (rc)
-        return rc;
-    node.input_count = (int32_t)n->input_count;
-    node.c = (int32_t)channels;
-    return ncnn_emit(n, &node, first->dims);
+    return rc ? rc : emit_exchanged(n, &node, axis, n->name, 0, dims);
 }
 
 /* A size of -233 is an equal share of what is left. */
@@ -218,22 +261,23 @@ int ncnn_import_slice(struct ncnn *n)
     const double *sizes;
     size_t count;
     int32_t begin = 0;
-    int rc = ncnn_array(n, 0, &sizes, &count);
+    int axis, rc = ncnn_array(n, 0, &sizes, &count);
 
     if (rc == 0)
-        rc = check_axis(n, 1, x.dims);
+        rc = read_axis(n, 1, x.dims, &axis);
     if (rc == 0 && count != n->output_count)
         rc = ncnn_fail(n, -EINVAL, "has %zu outputs and %zu sizes", n->output_count, count);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         struct qnt_node node = whole;
-        const int32_t left = whole.c - begin;
+        int32_t *const extents[3] = { &node.h, &node.w, &node.c };
+        const int32_t left = *extents[axis] - begin;
         double size = sizes[i] == SHARE ? left / (int32_t)(count - i) : sizes[i];
         if (!(size >= 1 && size <= left && size == (int32_t)size))
-            return ncnn_fail(n, -EINVAL, "part %zu: %g of the %d channels that are left", i, size,
-                             left);
-        node.c = (int32_t)size;
-        node.place = (struct qnt_place) { { 0, 0, begin }, { 1, 1, 1 } };
-        begin += node.c;
+            return ncnn_fail(n, -EINVAL, "part %zu: %g of the %d that are left", i, size, left);
+        *extents[axis] = (int32_t)size;
+        node.place = (struct qnt_place) { { 0 }, { 1, 1, 1 } };
+        node.place.begin[axis] = begin;
+        begin += (int32_t)size;
         rc = ncnn_emit_as(n, &node, x.dims, n->outputs[i], (int)i, NULL);
     }
     return rc;
@@ -356,14 +400,24 @@ int ncnn_import_crop(struct ncnn *n)
 
 int ncnn_import_softmax(struct ncnn *n)
 {
-    const struct ncnn_blob *x = ncnn_input(n, 0);
-    struct qnt_node node = ncnn_node_on(n, QNT_OP_SOFTMAX);
-    int32_t fixed;
-    int rc = check_axis(n, 0, x->dims);
+    const int dims = ncnn_input(n, 0)->dims;
+    int32_t fixed, from = ncnn_input(n, 0)->node;
+    int axis, rc = read_axis(n, 0, dims, &axis);
 
     if (rc == 0)
         rc = ncnn_int(n, 1, 0, 0, 1, &fixed);
-    return rc ? rc : ncnn_emit(n, &node, x->dims);
+    if (rc == 0)
+        rc = ncnn_exchange(n, axis, &from);
+    if (rc)
+        return rc;
+    const struct qnt_node *x = &n->graph->nodes[from];
+    struct qnt_node node = qnt_node_blank(QNT_OP_SOFTMAX);
+    node.inputs[0] = from;
+    node.input_count = 1;
+    node.h = x->h;
+    node.w = x->w;
+    node.c = x->c;
+    return emit_exchanged(n, &node, axis, n->name, 0, dims);
 }
 
 int ncnn_import_padding(struct ncnn *n)
