@@ -18,6 +18,8 @@ void trap_index(void)
     }
 }
 
+uint8_t trap_evex_byte = 0x62;
+
 /* 62, then R X B R' 0 m m m, W v v v v 1 p p, z L' L b V' a a a; register bits are inverted. */
 static int evex_read(const uint8_t *c, struct trap_prefixes *p)
 {
@@ -63,7 +65,7 @@ static int vex_read(const uint8_t *c, struct trap_prefixes *p)
 
 int trap_prefixes_read(const uint8_t *code, struct trap_prefixes *out)
 {
-    if (code[0] == 0x62)
+    if (code[0] == trap_evex_byte)
         return evex_read(code, out);
     if (code[0] == 0xc4 || code[0] == 0xc5)
         return vex_read(code, out);

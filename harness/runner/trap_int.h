@@ -94,6 +94,9 @@ struct trap_prefixes {
     unsigned bytes; /* up to the opcode */
 };
 
+/* What EVEX instructions begin with: 0x62, but for hrn_trap_replace(). */
+extern uint8_t trap_evex_byte;
+
 /* Reads the prefix at `code`; 0 if it is neither VEX nor EVEX, or not valid. */
 int trap_prefixes_read(const uint8_t *code, struct trap_prefixes *out);
 /* The address of the memory operand at code (its modrm byte); *bytes gets its length with modrm,

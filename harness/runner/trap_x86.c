@@ -120,13 +120,20 @@ static void on_sigill(int signal_number, siginfo_t *info, void *context)
     gregs[REG_RIP] = (greg_t)cpu.rip;
 }
 
+void hrn_trap_replace(uint8_t byte)
+{
+    trap_evex_byte = byte;
+}
+
 int hrn_trap_install(uint32_t isas)
 {
     struct sigaction action = { .sa_sigaction = on_sigill, .sa_flags = SA_SIGINFO | SA_ONSTACK };
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
         return -ENOTSUP;
     has_masks = !!(isas & 1u << KRN_ISA_AVX512VNNI);
-    if (has_masks && __builtin_cpu_supports("avx512f")) /* half of it would run on real registers */
+    int is_replaced = trap_evex_byte != 0x62;
+    if (has_masks && !is_replaced &&
+        __builtin_cpu_supports("avx512f")) /* half of it would run on real registers */
         return -ENOTSUP;
     encodings =
         (has_masks ? 1u << TRAP_EVEX : 0) | (isas & 1u << KRN_ISA_AVXVNNI ? 1u << TRAP_VEX : 0);

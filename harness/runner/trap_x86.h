@@ -20,6 +20,11 @@
  * x86-64, has no AVX2, or has AVX-512 but not all of it; -errno of sigaction(). */
 int hrn_trap_install(uint32_t isas);
 
+/* Before hrn_trap_install(), for tests on a CPU that has AVX-512: the instructions that are
+ * emulated are those whose first byte, 0x62, was replaced by `byte`, with which none begins in
+ * 64-bit mode. Code must have no others. */
+void hrn_trap_replace(uint8_t byte);
+
 /* The levels that were installed. */
 uint32_t hrn_trap_isas(void);
 

@@ -187,11 +187,17 @@ static void check_peak(const struct krn_kernel *kernel)
     cases_run++;
 }
 
-/* What can run here: on this CPU, or in software where it lacks AVX-512 or AVX-VNNI. */
-static uint32_t runnable(void)
+/* What can run here: on this CPU, or in software where it lacks AVX-512 or AVX-VNNI. With `byte`,
+ * AVX-512 is emulated on any CPU, see hrn_trap_replace(). */
+static uint32_t runnable(int byte)
 {
     const uint32_t trapped = 1u << KRN_ISA_AVX512VNNI | 1u << KRN_ISA_AVXVNNI;
-    uint32_t isas = krn_cpu_isas(), missing = trapped & ~isas;
+    uint32_t isas = krn_cpu_isas();
+    if (byte) {
+        hrn_trap_replace((uint8_t)byte);
+        isas &= ~(1u << KRN_ISA_AVX512VNNI);
+    }
+    uint32_t missing = trapped & ~isas;
     if (missing && hrn_trap_install(missing) == 0)
         isas |= missing;
     return isas;
@@ -210,7 +216,7 @@ int main(int argc, char **argv)
     int proved = 0, without = 0;
     for (int i = 0; i < 4; i++)
         sigaction(signals[i], &action, NULL);
-    uint32_t isas = runnable();
+    uint32_t isas = runnable(argc > 2 ? (int)strtol(argv[2], NULL, 0) : 0);
     random_state = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
     for (size_t i = 0; i < check_kernels_count; i++) {
         const struct krn_kernel *kernel = &check_kernels[i];
