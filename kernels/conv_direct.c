@@ -14,7 +14,7 @@
 
 enum {
     RUN_BYTES = 16 << 10,   /* of A for a run of a 1x1 layer at least: half a small L1 */
-    LONG_BYTES = 64 << 10,  /* at most, where there are UNITS all the same */
+    LONG_BYTES = 64 << 10,  /* at most, where nothing is copied and there are UNITS all the same */
     UNITS = 16,             /* of work, for threads to share */
     RING_BYTES = 192 << 10, /* of copied rows that all panels pass over */
     LINE_CHANNELS = 32      /* fewer than these: a tap is a line of the filter */
@@ -57,8 +57,9 @@ static int64_t run_of(const struct krn_conv *conv, int64_t pixels)
 {
     const struct krn_problem *p = &conv->problem;
     int64_t bytes = (int64_t)p->ic * conv->kernel->w_bytes;
-    int64_t shared = pixels * conv->panels * p->groups / UNITS;
-    int64_t run = larger(RUN_BYTES / bytes, smaller(LONG_BYTES / bytes, shared));
+    int64_t shared = pixels * conv->panels * p->groups / UNITS, run = RUN_BYTES / bytes;
+    if (!conv->kernel->copies)
+        run = larger(run, smaller(LONG_BYTES / bytes, shared));
     return smaller(pixels, krn_round_up(larger(run, 1), conv->kernel->mr));
 }
 
