@@ -59,6 +59,8 @@ struct krn_conv {
     struct krn_driver driver;
     const struct krn_kernel *kernel; /* borrowed for the life of the plan */
     struct krn_add add;              /* ADD: set it before running */
+    int64_t out_pixel; /* elements from one output pixel to the next: oc, or what is set before
+                          running, to write some channels of a wider tensor; not for DEPTHWISE */
     enum krn_algorithm algorithm;
     size_t packed_bytes;    /* for krn_conv_pack(), 64-byte aligned */
     size_t workspace_bytes; /* pointer tables and a padding row, 64-byte aligned; for all threads */

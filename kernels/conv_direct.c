@@ -225,14 +225,15 @@ static const int32_t *bias_of(const struct run *r, const char *panel)
 static void run_panel(struct run *r, int64_t panel)
 {
     const struct krn_conv *conv = r->job->conv;
-    int64_t nr = conv->kernel->nr, oc = conv->problem.oc, group_oc = oc / conv->problem.groups;
+    int64_t nr = conv->kernel->nr, pixel = conv->out_pixel;
+    int64_t group_oc = conv->problem.oc / conv->problem.groups;
     int64_t columns = smaller(nr, group_oc - panel * nr);
     const char *w = r->job->packed + (r->group * conv->panels + panel) * conv->panel_bytes;
-    int8_t *c = r->job->out + r->row * conv->run * oc + r->group * group_oc + panel * nr;
+    int8_t *c = r->job->out + r->row * conv->run * pixel + r->group * group_oc + panel * nr;
     r->args.w = w;
     r->args.bias = bias_of(r, w);
     r->args.c = c;
-    r->args.c_stride = oc;
+    r->args.c_stride = pixel;
     if (columns == nr) {
         conv->kernel->fn(&r->args);
         return;
@@ -240,7 +241,7 @@ static void run_panel(struct run *r, int64_t panel)
     r->args.c = (int8_t *)r->job->scratch + r->at.tile;
     r->args.c_stride = nr;
     conv->kernel->fn(&r->args);
-    krn_copy_columns(c, oc, r->args.c, nr, r->args.width, columns);
+    krn_copy_columns(c, pixel, r->args.c, nr, r->args.width, columns);
 }
 
 static void begin(struct run *r, const struct krn_job *job)

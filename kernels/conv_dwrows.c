@@ -31,7 +31,7 @@ static void run_rows(const struct krn_job *job, struct krn_ring *ring, int64_t i
     for (int64_t i = 0; i < count; i++)
         rows[i] = krn_ring_row(ring, top + i);
     args->rows = rows;
-    args->c = job->out + (image * p->oh + y) * p->ow * p->oc;
+    args->c = job->out + (image * p->oh + y) * p->ow * conv->out_pixel;
     conv->kernel->fn(args);
 }
 
@@ -44,8 +44,8 @@ void krn_dwrows_run(const struct krn_job *job)
     struct krn_dwrows_args args = {
         .a_step = (int64_t)p->ic * conv->kernel->w_bytes,
         .w = job->packed,
-        .c_stride = p->oc,
-        .c_row = (int64_t)p->ow * p->oc,
+        .c_stride = conv->out_pixel,
+        .c_row = p->ow * conv->out_pixel,
         .channels = p->oc,
         .width = p->ow,
         .out = krn_out_of(&conv->quant),

@@ -122,12 +122,12 @@ void krn_copy_columns(int8_t *to, int64_t to_step, const int8_t *from, int64_t f
 static void run_narrow(const struct krn_job *job, struct krn_gemm_args *args, int8_t *c,
                        int64_t columns)
 {
-    int64_t nr = job->conv->kernel->nr, oc = job->conv->problem.oc;
+    int64_t nr = job->conv->kernel->nr, pixel = job->conv->out_pixel;
     args->c = (int8_t *)job->scratch;
     args->c_stride = nr;
     job->conv->kernel->fn(args);
-    args->c_stride = oc;
-    krn_copy_columns(c, oc, (const int8_t *)job->scratch, nr, args->m, columns);
+    args->c_stride = pixel;
+    krn_copy_columns(c, pixel, (const int8_t *)job->scratch, nr, args->m, columns);
 }
 
 /* Where a line goes: addresses of its first unit, and the way to the next. */
@@ -185,29 +185,31 @@ static void run_rows(const struct krn_job *job, const struct krn_walk *walk,
     }
 }
 
-/* One tile of an epilogue with more operands, or larger outputs, whose element `at` is its first. A
- * narrow one goes by way of scratch: the output, then the second tensor. */
-static void run_epilogue(const struct krn_job *job, struct krn_gemm_args *args, int64_t at,
-                         int64_t columns)
+/* One tile of an epilogue with more operands, or larger outputs, from column `first` of output
+ * pixel `pixel` on. A narrow one goes by way of scratch: the output, then the second tensor. */
+static void run_epilogue(const struct krn_job *job, struct krn_gemm_args *args, int64_t pixel,
+                         int64_t first, int64_t columns)
 {
     const struct krn_conv *conv = job->conv;
     int64_t nr = conv->kernel->nr, oc = conv->problem.oc, size = krn_output_bytes(conv->kernel);
+    int64_t step = conv->out_pixel * size;
     int is_narrow = columns < nr;
-    char *out = (char *)job->out + at * size;
+    char *out = (char *)job->out + pixel * step + first * size;
     char *scratch_add = job->scratch + conv->kernel->mr * nr * size;
     args->c = (int8_t *)(is_narrow ? job->scratch : out);
-    args->c_stride = (is_narrow ? nr : oc) * size;
+    args->c_stride = is_narrow ? nr * size : step;
     if (conv->kernel->epilogue == KRN_EPILOGUE_ADD) {
+        const int8_t *add = conv->add.tensor + pixel * oc + first;
         for (int64_t i = 0; is_narrow && i < args->m; i++)
-            memcpy(scratch_add + i * nr, conv->add.tensor + at + i * oc, (size_t)columns);
-        args->add = is_narrow ? (const int8_t *)scratch_add : conv->add.tensor + at;
+            memcpy(scratch_add + i * nr, add + i * oc, (size_t)columns);
+        args->add = is_narrow ? (const int8_t *)scratch_add : add;
         args->add_stride = is_narrow ? nr : oc;
         args->add_factor = conv->add.factor;
         args->add_zp = conv->add.zp;
     }
     conv->kernel->fn(args);
     for (int64_t i = 0; is_narrow && i < args->m; i++)
-        memcpy(out + i * oc * size, job->scratch + i * nr * size, (size_t)(columns * size));
+        memcpy(out + i * step, job->scratch + i * nr * size, (size_t)(columns * size));
 }
 
 /* Row tiles that one call takes, of `left`: all where the kernel walks over them itself. */
@@ -222,8 +224,8 @@ static void run_epilogues(const struct krn_job *job, const struct krn_walk *walk
                           struct krn_gemm_args *args, int64_t row_bytes)
 {
     const struct krn_conv *conv = job->conv;
-    int64_t nr = conv->kernel->nr, mr = conv->kernel->mr, oc = conv->problem.oc;
-    int64_t group_oc = oc / conv->problem.groups;
+    int64_t nr = conv->kernel->nr, mr = conv->kernel->mr;
+    int64_t group_oc = conv->problem.oc / conv->problem.groups;
     const char *a = args->a;
     assert(conv->kernel->epilogue != KRN_EPILOGUE_ADD || conv->add.tensor);
     args->k = conv->depth;
@@ -236,7 +238,7 @@ static void run_epilogues(const struct krn_job *job, const struct krn_walk *walk
         args->a = a + rows * row_bytes;
         args->w = job->packed + (walk->group * conv->panels + panel) * conv->panel_bytes;
         args->m = (tiles - 1) * mr + krn_tile_rows(conv, row + tiles - 1);
-        run_epilogue(job, args, row * mr * oc + walk->group * group_oc + first, columns);
+        run_epilogue(job, args, row * mr, walk->group * group_oc + first, columns);
     }
 }
 
@@ -249,19 +251,19 @@ void krn_line_run(const struct krn_job *job, const struct krn_walk *walk,
         return;
     }
     int64_t nr = conv->kernel->nr, mr = conv->kernel->mr;
-    int64_t oc = conv->problem.oc, group_oc = oc / conv->problem.groups;
+    int64_t pixel = conv->out_pixel, group_oc = conv->problem.oc / conv->problem.groups;
     int64_t panel = walk->group * conv->panels + walk->panel;
     struct course at = {
         .a = args->a,
         .w = job->packed + panel * conv->panel_bytes,
-        .c = job->out + walk->row * mr * oc + walk->group * group_oc + walk->panel * nr,
+        .c = job->out + walk->row * mr * pixel + walk->group * group_oc + walk->panel * nr,
     };
     args->k = conv->depth;
     args->taps = conv->taps;
-    args->c_stride = oc;
+    args->c_stride = pixel;
     if (conv->driver.loop_order == 0) {
         at.a_step = row_bytes;
-        at.c_step = mr * oc;
+        at.c_step = mr * pixel;
         run_rows(job, walk, args, &at, smaller(nr, group_oc - walk->panel * nr));
         return;
     }

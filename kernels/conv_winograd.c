@@ -180,7 +180,7 @@ static void place_tile(const struct target *g, int64_t tile, int64_t first,
     const struct shape *s = g->shape;
     int64_t size = s->form->out, image = tile / (s->across * s->down);
     int64_t y = tile / s->across % s->down * size, x = tile % s->across * size;
-    to->to = g->job->out + ((image * p->oh + y) * p->ow + x) * p->oc + first;
+    to->to = g->job->out + ((image * p->oh + y) * p->ow + x) * g->job->conv->out_pixel + first;
     to->height = (int)(p->oh - y < size ? p->oh - y : size);
     to->width = (int)(p->ow - x < size ? p->ow - x : size);
 }
@@ -211,8 +211,8 @@ static void run_unit(const struct target *g, const char *panel, const int16_t *s
         .bias = bias,
         .scale = (const float *)(const void *)(bias + nr),
         .out = &g->out,
-        .row_bytes = (int64_t)conv->problem.ow * conv->problem.oc,
-        .pixel_bytes = conv->problem.oc,
+        .row_bytes = conv->problem.ow * conv->out_pixel,
+        .pixel_bytes = conv->out_pixel,
         .channels = (int)(columns < nr ? columns : nr),
     };
     for (int64_t chunk = 0; chunk < s->chunks; chunk++) {

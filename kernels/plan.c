@@ -382,6 +382,7 @@ int krn_conv_plan(struct krn_conv *conv, const struct krn_problem *problem,
     conv->quant = *quant;
     conv->driver = driver;
     conv->kernel = kernel;
+    conv->out_pixel = problem->oc;
     int rc = krn_problem_check(problem, err, err_bytes);
     if (rc == 0)
         rc = check_quant(quant, err, err_bytes);
@@ -432,6 +433,7 @@ void krn_conv_run(const struct krn_conv *conv, const void *packed, const int8_t 
 {
     assert((uintptr_t)packed % KRN_ALIGN == 0);
     assert(0 <= begin && begin <= end && end <= conv->tiles);
+    assert(conv->out_pixel == conv->problem.oc || conv->algorithm != KRN_ALG_DEPTHWISE);
     if (begin == end)
         return;
     struct krn_job job = { conv, packed, in, out, workspace, scratch, begin, end };

@@ -257,7 +257,7 @@ static void check_trace(const struct t_graph *g, const struct qnt_network *netwo
     fill_trace(&t);
     t_image(g, 300, image);
     qnt_exec_run(t.exec, image, plain);
-    qnt_exec_watch(t.exec, watch, &t);
+    T_CHECK(qnt_exec_watch(t.exec, watch, &t) == 0);
     qnt_exec_run(t.exec, image, poisoned);
     T_CHECK(memcmp(plain, poisoned, classes * sizeof(float)) == 0);
     for (int l = 0; l < t.layers - 1; l++) {

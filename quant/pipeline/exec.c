@@ -80,34 +80,102 @@ static int plan_steps(struct qnt_exec *exec, qnt_choose *choose, void *user)
 
 /* ---- Places */
 
+static int count_readers(const struct qnt_network *network, int32_t index)
+{
+    int count = 0;
+
+    for (int32_t i = index + 1; i < network->count; i++)
+        for (int32_t k = 0; k < network->layers[i].input_count; k++)
+            count += network->layers[i].inputs[k] == index;
+    return count;
+}
+
+/* Convolutions that only a concatenation reads, whose bytes it would copy as they are, write them
+ * into it. */
+static void plan_slices(struct qnt_exec *exec, int32_t index)
+{
+    const struct qnt_network *network = exec->network;
+    const struct qnt_layer *l = &network->layers[index];
+    int32_t first = 0;
+
+    for (int32_t k = 0; k < l->input_count; k++) {
+        const int32_t from = l->inputs[k];
+        struct qnt_step *step = &exec->steps[from];
+        if (step->on_kernel && step->conv.algorithm != KRN_ALG_DEPTHWISE &&
+            qnt_joins_as_is(l, &network->layers[from], k) && count_readers(network, from) == 1) {
+            step->whole = index;
+            step->first = first;
+            step->conv.out_pixel = l->c;
+        }
+        first += network->layers[from].c;
+    }
+}
+
+static void forget_slices(struct qnt_exec *exec)
+{
+    for (int32_t i = 0; i < exec->network->count; i++) {
+        struct qnt_step *step = &exec->steps[i];
+        step->whole = step->first = 0;
+        if (step->on_kernel)
+            step->conv.out_pixel = step->conv.problem.oc;
+    }
+}
+
 static int plan_arena(struct qnt_exec *exec, struct qnt_span *spans)
 {
     const struct qnt_network *network = exec->network;
 
     for (int32_t i = 0; i < network->count; i++) {
         const struct qnt_layer *l = &network->layers[i];
-        spans[i] = (struct qnt_span) { qnt_layer_bytes(l), i, i, 0 };
+        spans[i] = (struct qnt_span) { exec->steps[i].whole ? 0 : qnt_layer_bytes(l), i, i, 0 };
         for (int32_t k = 0; k < l->input_count; k++)
             spans[l->inputs[k]].last = i;
     }
+    for (int32_t i = network->count - 1; i >= 0; i--)
+        if (exec->steps[i].whole) /* it lives from its first part on */
+            spans[exec->steps[i].whole].first = i;
     exec->arena_bytes = qnt_arena_plan(spans, (size_t)network->count);
     return exec->arena_bytes <= EXEC_BYTES_MAX ? 0 : -ENOMEM;
 }
 
-static int allocate(struct qnt_exec *exec)
+/* Places of all tensors, and what depends on them. */
+static int place(struct qnt_exec *exec)
 {
-    struct qnt_span *spans = calloc((size_t)exec->network->count, sizeof(*spans));
-    int result = spans ? plan_arena(exec, spans) : -ENOMEM;
+    const struct qnt_network *network = exec->network;
+    struct qnt_span *spans = calloc((size_t)network->count, sizeof(*spans));
+    int result;
 
+    forget_slices(exec);
+    for (int32_t i = 0; exec->sliced && i < network->count - 1; i++)
+        if (network->layers[i].op == QNT_OP_CONCAT)
+            plan_slices(exec, i);
+    free(exec->arena);
+    exec->arena = NULL;
+    result = spans ? plan_arena(exec, spans) : -ENOMEM;
     if (result == 0) {
         exec->arena = aligned_alloc(QNT_ARENA_ALIGN, exec->arena_bytes);
-        exec->pool = aligned_alloc(QNT_ARENA_ALIGN, padded(exec->pool_bytes + 1));
-        result = exec->arena && exec->pool ? 0 : -ENOMEM;
+        result = exec->arena ? 0 : -ENOMEM;
     }
-    for (int32_t i = 0; i < exec->network->count && result == 0; i++)
-        exec->steps[i].out = exec->arena + spans[i].offset;
+    for (int32_t i = network->count - 1; i >= 0 && result == 0; i--) {
+        struct qnt_step *step = &exec->steps[i];
+        step->out = step->whole ? exec->steps[step->whole].out + step->first
+                                : exec->arena + spans[i].offset;
+    }
+    for (int32_t i = 0; i < network->count && result == 0; i++) {
+        struct qnt_step *step = &exec->steps[i];
+        if (step->on_kernel)
+            krn_conv_setup(&step->conv, exec->steps[network->layers[i].inputs[0]].out,
+                           exec->pool + step->workspace);
+    }
     free(spans);
     return result;
+}
+
+static int allocate(struct qnt_exec *exec)
+{
+    exec->pool = aligned_alloc(QNT_ARENA_ALIGN, padded(exec->pool_bytes + 1));
+    exec->sliced = 1;
+    return exec->pool ? place(exec) : -ENOMEM;
 }
 
 static void pack(struct qnt_exec *exec, int32_t index)
@@ -119,7 +187,6 @@ static void pack(struct qnt_exec *exec, int32_t index)
     krn_conv_pack(&step->conv, qnt_layer_data(network, l->weights),
                   qnt_layer_data(network, l->bias), qnt_layer_data(network, l->multiplier),
                   exec->pool + step->packed);
-    krn_conv_setup(&step->conv, exec->steps[l->inputs[0]].out, exec->pool + step->workspace);
 }
 
 int qnt_exec_open(const struct qnt_network *network, qnt_choose *choose, void *user,
@@ -235,8 +302,12 @@ int qnt_exec_layer(const struct qnt_exec *exec, size_t index, struct qnt_exec_la
     return 0;
 }
 
-void qnt_exec_watch(struct qnt_exec *exec, qnt_watch *watch, void *user)
+int qnt_exec_watch(struct qnt_exec *exec, qnt_watch *watch, void *user)
 {
+    const int was_sliced = exec->sliced;
+
     exec->watch = watch;
     exec->watch_user = user;
+    exec->sliced = !watch; /* who watches sees every tensor whole */
+    return exec->sliced == was_sliced ? 0 : place(exec);
 }

@@ -6,7 +6,9 @@
 #include "quant/pipeline/team.h"
 
 struct qnt_step {
-    int8_t *out; /* in the arena */
+    int8_t *out;   /* in the arena */
+    int32_t whole; /* the concatenation that this is written into, 0 = none */
+    int32_t first; /* its channel there */
     struct krn_conv conv;
     int on_kernel;            /* conv is planned */
     size_t packed, workspace; /* offsets in the pool */
@@ -18,6 +20,7 @@ struct qnt_exec {
     const struct qnt_network *network; /* borrowed */
     struct qnt_step *steps;
     int8_t *arena;
+    int sliced;       /* what is joined is written where it belongs; not while somebody watches */
     uint8_t *pool;    /* packed weights and pointer tables of all layers */
     uint8_t *scratch; /* of scratch_bytes for each worker */
     size_t arena_bytes, pool_bytes, scratch_bytes;

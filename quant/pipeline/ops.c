@@ -39,6 +39,18 @@ static const struct qnt_layer *input_of(const struct qnt_op_args *args, int32_t 
     return &args->network->layers[args->layer->inputs[i]];
 }
 
+/* Whether rescale() would only copy. */
+static int keeps_bytes(const struct qnt_layer *l, const struct qnt_layer *from, int32_t factor)
+{
+    return factor == 1 << l->shift && l->zero == from->zero && l->lo <= from->lo &&
+           l->hi >= from->hi;
+}
+
+int qnt_joins_as_is(const struct qnt_layer *concat, const struct qnt_layer *input, int32_t k)
+{
+    return keeps_bytes(concat, input, concat->factor[k]);
+}
+
 /* `count` bytes of one input at another scale and zero point. */
 QNT_WIDE static void rescale(const struct qnt_layer *l, const struct qnt_layer *from,
                              int32_t factor, const int8_t *in, size_t count, int8_t *out)
@@ -46,7 +58,7 @@ QNT_WIDE static void rescale(const struct qnt_layer *l, const struct qnt_layer *
     const int32_t half = 1 << (l->shift - 1), shift = l->shift, lo = l->lo, hi = l->hi;
     const int32_t zero_in = from->zero, zero = l->zero;
 
-    if (factor == 2 * half && zero == zero_in && lo <= from->lo && hi >= from->hi) { /* the same */
+    if (keeps_bytes(l, from, factor)) {
         memcpy(out, in, count);
         return;
     }
@@ -134,7 +146,8 @@ static void run_concat(const struct qnt_op_args *args)
 
     for (int32_t i = 0; i < l->input_count; i++) {
         size_t channels = (size_t)input_of(args, i)->c;
-        for (size_t p = args->begin; p < args->end; p++)
+        const int in_place = args->in[i] == args->out + first;
+        for (size_t p = args->begin; p < args->end && !in_place; p++)
             rescale(l, input_of(args, i), l->factor[i], args->in[i] + p * channels, channels,
                     args->out + p * (size_t)l->c + first);
         first += channels;

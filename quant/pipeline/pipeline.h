@@ -170,7 +170,8 @@ int qnt_exec_layer(const struct qnt_exec *exec, size_t index, struct qnt_exec_la
  * that reads them last has run; real value = (byte - zero) * scale. */
 typedef void qnt_watch(size_t layer, int8_t *tensor, size_t count, float scale, int32_t zero,
                        void *user);
-void qnt_exec_watch(struct qnt_exec *exec, qnt_watch *watch, void *user); /* NULL = no more */
+/* NULL = no more. 0; or -ENOMEM, after which the execution can only be closed. */
+int qnt_exec_watch(struct qnt_exec *exec, qnt_watch *watch, void *user);
 
 /* Float against int8 on a labelled set. Counts of images; SQNR and cosine are means over images of
  * the scores before the softmax. */

@@ -191,6 +191,8 @@ struct qnt_op_args {
 typedef void qnt_op_run(const struct qnt_op_args *args);
 /* NULL where an int8 network cannot have the operator. */
 extern qnt_op_run *const qnt_op_runs[QNT_OP_COUNT];
+/* Whether a concatenation takes the bytes of its input k as they are. */
+int qnt_joins_as_is(const struct qnt_layer *concat, const struct qnt_layer *input, int32_t k);
 /* Into how many independent parts a layer can be cut: elements, pixels or rows of the output, as
  * its operator sees it; 1 = it cannot. */
 size_t qnt_op_units(const struct qnt_layer *l);

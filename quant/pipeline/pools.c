@@ -58,17 +58,18 @@ static struct pixels pixels_of(const struct qnt_layer *in, const int8_t *data, s
 
 /* ---- Maximum */
 
-QNT_WIDE static void max_few(const struct pixels *p, size_t begin, size_t end, int8_t *out)
+/* Few channels: pixel by pixel. */
+QNT_WIDE static void max_few(const struct pixels *p, int8_t *out)
 {
-    for (size_t c = begin; c < end; c++) {
-        int8_t most = p->first[c];
-        for (int32_t y = 0; y < p->rows; y++)
-            for (int32_t x = 0; x < p->columns; x++) {
-                int8_t a = p->first[(size_t)y * p->line + (size_t)x * p->pixel + c];
-                most = a > most ? a : most;
-            }
-        out[c] = most;
-    }
+    const size_t count = p->pixel;
+
+    memcpy(out, p->first, count);
+    for (int32_t y = 0; y < p->rows; y++)
+        for (int32_t x = y == 0; x < p->columns; x++) {
+            const int8_t *a = p->first + (size_t)y * p->line + (size_t)x * p->pixel;
+            for (size_t c = 0; c < count; c++)
+                out[c] = a[c] > out[c] ? a[c] : out[c];
+        }
 }
 
 /* Whole vectors of channels, two at a time; the last ones go back so that they are whole. */
@@ -107,7 +108,7 @@ void qnt_run_maxpool(const struct qnt_op_args *args)
             if (p.rows <= 0 || p.columns <= 0)
                 memset(out, -128, (size_t)l->c);
             else if (l->c < BYTES)
-                max_few(&p, 0, (size_t)l->c, out);
+                max_few(&p, out);
             else
                 max_many(&p, out);
         }
