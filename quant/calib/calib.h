@@ -68,6 +68,7 @@ int qnt_is_sound(const struct qnt_threshold *t);
 struct qnt_search;
 struct qnt_method_info {
     const char *name, *meaning;
+    int is_asked; /* by AUTO */
     /* Sets threshold, and what else the method knows of divergence, used and suspicious. The
      * histogram has non-zero values. */
     void (*find)(const struct qnt_search *search, struct qnt_threshold *out);
@@ -82,7 +83,8 @@ int qnt_method_find(const char *name); /* enum qnt_method, or -1 */
 void qnt_threshold(const struct qnt_histogram *h, const struct qnt_histogram *held,
                    enum qnt_method method, struct qnt_threshold *out);
 
-/* The same of every method, at less cost: out[QNT_METHOD_COUNT]. */
+/* The same of AUTO and of every method that it asks, at less cost: out[QNT_METHOD_COUNT], threshold
+ * 1 for the others. */
 void qnt_threshold_all(const struct qnt_histogram *h, const struct qnt_histogram *held,
                        struct qnt_threshold *out);
 

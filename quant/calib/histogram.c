@@ -83,21 +83,25 @@ void qnt_histogram_range(struct qnt_histogram *h, const float *values, size_t co
 
 enum { SLOTS = 8 };
 
-/* Division, not a multiplication by the inverse: bin for bin what ncnn counts. Returns how many are
- * zeros. */
-QNT_WIDE static uint64_t find_places(const float *values, size_t count, float absmax,
-                                     int32_t *place)
+struct counted { /* of one block */
+    int32_t zeros, finite;
+};
+
+/* Division, not a multiplication by the inverse: bin for bin what ncnn counts. */
+QNT_WIDE static struct counted find_places(const float *values, size_t count, float absmax,
+                                           int32_t *place)
 {
-    int32_t zeros = 0;
+    struct counted n = { 0, 0 };
 
     for (size_t i = 0; i < count; i++) {
         float x = fabsf(values[i]), at = x / absmax * QNT_BINS;
         at = at < QNT_BINS - 1 ? at : QNT_BINS - 1;
         int32_t none = QNT_BINS + (int32_t)(i % SLOTS);
         place[i] = ((x > 0) & (x <= FLT_MAX)) ? (int32_t)at : none;
-        zeros += x == 0;
+        n.zeros += x == 0;
+        n.finite += x <= FLT_MAX;
     }
-    return (uint64_t)zeros;
+    return n;
 }
 
 void qnt_histogram_count(struct qnt_histogram *h, const float *values, size_t count)
@@ -106,14 +110,15 @@ void qnt_histogram_count(struct qnt_histogram *h, const float *values, size_t co
     int32_t place[BLOCK];
 
     h->calls++;
-    h->total += count_finite(values, count);
     for (size_t first = 0; first < count;) {
         /* 32 bits hold one piece of this size. */
         size_t piece = count - first < (size_t)1 << 31 ? count - first : (size_t)1 << 31;
         memset(counts, 0, sizeof(counts));
         for (size_t end = first + piece; first < end;) {
             size_t n = end - first < BLOCK ? end - first : BLOCK;
-            h->zeros += find_places(values + first, n, h->absmax, place);
+            const struct counted counted = find_places(values + first, n, h->absmax, place);
+            h->zeros += (uint64_t)counted.zeros;
+            h->total += (uint64_t)counted.finite;
             for (size_t i = 0; i < n; i++)
                 counts[i % 2][place[i]]++;
             first += n;

@@ -71,7 +71,7 @@ static enum qnt_method least_error(const struct qnt_search *fit, const struct qn
 
     for (int m = QNT_METHOD_AUTO + 1; m < QNT_METHOD_COUNT; m++) {
         struct qnt_threshold candidate = { .used = (enum qnt_method)m };
-        if (m == QNT_METHOD_KL_NCNN) /* KL is there already, and this one takes the most time */
+        if (!qnt_methods[m].is_asked)
             continue;
         qnt_methods[m].find(fit, &candidate);
         double mse = qnt_mse_in_bins(judge, (double)candidate.threshold / fit->width);

@@ -3,22 +3,24 @@
 #include <math.h>
 #include <string.h>
 
+/* KL_NCNN is not asked by AUTO: KL is, among sound thresholds, and this one takes most of the time
+ * of all. */
 const struct qnt_method_info qnt_methods[QNT_METHOD_COUNT] = {
-    [QNT_METHOD_AUTO] = { "auto", "whichever of the others loses least on images held out",
+    [QNT_METHOD_AUTO] = { "auto", "whichever of the others loses least on images held out", 0,
                           qnt_find_auto },
-    [QNT_METHOD_MAX] = { "max", "the largest magnitude: nothing is clipped", qnt_find_max },
-    [QNT_METHOD_PERCENTILE] = { "percentile", "clips 0.01 % of the non-zero values",
+    [QNT_METHOD_MAX] = { "max", "the largest magnitude: nothing is clipped", 1, qnt_find_max },
+    [QNT_METHOD_PERCENTILE] = { "percentile", "clips 0.01 % of the non-zero values", 1,
                                 qnt_find_percentile },
     [QNT_METHOD_PERCENTILE_99999] = { "percentile-99.999", "clips 0.001 % of the non-zero values",
-                                      qnt_find_percentile_99999 },
-    [QNT_METHOD_MSE] = { "mse", "least squared error over the histogram", qnt_find_mse },
+                                      1, qnt_find_percentile_99999 },
+    [QNT_METHOD_MSE] = { "mse", "least squared error over the histogram", 1, qnt_find_mse },
     [QNT_METHOD_KL] = { "kl", "least KL divergence, as NVIDIA describes it, among sound thresholds",
-                        qnt_find_kl },
+                        1, qnt_find_kl },
     [QNT_METHOD_KL_NCNN] = { "kl-ncnn",
-                             "the threshold of ncnn2table's method=kl, whatever it clips",
+                             "the threshold of ncnn2table's method=kl, whatever it clips", 0,
                              qnt_find_kl_ncnn },
     [QNT_METHOD_ACIQ] = { "aciq", "clips as if values were Gaussian, as ncnn2table's method=aciq",
-                          qnt_find_aciq },
+                          1, qnt_find_aciq },
 };
 
 int qnt_method_find(const char *name)
@@ -120,7 +122,7 @@ void qnt_threshold_all(const struct qnt_histogram *h, const struct qnt_histogram
 
     for (int m = 0; m < QNT_METHOD_COUNT; m++) {
         out[m] = (struct qnt_threshold) { .threshold = 1, .used = (enum qnt_method)m };
-        if (!empty)
+        if (!empty && (m == QNT_METHOD_AUTO || qnt_methods[m].is_asked))
             find(&search, (enum qnt_method)m, &out[m]);
     }
 }

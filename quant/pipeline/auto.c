@@ -1,7 +1,7 @@
 /* The method `auto`. Tensor by tensor, squared error on images held out chooses among the methods;
  * but what that is worth in the scores depends on what lies behind. So the networks of every single
- * method, and of that mixture, are made and run on images held out, and the best of them wins.
- * A threshold that is not sound gives way to that of least squared error in each. */
+ * method that it asks, and of that mixture, are made and run on images held out, and the best of
+ * them wins. A threshold that is not sound gives way to that of least squared error in each. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +74,8 @@ int qnt_auto(const struct qnt_graph *graph, struct qnt_calibration *c)
     if (result == 0)
         find_all(c, all);
     for (int m = QNT_METHOD_AUTO; m < QNT_METHOD_COUNT && result == 0 && c->kept > 0; m++) {
+        if (m != QNT_METHOD_AUTO && !qnt_methods[m].is_asked)
+            continue;
         take_sound(c, all, m);
         result = qnt_thresholds_fill(graph, c, c->tensors);
         double db = result ? 0 : judge(graph, c, scores);
