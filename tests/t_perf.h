@@ -33,7 +33,7 @@ static const struct {
     uint64_t config;
     int error, per_unit;
 } t_perf_events[] = {
-    { 0x11, 0, 100 },     { 0x08, 0, 250 },     { 0x04, 0, 60 },
+    { 0x00, 0, 100 },     { 0x01, 0, 250 },     { 0x11, 0, 100 }, { 0x08, 0, 250 }, { 0x04, 0, 60 },
     { 0x03, 0, 7 },       { 0x10, 0, 1 },       { 0x1e, 0, -1 }, /* never scheduled */
     { 0x06, 0, 0 },                                              /* opens, reads 0 */
     { 0x24, -ENOENT, 0 }, { 0x99, -EACCES, 0 },

@@ -233,6 +233,10 @@ static void test_files(void)
     EXPECT(QUERN("run", "net.param", "--calibration=net.cal", "--builtin", "--json",
                  "--images=list.txt:labels.tsv"),
            0, "\"agree\": 100");
+    EXPECT(QUERN("run", "net.qrn", "--builtin", "--json", "--images=list.txt", "--counters"), 0,
+           "\"cycles\": "); /* a number, or null where there is no PMU */
+    EXPECT(QUERN("run", "net.qrn", "--images=list.txt", "--counters", "--threads=2"), 2,
+           "--counters");
     EXPECT(QUERN("quantize", "net.param", "--calibration=net.cal", "-o", "x", "--format=tensorrt"),
            1, "holds no weights");
     EXPECT(QUERN("quantize", "net.param", "--calibration=net.cal", "-o", "x", "--format=onnx",

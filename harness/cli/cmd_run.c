@@ -15,7 +15,7 @@ struct run_options {
     struct cli_adjust_options adjust;
     const char *images, *calibration, *thresholds, *db, *methods, *against, *device, *kernels;
     long long count, calibration_count, run, label_offset, threads;
-    int json, builtin, residual_16;
+    int json, builtin, residual_16, counters;
 };
 
 struct work {
@@ -24,6 +24,7 @@ struct work {
     struct qnt_graph changed; /* a copy of it, as it is quantised */
     struct cli_winners winners;
     struct run_result result;
+    struct cli_layer_counters counters;
     char words[256]; /* the methods, cut apart */
 };
 
@@ -209,6 +210,10 @@ static int measure(struct work *w, const struct qnt_dataset *set)
     for (size_t i = 0; i < w->result.count; i++)
         execs[i] = w->result.entries[i].exec;
     weigh_float(w);
+    if (w->o->counters) {
+        cli_layer_counters_open(&hrn_perf_kernel, execs[0], &w->counters);
+        w->result.counters = &w->counters;
+    }
     cli_progress_begin(&progress, "run");
     int result = qnt_accuracy(w->result.has_float ? &w->graph : NULL, execs, w->result.count, set,
                               images, cli_quant_progress, &progress, accuracy, &error);
@@ -248,6 +253,9 @@ static int run(struct work *w, const char *model)
         return cli_fail(CLI_USAGE, "--count and --calibration-count must be positive");
     if (w->o->threads < 1 || w->o->threads > 64)
         return cli_fail(CLI_USAGE, "--threads goes from 1 to 64");
+    if (w->o->counters && (w->o->threads > 1 || w->o->device))
+        return cli_fail(CLI_USAGE, "--counters counts one thread of this machine: it goes with "
+                                   "neither --threads nor --device");
     w->result.threads = (int)w->o->threads;
     cli_catch_interrupt();
     int code = open_models(w, model);
@@ -268,6 +276,7 @@ static int run(struct work *w, const char *model)
 
 static void clear(struct work *w)
 {
+    cli_layer_counters_close(&w->counters);
     for (size_t i = 0; i < w->result.count; i++) {
         qnt_exec_close(w->result.entries[i].exec);
         qnt_network_free(w->result.entries[i].network);
@@ -336,6 +345,11 @@ int cmd_run(int argc, char **argv)
           "Threads that share each layer of the int8 network; the scores are the same. The default "
           "is 1.",
           &o.threads },
+        { 0, "counters", CLI_FLAG, NULL,
+          "Counts cycles, instructions and cache misses of each layer, where there is a PMU; "
+          "dashes "
+          "and the reason where there is none.",
+          &o.counters },
         { 0, "builtin", CLI_FLAG, NULL, "Only built-in kernels: no database is read.", &o.builtin },
         CLI_MODEL_OPTIONS(o.model),
         { 0, "json", CLI_FLAG, NULL, "Prints JSON instead of tables.", &o.json },

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "harness/cli/layer_counters.h"
 #include "harness/cli/winners.h"
 #include "quant/pipeline/pipeline.h"
 
@@ -24,6 +25,7 @@ struct run_result {
     int threads;           /* of the int8 networks */
     size_t float_bytes[2]; /* of the float model: weights, activations alive at once at most */
     const struct cli_winners *winners;
+    const struct cli_layer_counters *counters; /* of entries[0]; NULL: not asked for */
     struct run_entry entries[RUN_NETWORKS_MAX];
     size_t count; /* at least 1 */
 };

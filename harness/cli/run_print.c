@@ -75,11 +75,33 @@ static double total_ns(const struct run_result *r)
     return total;
 }
 
+/* Columns of a layer's counters; dashes where nothing was counted. */
+static void print_counts(const struct run_result *r, size_t index, const struct qnt_exec_layer *l,
+                         struct cli_table *t)
+{
+    struct cli_layer_counts c;
+
+    if (cli_layer_counts(r->counters, index, &c) != 0) {
+        for (int i = 0; i < 4; i++)
+            cli_table_cell(t, "%s", "-");
+        return;
+    }
+    const double cycles = c.value[CLI_LAYER_CYCLES];
+    cli_table_cell(t, "%.0f", cycles);
+    cli_table_cell(t, "%.2f", cycles > 0 ? c.value[CLI_LAYER_INSTRUCTIONS] / cycles : 0);
+    if (l->problem && cycles > 0)
+        cli_table_cell(t, "%.1f", (double)krn_problem_macs(l->problem) / cycles);
+    else
+        cli_table_cell(t, "%s", "");
+    cli_table_cell(t, "%.1f", c.value[CLI_LAYER_MISSES]);
+}
+
 static void print_layers(const struct run_result *r, FILE *out)
 {
-    static const char *const headings[] = { "layer", "operator", "output",    "us",
-                                            "%",     "kernel",   "algorithm", "why" };
-    struct cli_table *t = cli_table_new(headings, 8);
+    static const char *const headings[] = { "layer",  "operator",   "output",    "us",
+                                            "%",      "kernel",     "algorithm", "why",
+                                            "cycles", "insn/cycle", "MAC/cycle", "misses" };
+    struct cli_table *t = cli_table_new(headings, r->counters ? 12 : 8);
     const double total = total_ns(r);
     struct qnt_exec_layer l;
 
@@ -92,8 +114,12 @@ static void print_layers(const struct run_result *r, FILE *out)
         cli_table_cell(t, "%s", kernel_of(&l));
         cli_table_cell(t, "%s", l.conv ? krn_algorithm_names[l.conv->algorithm] : "");
         cli_table_cell(t, "%s", reason_of(r, &l));
+        if (r->counters)
+            print_counts(r, i, &l, t);
     }
     cli_table_print(t, out);
+    if (r->counters && r->counters->why[0])
+        fprintf(out, "\nno counters: %s\n", r->counters->why);
 }
 
 void run_print_text(const struct run_result *r, FILE *out)
@@ -137,7 +163,22 @@ static void print_json_rows(const struct run_result *r, FILE *out)
     }
 }
 
-static void print_json_layer(const struct run_result *r, const struct qnt_exec_layer *l, FILE *out)
+static void print_json_counts(const struct run_result *r, size_t index, FILE *out)
+{
+    struct cli_layer_counts c;
+
+    if (!r->counters)
+        return;
+    if (cli_layer_counts(r->counters, index, &c) != 0)
+        fputs(", \"cycles\": null, \"instructions\": null, \"cache_misses\": null", out);
+    else
+        fprintf(out, ", \"cycles\": %.6g, \"instructions\": %.6g, \"cache_misses\": %.6g",
+                c.value[CLI_LAYER_CYCLES], c.value[CLI_LAYER_INSTRUCTIONS],
+                c.value[CLI_LAYER_MISSES]);
+}
+
+static void print_json_layer(const struct run_result *r, size_t index,
+                             const struct qnt_exec_layer *l, FILE *out)
 {
     char problem[KRN_PROBLEM_STR_MAX] = "";
 
@@ -148,7 +189,9 @@ static void print_json_layer(const struct run_result *r, const struct qnt_exec_l
     fprintf(out, ", \"operator\": \"%s\", \"problem\": \"%s\", \"kernel\": ", qnt_op_names[l->op],
             problem);
     cli_json_string(out, kernel_of(l));
-    fprintf(out, ", \"time_ns\": %.6g, \"why\": ", l->time_ns);
+    fprintf(out, ", \"time_ns\": %.6g", l->time_ns);
+    print_json_counts(r, index, out);
+    fputs(", \"why\": ", out);
     cli_json_string(out, reason_of(r, l));
     fputc('}', out);
 }
@@ -169,7 +212,7 @@ void run_print_json(const struct run_result *r, FILE *out)
     fputs("\n  ],\n  \"layers\": [", out);
     for (size_t i = 1; qnt_exec_layer(e->exec, i, &l) == 0; i++) {
         fputs(i > 1 ? "," : "", out);
-        print_json_layer(r, &l, out);
+        print_json_layer(r, i, &l, out);
     }
     fputs("\n  ]\n}\n", out);
 }

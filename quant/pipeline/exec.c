@@ -311,3 +311,8 @@ int qnt_exec_watch(struct qnt_exec *exec, qnt_watch *watch, void *user)
     exec->sliced = !watch; /* who watches sees every tensor whole */
     return exec->sliced == was_sliced ? 0 : place(exec);
 }
+
+void qnt_exec_meter(struct qnt_exec *exec, const struct qnt_meter *meter)
+{
+    exec->meter = meter ? *meter : (struct qnt_meter) { NULL, NULL, NULL };
+}

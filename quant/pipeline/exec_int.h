@@ -29,6 +29,7 @@ struct qnt_exec {
     int64_t runs; /* since qnt_exec_profile() */
     qnt_watch *watch;
     void *watch_user;
+    struct qnt_meter meter; /* begin NULL = none */
 };
 
 #endif

@@ -108,10 +108,14 @@ void qnt_exec_run(struct qnt_exec *exec, const float *image, float *scores)
 
     for (int32_t i = 0; i <= last; i++) {
         const struct qnt_layer *l = &network->layers[i];
+        if (exec->meter.begin)
+            exec->meter.begin(exec->meter.user);
         if (i == 0 && i != last)
             qnt_quantise_image(l, image, exec->steps[i].out);
         else
             run_layer(exec, i, i == last ? scores : NULL);
+        if (exec->meter.begin)
+            exec->meter.end((size_t)i, exec->meter.user);
         if (exec->watch && i != last)
             exec->watch((size_t)i, exec->steps[i].out, qnt_layer_elements(l), l->scale, l->zero,
                         exec->watch_user);

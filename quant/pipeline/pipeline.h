@@ -173,6 +173,15 @@ typedef void qnt_watch(size_t layer, int8_t *tensor, size_t count, float scale, 
 /* NULL = no more. 0; or -ENOMEM, after which the execution can only be closed. */
 int qnt_exec_watch(struct qnt_exec *exec, qnt_watch *watch, void *user);
 
+/* Called before and after each layer of a run, by the thread that calls qnt_exec_run(): for
+ * counters of that thread. */
+struct qnt_meter {
+    void (*begin)(void *user);
+    void (*end)(size_t layer, void *user);
+    void *user;
+};
+void qnt_exec_meter(struct qnt_exec *exec, const struct qnt_meter *meter); /* copied; NULL = none */
+
 /* Float against int8 on a labelled set. Counts of images; SQNR and cosine are means over images of
  * the scores before the softmax. */
 struct qnt_accuracy {
