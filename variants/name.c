@@ -123,8 +123,11 @@ int var_name_read(const char *name, struct var_variant *out, char *err, size_t e
     }
     int family = read_word(&at, family_name, KRN_FAMILY_COUNT);
     if (family < 0) {
-        snprintf(err, err_bytes, "variant \"%s\": no family (gemm, igemm, dw, peak) at \"%s\"",
-                 name, at);
+        int length =
+            snprintf(err, err_bytes, "variant \"%s\": at \"%s\" a family is expected:", name, at);
+        for (int i = 0; i < KRN_FAMILY_COUNT && length >= 0 && (size_t)length < err_bytes; i++)
+            length += snprintf(err + length, err_bytes - (size_t)length, "%s %s", i ? "," : "",
+                               krn_family_names[i]);
         return -EINVAL;
     }
     v.isa = (enum krn_isa)isa;

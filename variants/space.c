@@ -288,7 +288,7 @@ int var_space_next(struct var_space *space, struct var_variant *out)
             continue;
         if (space->problem && !worth_trying(out, space->problem, &demand))
             continue;
-        if (var_feasible(out, NULL, 0) == 0)
+        if (space->with_refused || var_feasible(out, NULL, 0) == 0)
             return 1;
     }
     return 0;

@@ -85,9 +85,10 @@ struct var_space {
     uint64_t next;              /* position */
     enum krn_epilogue epilogue; /* with a problem, only points of this one; set it after the start
                                  */
+    int with_refused; /* points that var_feasible() may refuse are given, too; as epilogue */
 };
 void var_space_init(struct var_space *space, uint32_t isas, const struct krn_problem *problem);
-/* 1 and *out filled, or 0 at the end. */
+/* 1 and *out filled, or 0 at the end. Asking whether a point is feasible is what takes the time. */
 int var_space_next(struct var_space *space, struct var_variant *out);
 
 /* The plain choice for a problem on an ISA: what a user without a sweep gets, the baseline of a

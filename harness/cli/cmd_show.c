@@ -29,19 +29,60 @@ static void near_add(struct near *near, const char *name, size_t distance)
     near->distance[at] = distance;
 }
 
-/* Explains that there is no such variant, with the closest names of the whole space. */
+/* Whether a name of this length may be among the closest. */
+static int may_be_near(const struct near *near, size_t length, size_t candidate)
+{
+    size_t apart = length > candidate ? length - candidate : candidate - length;
+    return near->count < NEAR || apart < near->distance[NEAR - 1];
+}
+
+/* The level and family that the name begins with; bit sets, everything where it names none. */
+static void narrow_down(const char *name, uint32_t *isas, uint32_t *families)
+{
+    *isas = *families = ~0u;
+    for (int isa = 0; isa < KRN_ISA_COUNT; isa++) {
+        size_t length = strlen(krn_isas[isa].name);
+        if (strncmp(name, krn_isas[isa].name, length) || name[length] != '_')
+            continue;
+        *isas = 1u << isa;
+        for (int family = 0; family < KRN_FAMILY_COUNT; family++) {
+            const char *at = name + length + 1, *word = krn_family_names[family];
+            if (strncmp(at, word, strlen(word)) == 0 && at[strlen(word)] == '_')
+                *families = 1u << family;
+        }
+    }
+}
+
+/* The closest names of what is like it; only they are worth asking whether they can be made. */
+static void find_near(const char *name, struct near *near)
+{
+    uint32_t isas, families;
+    struct var_space space;
+    struct var_variant v;
+    narrow_down(name, &isas, &families);
+    var_space_init(&space, isas, NULL);
+    space.with_refused = 1;
+    while (var_space_next(&space, &v)) {
+        char candidate[VAR_NAME_MAX];
+        if (!(families & 1u << v.family))
+            continue;
+        var_name_format(&v, candidate);
+        if (!may_be_near(near, strlen(name), strlen(candidate)))
+            continue;
+        size_t distance = cli_distance(name, candidate);
+        if ((near->count < NEAR || distance < near->distance[NEAR - 1]) &&
+            var_feasible(&v, NULL, 0) == 0)
+            near_add(near, candidate, distance);
+    }
+}
+
+/* Explains that there is no such variant, with the closest names. */
 static int unknown_name(const char *name, const char *why)
 {
     struct near near = { .count = 0 };
-    struct var_space space;
-    struct var_variant v;
-    var_space_init(&space, ~0u, NULL);
-    while (var_space_next(&space, &v)) {
-        char candidate[VAR_NAME_MAX];
-        var_name_format(&v, candidate);
-        near_add(&near, candidate, cli_distance(name, candidate));
-    }
-    cli_fail(CLI_USAGE, "%s; the closest ones:", why);
+    find_near(name, &near);
+    cli_fail(CLI_USAGE, near.count ? "%s; the closest ones:" : "%s; 'quern list' has the names",
+             why);
     for (size_t i = 0; i < near.count; i++)
         fprintf(stderr, "    %s\n", near.name[i]);
     return CLI_USAGE;
