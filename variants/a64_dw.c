@@ -33,11 +33,20 @@ static void init(struct dw *d)
     }
 }
 
+/* Loads of as many bytes as a block has channels: 4, 8 or 16. */
+static int load_op(const struct dw *d, int with_index)
+{
+    static const int ops[][2] = { { A64_LDR_S, A64_LDR_S_REG },
+                                  { A64_LDR_D, A64_LDR_D_REG },
+                                  { A64_LDR_Q, A64_LDR_Q_REG } };
+    return ops[d->nr / 8][with_index];
+}
+
 static int load_input(struct dw *d, int pixel, int tap)
 {
     int pointer = ir_vreg(d->ir, IR_GPR, "temporaries"), a = vec(d, "A");
     IR(d->ir, IR_LOAD64, pointer, d->tab[pixel], 8 * tap);
-    IR(d->ir, d->nr == 8 ? A64_LDR_D_REG : A64_LDR_Q_REG, a, pointer, d->first);
+    IR(d->ir, load_op(d, 1), a, pointer, d->first);
     return a;
 }
 
@@ -48,12 +57,13 @@ static void mac(struct dw *d, int pixel, int tap, int count, const int *weights)
     int vectors = d->nr / 4, a[2];
     for (int t = 0; t < count; t++)
         a[t] = load_input(d, pixel, tap + t);
-    for (int half = 0; half < d->nr / 8; half++) {
+    for (int half = 0; 8 * half < d->nr; half++) {
         int product = vec(d, "products");
         for (int t = 0; t < count; t++)
             IR(d->ir, multiply[t][half], product, a[t], weights[t]);
         IR(d->ir, A64_SADDW, d->acc[pixel * vectors + 2 * half], product);
-        IR(d->ir, A64_SADDW2, d->acc[pixel * vectors + 2 * half + 1], product);
+        if (d->nr > 4)
+            IR(d->ir, A64_SADDW2, d->acc[pixel * vectors + 2 * half + 1], product);
     }
 }
 
@@ -63,7 +73,7 @@ static void taps(struct dw *d, int count)
         int some = count - tap < 2 ? 1 : 2, weights[2];
         for (int t = 0; t < some; t++) {
             weights[t] = vec(d, "B");
-            IR(d->ir, d->nr == 8 ? A64_LDR_D : A64_LDR_Q, weights[t], d->w, (tap + t) * d->nr);
+            IR(d->ir, load_op(d, 0), weights[t], d->w, (tap + t) * d->nr);
         }
         for (int i = 0; i < d->mr; i++)
             mac(d, i, tap, some, weights);
