@@ -1,10 +1,13 @@
 /* Every micro-kernel against plain loops, on this machine and, through the cross compiler and
  * qemu-user, on AArch64: see ukernels/check.h for what is checked. The check first proves itself on
  * kernels broken on purpose. By default a seeded sample of the space and all plain choices; --all
- * proves every variant, --isa NAME only one level. */
+ * proves every variant, --isa NAME only one level, --match REGEX only kernels of such names,
+ * --slice I/N only each N-th kernel from I on, 0 <= I < N. */
 #include "tests/t.h"
 #include "tests/t_run.h"
 #include "variants/variant_int.h"
+
+#include <regex.h>
 
 struct machine {
     const char *arch;
@@ -32,6 +35,8 @@ static const char host[] = "x86_64";
 static const char *root;
 static char folder[200], output[8192];
 static int all;
+static regex_t match;
+static size_t slice, slices = 1;
 static uint64_t random_state;
 
 static uint64_t random_next(void)
@@ -117,6 +122,19 @@ static void list_defaults(struct list *list, enum krn_isa isa)
         if (v.isa == isa && !listed(list, &v))
             list_add(list, &v);
     }
+}
+
+/* What --match and --slice leave of it. */
+static void keep_wanted(struct list *list)
+{
+    size_t count = 0, matching = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        char name[VAR_NAME_MAX];
+        var_kernel_name_format(&list->v[i], name);
+        if (regexec(&match, name, 0, NULL, 0) == 0 && matching++ % slices == slice)
+            list->v[count++] = list->v[i];
+    }
+    list->count = count;
 }
 
 /* ---- Sources, compiler, run */
@@ -264,6 +282,7 @@ static void check_level(const struct machine *m, int native)
     int proved = -1, without = -1;
     list_space(&list, m->isa, m->sample);
     list_defaults(&list, m->isa);
+    keep_wanted(&list);
     write_sources(&list, NULL);
     if (compile(compiler(native))) {
         int status = run(native, m->cpu);
@@ -352,14 +371,21 @@ int main(int argc, char **argv)
 {
     int only = -1, levels = 0;
     int cross = t_has_program("aarch64-linux-gnu-gcc") && t_has_program("qemu-aarch64");
+    const char *names = ".";
     t_begin(argc, argv);
     for (int i = 1; i < argc; i++) {
         all |= strcmp(argv[i], "--all") == 0;
         if (strcmp(argv[i], "--isa") == 0 && i + 1 < argc)
             only = krn_isa_find(argv[i + 1]);
+        if (strcmp(argv[i], "--match") == 0 && i + 1 < argc)
+            names = argv[i + 1];
+        if (strcmp(argv[i], "--slice") == 0 && i + 1 < argc)
+            sscanf(argv[i + 1], "%zu/%zu", &slice, &slices);
     }
-    if (argc < 2) {
-        printf("usage: %s SOURCE_ROOT [--all] [--isa NAME] [--seed N]\n", argv[0]);
+    if (argc < 2 || slice >= slices || regcomp(&match, names, REG_EXTENDED | REG_NOSUB)) {
+        printf("usage: %s SOURCE_ROOT [--all] [--isa NAME] [--match REGEX] [--slice I/N] "
+               "[--seed N]\n",
+               argv[0]);
         return 2;
     }
     root = argv[1];
@@ -392,6 +418,7 @@ int main(int argc, char **argv)
     if (only < 0 || only == KRN_ISA_AVX512VNNI)
         check_emulated();
     t_remove(folder);
+    regfree(&match);
     if (levels == 0) {
         printf("skipped: no level can run here\n");
         return 77;
