@@ -195,6 +195,9 @@ static const struct {
     { "c_igemm_m2n8k2u2a0b0l8s0", "c_igemm.c" },
     { "dotprod_igemm_m4n8k4u1a0b256l64s1", "dotprod_igemm.s" },
     { "neon_dw_m1n8k1u3l128s0", "neon_dw.s" },
+    { "neon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2", "neon_pairs.s" },
+    { "neon_gemm_m1n8k1u2a0b0l64s0v1i1", "neon_lanes.s" },
+    { "i8mm_direct_m2n8k8u3l128s0c1v1", "i8mm_direct.s" },
     { "avx2_gemm_m2n16k2u1a64b0l64s0", "avx2_gemm.s" },
     { "avx512vnni_gemm_m2n32k4u1a0b0l512s0", "avx512vnni_gemm.s" },
 };
