@@ -246,11 +246,11 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
 #define A64_ROW(isa, columns, rows, ...) \
     { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0, 0 }, \
     { isa, KRN_FAMILY_IGEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0, 0 }
-#define NEON_ROW(columns, m, n, k, u, l, v, i, h, g) \
-    { KRN_ISA_NEON, KRN_FAMILY_GEMM, columns, 0, \
-      { m, n, k, u, 0, 0, l, 0, 0, 0, 0, 0, 0, 0, 0, v, i, h, g, 0 }, 0, 0, 0 }, \
-    { KRN_ISA_NEON, KRN_FAMILY_IGEMM, columns, 0, \
-      { m, n, k, u, 0, 0, l, 0, 0, 0, 0, 0, 0, 0, 0, v, i, h, g, 0 }, 0, 0, 0 }
+#define NEON_KNOBS(m, n, k, u, l, s, v, i, h, g, p) \
+    { m, n, k, u, 0, 0, l, s, 0, 0, 0, 0, 0, 0, 0, v, i, h, g, p }
+#define NEON_ROW(columns, ...) \
+    { KRN_ISA_NEON, KRN_FAMILY_GEMM, columns, 0, NEON_KNOBS(__VA_ARGS__), 0, 0, 0 }, \
+    { KRN_ISA_NEON, KRN_FAMILY_IGEMM, columns, 0, NEON_KNOBS(__VA_ARGS__), 0, 0, 0 }
 #define PACKED_ROW(isa, columns, rows, ...) \
     { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0, 0 }
 #define DW_ROW(isa, channels, m, n, k, u, l, s) \
@@ -302,10 +302,11 @@ const struct var_default_row var_defaults[] = {
     PAIR_LINE_ROW(4, 16, 11),
     PAIR_LINE_ROW(4, 16, 5),
     A64_ROW(KRN_ISA_NEON, 0, 1, 1, 8, 16, 1, 0, 1, 1, 0, 1),
-    NEON_ROW(9, 4, 16, 2, 2, 64, 2, 2, 1, 4),
-    NEON_ROW(5, 8, 8, 2, 2, 64, 2, 2, 1, 4),
+    NEON_ROW(9, 4, 16, 2, 1, 16, 3, 3, 0, 1, 4, 1),
+    NEON_ROW(9, 4, 16, 2, 2, 64, 0, 2, 2, 1, 4, 0),
+    NEON_ROW(5, 8, 8, 2, 2, 64, 0, 2, 2, 1, 4, 0),
     A64_ROW(KRN_ISA_NEON, 0, 0, 4, 4, 16, 2, 0, 1, 1, 0, 1),
-    NEON_ROW(0, 4, 16, 1, 2, 64, 1, 1, 0, 1),
+    NEON_ROW(0, 4, 16, 1, 2, 64, 0, 1, 1, 0, 1, 0),
     DWC_ROW(KRN_ISA_NEON, 16, 16, 1, 1, 3, 1, 1),
     DWC_ROW(KRN_ISA_NEON, 16, 16, 1, 1, 3, 2, 1),
     DW_ROW(KRN_ISA_NEON, 16, 1, 16, 1, 9, 128, 0),

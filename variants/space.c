@@ -200,14 +200,23 @@ static int advances_in_fours(const struct var_variant *v)
     return v->knob[VAR_KNOB_FORM] == 2 && v->knob[VAR_KNOB_ADDRESS] == 2;
 }
 
-/* The first plain choice of the level and family: of the same KR, which tells schemes of a level
- * apart, if there is one. */
+/* Loops woven for in-order cores. */
+static int is_woven(const struct var_variant *v)
+{
+    return (v->family == KRN_FAMILY_GEMM || v->family == KRN_FAMILY_IGEMM) &&
+           v->knob[VAR_KNOB_SCHEDULE] >= 2;
+}
+
+/* The first plain choice of the level and family that is not woven: of the same KR, which tells
+ * schemes of a level apart, if there is one. */
 static const struct var_default_row *first_default(const struct var_variant *v)
 {
     const struct var_default_row *first = NULL;
     for (size_t i = 0; i < var_default_count; i++) {
         const struct var_default_row *row = &var_defaults[i];
-        if (row->isa != v->isa || row->family != v->family)
+        struct var_variant plain;
+        var_default_variant(row, &plain);
+        if (row->isa != v->isa || row->family != v->family || is_woven(&plain))
             continue;
         if (row->knob[VAR_KNOB_KR] == v->knob[VAR_KNOB_KR])
             return row;
@@ -226,13 +235,6 @@ static int is_settled(const struct var_variant *v, uint32_t fixed)
         if (fixed & 1u << k && domain->axis[k].count > 1 && v->knob[k] != row->knob[k])
             return 0;
     return 1;
-}
-
-/* Loops woven for in-order cores. */
-static int is_woven(const struct var_variant *v)
-{
-    return (v->family == KRN_FAMILY_GEMM || v->family == KRN_FAMILY_IGEMM) &&
-           v->knob[VAR_KNOB_SCHEDULE] >= 2;
 }
 
 /* Such cores want halves, loaded by the iteration before: what differs is weaker in their models.
