@@ -3,23 +3,26 @@
  * Registers
  *   arguments            x0
  *   panel of B           x1
- *   rows left            x2
- *   next tile of C       x3
- *   next tile of A       x4
- *   temporaries          x5 x11-x14
- *   rows of A            x6
+ *   quick way            x2
+ *   caller's FPCR        x3
+ *   temporaries          x4 x8 x13-x17
+ *   rows left            x5
+ *   next tile of C       x6
+ *   next tile of A       x7
+ *   rows of A            x9
  *   accumulators         v0-v1
- *   weights of B         x7
- *   depth offset of A    x8 x10
- *   depth left           x9
+ *   weights of B         x10
+ *   depth offset of A    x11 x13
+ *   depth left           x12
  *   A                    v2 v17 v24 v30
  *   A, widened           v2-v4
  *   B, widened           v4-v7 v16-v23 v25-v30
  *   B                    v2 v4-v6 v16-v20 v23-v27 v31
- *   rows of C            x15
- *   scales               v27 v29
- *   temporaries          v3 v6-v7 v16 v20-v21 v26 v30-v31
- *   bounds, zero point   v2 v5 v17
+ *   rows of C            x4
+ *   rounder              v29
+ *   scales               v2-v3 v5 v27
+ *   temporaries          v6-v7 v16-v23 v26-v28 v30-v31
+ *   bounds, zero point   v4 v24-v25
  */
     .arch armv8-a
     .text
@@ -29,27 +32,33 @@
     .type neon_gemm_m1n8k1u2a0b0l64s0v1i1, %function
 neon_gemm_m1n8k1u2a0b0l64s0v1i1:
     ldur x1, [x0, #16]
-    ldur x2, [x0, #40]
-    ldur x3, [x0, #24]
-    ldur x4, [x0]
+    ldur x2, [x1, #64]
+    mrs x3, fpcr
+    cbz x3, .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_plain_mode
+    mov x4, #0
+    msr fpcr, x4
+.Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_plain_mode:
+    ldur x5, [x0, #40]
+    ldur x6, [x0, #24]
+    ldur x7, [x0]
 .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_tile:
     /* rows of A: those beyond m repeat the last one */
-    ldur x5, [x0, #8]
-    mov x6, x4
-    add x4, x6, x5
+    ldur x8, [x0, #8]
+    mov x9, x7
+    add x7, x9, x8
     /* accumulators = bias */
     ldp q0, q1, [x1]
-    add x7, x1, #64
-    mov x8, #0
-    ldur x9, [x0, #48]
+    add x10, x1, #96
+    mov x11, #0
+    ldur x12, [x0, #48]
     /* main loop: 16 of depth */
-    subs x9, x9, #16
+    subs x12, x12, #16
     b.mi .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_main_end
-    add x10, x8, #8
+    add x13, x11, #8
 .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_main:
-    ldr d2, [x6, x8]
+    ldr d2, [x9, x11]
     sxtl v3.8h, v2.8b
-    ldp q4, q5, [x7]
+    ldp q4, q5, [x10]
     sxtl v6.8h, v4.8b
     smlal v0.4s, v6.4h, v3.h[0]
     smlal2 v1.4s, v6.8h, v3.h[0]
@@ -62,7 +71,7 @@ neon_gemm_m1n8k1u2a0b0l64s0v1i1:
     sxtl2 v17.8h, v5.16b
     smlal v0.4s, v17.4h, v3.h[3]
     smlal2 v1.4s, v17.8h, v3.h[3]
-    ldp q18, q19, [x7, #32]
+    ldp q18, q19, [x10, #32]
     sxtl v20.8h, v18.8b
     smlal v0.4s, v20.4h, v3.h[4]
     smlal2 v1.4s, v20.8h, v3.h[4]
@@ -75,9 +84,9 @@ neon_gemm_m1n8k1u2a0b0l64s0v1i1:
     sxtl2 v23.8h, v19.16b
     smlal v0.4s, v23.4h, v3.h[7]
     smlal2 v1.4s, v23.8h, v3.h[7]
-    ldr d24, [x6, x10]
+    ldr d24, [x9, x13]
     sxtl v2.8h, v24.8b
-    ldp q25, q26, [x7, #64]
+    ldp q25, q26, [x10, #64]
     sxtl v27.8h, v25.8b
     smlal v0.4s, v27.4h, v2.h[0]
     smlal2 v1.4s, v27.8h, v2.h[0]
@@ -90,7 +99,7 @@ neon_gemm_m1n8k1u2a0b0l64s0v1i1:
     sxtl2 v30.8h, v26.16b
     smlal v0.4s, v30.4h, v2.h[3]
     smlal2 v1.4s, v30.8h, v2.h[3]
-    ldp q31, q6, [x7, #96]
+    ldp q31, q6, [x10, #96]
     sxtl v4.8h, v31.8b
     smlal v0.4s, v4.4h, v2.h[4]
     smlal2 v1.4s, v4.8h, v2.h[4]
@@ -103,21 +112,21 @@ neon_gemm_m1n8k1u2a0b0l64s0v1i1:
     sxtl2 v5.8h, v6.16b
     smlal v0.4s, v5.4h, v2.h[7]
     smlal2 v1.4s, v5.8h, v2.h[7]
-    add x8, x8, #16
-    add x10, x10, #16
-    add x7, x7, #128
-    subs x9, x9, #16
+    add x11, x11, #16
+    add x13, x13, #16
+    add x10, x10, #128
+    subs x12, x12, #16
     b.pl .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_main
 .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_main_end:
-    adds x9, x9, #16
+    adds x12, x12, #16
     b.eq .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_depth_end
     /* block loop: 8 of depth */
-    subs x9, x9, #8
+    subs x12, x12, #8
     b.mi .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_block_end
 .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_block:
-    ldr d17, [x6, x8]
+    ldr d17, [x9, x11]
     sxtl v3.8h, v17.8b
-    ldp q20, q18, [x7]
+    ldp q20, q18, [x10]
     sxtl v21.8h, v20.8b
     smlal v0.4s, v21.4h, v3.h[0]
     smlal2 v1.4s, v21.8h, v3.h[0]
@@ -130,7 +139,7 @@ neon_gemm_m1n8k1u2a0b0l64s0v1i1:
     sxtl2 v23.8h, v18.16b
     smlal v0.4s, v23.4h, v3.h[3]
     smlal2 v1.4s, v23.8h, v3.h[3]
-    ldp q24, q27, [x7, #32]
+    ldp q24, q27, [x10, #32]
     sxtl v25.8h, v24.8b
     smlal v0.4s, v25.4h, v3.h[4]
     smlal2 v1.4s, v25.8h, v3.h[4]
@@ -143,116 +152,138 @@ neon_gemm_m1n8k1u2a0b0l64s0v1i1:
     sxtl2 v26.8h, v27.16b
     smlal v0.4s, v26.4h, v3.h[7]
     smlal2 v1.4s, v26.8h, v3.h[7]
-    add x8, x8, #8
-    add x7, x7, #64
-    subs x9, x9, #8
+    add x11, x11, #8
+    add x10, x10, #64
+    subs x12, x12, #8
     b.pl .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_block
 .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_block_end:
-    adds x9, x9, #8
+    adds x12, x12, #8
     b.eq .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_depth_end
     /* depth tail: 1 to 7 bytes of each row, zero-extended */
-    mov x11, #0
-    add x6, x6, x9
-    add x6, x6, x8
-    tbz x9, #0, .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_row0_bit0
-    ldurb w11, [x6, #-1]
-    add x6, x6, #-1
+    mov x14, #0
+    add x9, x9, x12
+    add x9, x9, x11
+    tbz x12, #0, .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_row0_bit0
+    ldurb w14, [x9, #-1]
+    add x9, x9, #-1
 .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_row0_bit0:
-    tbz x9, #1, .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_row0_bit1
-    ldurh w12, [x6, #-2]
-    lsl x11, x11, #16
-    orr x11, x11, x12
-    add x6, x6, #-2
+    tbz x12, #1, .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_row0_bit1
+    ldurh w15, [x9, #-2]
+    lsl x14, x14, #16
+    orr x14, x14, x15
+    add x9, x9, #-2
 .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_row0_bit1:
-    tbz x9, #2, .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_row0_bit2
-    ldur w13, [x6, #-4]
-    lsl x11, x11, #32
-    orr x11, x11, x13
-    add x6, x6, #-4
+    tbz x12, #2, .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_row0_bit2
+    ldur w16, [x9, #-4]
+    lsl x14, x14, #32
+    orr x14, x14, x16
+    add x9, x9, #-4
 .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_row0_bit2:
-    fmov d30, x11
+    fmov d30, x14
     sxtl v4.8h, v30.8b
-    ldr d31, [x7]
+    ldr d31, [x10]
     sxtl v7.8h, v31.8b
     smlal v0.4s, v7.4h, v4.h[0]
     smlal2 v1.4s, v7.8h, v4.h[0]
-    add x7, x7, #8
-    cmp x9, #1
+    add x10, x10, #8
+    cmp x12, #1
     b.le .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_depth_end
-    ldr d16, [x7]
+    ldr d16, [x10]
     sxtl v6.8h, v16.8b
     smlal v0.4s, v6.4h, v4.h[1]
     smlal2 v1.4s, v6.8h, v4.h[1]
-    add x7, x7, #8
-    cmp x9, #2
+    add x10, x10, #8
+    cmp x12, #2
     b.le .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_depth_end
-    ldr d2, [x7]
+    ldr d2, [x10]
     sxtl v5.8h, v2.8b
     smlal v0.4s, v5.4h, v4.h[2]
     smlal2 v1.4s, v5.8h, v4.h[2]
-    add x7, x7, #8
-    cmp x9, #3
+    add x10, x10, #8
+    cmp x12, #3
     b.le .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_depth_end
-    ldr d17, [x7]
+    ldr d17, [x10]
     sxtl v21.8h, v17.8b
     smlal v0.4s, v21.4h, v4.h[3]
     smlal2 v1.4s, v21.8h, v4.h[3]
-    add x7, x7, #8
-    cmp x9, #4
+    add x10, x10, #8
+    cmp x12, #4
     b.le .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_depth_end
-    ldr d20, [x7]
+    ldr d20, [x10]
     sxtl v22.8h, v20.8b
     smlal v0.4s, v22.4h, v4.h[4]
     smlal2 v1.4s, v22.8h, v4.h[4]
-    add x7, x7, #8
-    cmp x9, #5
+    add x10, x10, #8
+    cmp x12, #5
     b.le .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_depth_end
-    ldr d19, [x7]
+    ldr d19, [x10]
     sxtl v18.8h, v19.8b
     smlal v0.4s, v18.4h, v4.h[5]
     smlal2 v1.4s, v18.8h, v4.h[5]
-    add x7, x7, #8
-    cmp x9, #6
+    add x10, x10, #8
+    cmp x12, #6
     b.le .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_depth_end
-    ldr d23, [x7]
+    ldr d23, [x10]
     sxtl v25.8h, v23.8b
     smlal v0.4s, v25.4h, v4.h[6]
     smlal2 v1.4s, v25.8h, v4.h[6]
-    add x7, x7, #8
-    cmp x9, #7
+    add x10, x10, #8
+    cmp x12, #7
     b.le .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_depth_end
-    ldr d24, [x7]
+    ldr d24, [x10]
     sxtl v28.8h, v24.8b
     smlal v0.4s, v28.4h, v4.h[7]
     smlal2 v1.4s, v28.8h, v4.h[7]
-    add x7, x7, #8
+    add x10, x10, #8
 .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_depth_end:
     /* rows of C: those beyond m repeat the last one */
-    ldur x14, [x0, #32]
-    mov x15, x3
-    add x3, x15, x14
+    ldur x17, [x0, #32]
+    mov x4, x6
+    add x6, x4, x17
+    cbz x2, .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_slow
+    /* requantise, bounded sums: to floats by their bits, round, narrow */
+    mov x8, #1069547520
+    ldur w13, [x0, #72]
+    add x8, x8, x13
+    dup v29.4s, w8
+    ldp q27, q3, [x1, #64]
+    ldr q26, [x1, #32]
+    fmls v26.4s, v0.4s, v27.4s
+    fsub v30.4s, v29.4s, v26.4s
+    ldr q31, [x1, #48]
+    fmls v31.4s, v1.4s, v3.4s
+    fsub v7.4s, v29.4s, v31.4s
+    uzp1 v16.8h, v30.8h, v7.8h
+    sqxtn v6.8b, v16.8h
+    str d6, [x4]
+    b .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_stored
+.Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_slow:
     /* requantise: float, scale, clamp, round half to even, zero point, narrow */
-    ldp q29, q27, [x1, #32]
-    scvtf v3.4s, v0.4s
-    fmul v26.4s, v3.4s, v29.4s
-    fcvtns v30.4s, v26.4s
-    scvtf v31.4s, v1.4s
-    fmul v7.4s, v31.4s, v27.4s
-    fcvtns v16.4s, v7.4s
-    ldr q6, [x0, #72]
-    dup v2.8h, v6.h[0]
-    dup v5.16b, v6.b[4]
-    dup v17.16b, v6.b[8]
-    sqxtn v21.4h, v30.4s
-    sqxtn2 v21.8h, v16.4s
-    sqadd v21.8h, v21.8h, v2.8h
-    sqxtn v20.8b, v21.8h
-    smax v20.16b, v20.16b, v5.16b
-    smin v20.16b, v20.16b, v17.16b
-    str d20, [x15]
+    ldp q2, q5, [x1, #32]
+    scvtf v17.4s, v0.4s
+    fmul v21.4s, v17.4s, v2.4s
+    fcvtns v20.4s, v21.4s
+    scvtf v22.4s, v1.4s
+    fmul v19.4s, v22.4s, v5.4s
+    fcvtns v18.4s, v19.4s
+    ldr q23, [x0, #72]
+    dup v25.8h, v23.h[0]
+    dup v24.16b, v23.b[4]
+    dup v4.16b, v23.b[8]
+    sqxtn v28.4h, v20.4s
+    sqxtn2 v28.8h, v18.4s
+    sqadd v28.8h, v28.8h, v25.8h
+    sqxtn v27.8b, v28.8h
+    smax v27.16b, v27.16b, v24.16b
+    smin v27.16b, v27.16b, v4.16b
+    str d27, [x4]
+.Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_stored:
     /* the tile below */
-    subs x2, x2, #1
+    subs x5, x5, #1
     b.gt .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_tile
+    cbz x3, .Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_mode_kept
+    msr fpcr, x3
+.Lneon_gemm_m1n8k1u2a0b0l64s0v1i1_mode_kept:
     ret
     .size neon_gemm_m1n8k1u2a0b0l64s0v1i1, . - neon_gemm_m1n8k1u2a0b0l64s0v1i1
     .section .note.GNU-stack, "", %progbits

@@ -3,22 +3,25 @@
  * Registers
  *   arguments            x0
  *   panel of B           x1
- *   rows left            x2
- *   next tile of C       x3
- *   next tile of A       x4
- *   temporaries          x5 x8 x11-x17
- *   rows of A            x6-x7
+ *   quick way            x2
+ *   caller's FPCR        x3
+ *   temporaries          x4 x8-x9 x11 x14-x17
+ *   rows left            x5
+ *   next tile of C       x6
+ *   next tile of A       x7
+ *   rows of A            x9-x10
  *   accumulators         v0-v3
- *   weights of B         x9
- *   depth left           x10
+ *   weights of B         x12
+ *   depth left           x13
  *   A                    v4-v7 v24-v27
  *   products             v6-v7 v16-v26 v28-v31
  *   B                    v6-v7 v16-v19 v21 v24 v26 v29-v31
  *   A, pairs             v20 v23 v27-v28
- *   rows of C            x5 x8
- *   scales               v20 v22
- *   temporaries          v0 v4-v5 v7 v16-v19 v21 v23-v26 v28-v30
- *   bounds, zero point   v6 v27 v31
+ *   rows of C            x15-x16
+ *   rounder              v20
+ *   scales               v5 v17 v22 v31
+ *   temporaries          v0 v4 v6-v7 v16-v30
+ *   bounds, zero point   v18 v26 v30
  */
     .arch armv8-a
     .text
@@ -28,34 +31,40 @@
     .type neon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2, %function
 neon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2:
     ldur x1, [x0, #16]
-    ldur x2, [x0, #40]
-    ldur x3, [x0, #24]
-    ldur x4, [x0]
+    ldur x2, [x1, #64]
+    mrs x3, fpcr
+    cbz x3, .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_plain_mode
+    mov x4, #0
+    msr fpcr, x4
+.Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_plain_mode:
+    ldur x5, [x0, #40]
+    ldur x6, [x0, #24]
+    ldur x7, [x0]
 .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_tile:
     /* rows of A: those beyond m repeat the last one */
-    ldur x5, [x0, #8]
-    mov x6, x4
-    cmp x2, #1
+    ldur x8, [x0, #8]
+    mov x9, x7
+    cmp x5, #1
     b.le .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_a_few
-    add x7, x6, x5
-    add x4, x7, x5
+    add x10, x9, x8
+    add x7, x10, x8
     b .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_a_done
 .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_a_few:
-    add x8, x6, x5
-    cmp x2, #1
-    csel x7, x8, x6, gt
+    add x11, x9, x8
+    cmp x5, #1
+    csel x10, x11, x9, gt
 .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_a_done:
     /* accumulators = bias */
     ldp q0, q1, [x1]
     ldp q2, q3, [x1]
-    add x9, x1, #64
-    ldur x10, [x0, #48]
+    add x12, x1, #96
+    ldur x13, [x0, #48]
     /* block loop: 8 of depth */
-    subs x10, x10, #8
+    subs x13, x13, #8
     b.mi .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_block_end
 .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_block:
-    ld4r {v4.8h, v5.8h, v6.8h, v7.8h}, [x6], #8
-    ld1 {v16.16b, v17.16b, v18.16b, v19.16b}, [x9], #64
+    ld4r {v4.8h, v5.8h, v6.8h, v7.8h}, [x9], #8
+    ld1 {v16.16b, v17.16b, v18.16b, v19.16b}, [x12], #64
     smull v20.8h, v16.8b, v4.8b
     smull2 v21.8h, v16.16b, v4.16b
     smlal v20.8h, v17.8b, v5.8b
@@ -68,7 +77,7 @@ neon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2:
     smlal2 v23.8h, v19.16b, v7.16b
     sadalp v0.4s, v22.8h
     sadalp v1.4s, v23.8h
-    ld4r {v24.8h, v25.8h, v26.8h, v27.8h}, [x7], #8
+    ld4r {v24.8h, v25.8h, v26.8h, v27.8h}, [x10], #8
     smull v28.8h, v16.8b, v24.8b
     smull2 v29.8h, v16.16b, v24.16b
     smlal v28.8h, v17.8b, v25.8b
@@ -81,163 +90,194 @@ neon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2:
     smlal2 v31.8h, v19.16b, v27.16b
     sadalp v2.4s, v30.8h
     sadalp v3.4s, v31.8h
-    subs x10, x10, #8
+    subs x13, x13, #8
     b.pl .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_block
 .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_block_end:
-    adds x10, x10, #8
+    adds x13, x13, #8
     b.eq .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_depth_end
     /* depth tail: 1 to 7 bytes of each row, zero-extended */
-    mov x11, #0
-    add x6, x6, x10
-    tbz x10, #0, .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row0_bit0
-    ldurb w11, [x6, #-1]
-    add x6, x6, #-1
-.Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row0_bit0:
-    tbz x10, #1, .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row0_bit1
-    ldurh w12, [x6, #-2]
-    lsl x11, x11, #16
-    orr x11, x11, x12
-    add x6, x6, #-2
-.Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row0_bit1:
-    tbz x10, #2, .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row0_bit2
-    ldur w13, [x6, #-4]
-    lsl x11, x11, #32
-    orr x11, x11, x13
-    add x6, x6, #-4
-.Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row0_bit2:
-    fmov d4, x11
     mov x14, #0
-    add x7, x7, x10
-    tbz x10, #0, .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row1_bit0
-    ldurb w14, [x7, #-1]
-    add x7, x7, #-1
-.Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row1_bit0:
-    tbz x10, #1, .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row1_bit1
-    ldurh w15, [x7, #-2]
+    add x9, x9, x13
+    tbz x13, #0, .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row0_bit0
+    ldurb w14, [x9, #-1]
+    add x9, x9, #-1
+.Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row0_bit0:
+    tbz x13, #1, .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row0_bit1
+    ldurh w15, [x9, #-2]
     lsl x14, x14, #16
     orr x14, x14, x15
-    add x7, x7, #-2
-.Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row1_bit1:
-    tbz x10, #2, .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row1_bit2
-    ldur w16, [x7, #-4]
+    add x9, x9, #-2
+.Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row0_bit1:
+    tbz x13, #2, .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row0_bit2
+    ldur w16, [x9, #-4]
     lsl x14, x14, #32
     orr x14, x14, x16
-    add x7, x7, #-4
+    add x9, x9, #-4
+.Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row0_bit2:
+    fmov d4, x14
+    mov x17, #0
+    add x10, x10, x13
+    tbz x13, #0, .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row1_bit0
+    ldurb w17, [x10, #-1]
+    add x10, x10, #-1
+.Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row1_bit0:
+    tbz x13, #1, .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row1_bit1
+    ldurh w4, [x10, #-2]
+    lsl x17, x17, #16
+    orr x17, x17, x4
+    add x10, x10, #-2
+.Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row1_bit1:
+    tbz x13, #2, .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row1_bit2
+    ldur w8, [x10, #-4]
+    lsl x17, x17, #32
+    orr x17, x17, x8
+    add x10, x10, #-4
 .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_row1_bit2:
-    fmov d5, x14
+    fmov d5, x17
     dup v20.8h, v4.h[0]
-    ldr d21, [x9]
+    ldr d21, [x12]
     smull v6.8h, v21.8b, v20.8b
-    ldr d7, [x9, #8]
+    ldr d7, [x12, #8]
     smull v22.8h, v7.8b, v20.8b
     sadalp v0.4s, v6.8h
     sadalp v1.4s, v22.8h
     dup v23.8h, v5.h[0]
-    ldr d16, [x9]
+    ldr d16, [x12]
     smull v24.8h, v16.8b, v23.8b
-    ldr d17, [x9, #8]
+    ldr d17, [x12, #8]
     smull v25.8h, v17.8b, v23.8b
     sadalp v2.4s, v24.8h
     sadalp v3.4s, v25.8h
-    add x9, x9, #16
-    cmp x10, #2
+    add x12, x12, #16
+    cmp x13, #2
     b.le .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_depth_end
     dup v28.8h, v4.h[1]
-    ldr d29, [x9]
+    ldr d29, [x12]
     smull v18.8h, v29.8b, v28.8b
-    ldr d26, [x9, #8]
+    ldr d26, [x12, #8]
     smull v19.8h, v26.8b, v28.8b
     sadalp v0.4s, v18.8h
     sadalp v1.4s, v19.8h
     dup v27.8h, v5.h[1]
-    ldr d30, [x9]
+    ldr d30, [x12]
     smull v31.8h, v30.8b, v27.8b
-    ldr d21, [x9, #8]
+    ldr d21, [x12, #8]
     smull v7.8h, v21.8b, v27.8b
     sadalp v2.4s, v31.8h
     sadalp v3.4s, v7.8h
-    add x9, x9, #16
-    cmp x10, #4
+    add x12, x12, #16
+    cmp x13, #4
     b.le .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_depth_end
     dup v20.8h, v4.h[2]
-    ldr d6, [x9]
+    ldr d6, [x12]
     smull v22.8h, v6.8b, v20.8b
-    ldr d16, [x9, #8]
+    ldr d16, [x12, #8]
     smull v17.8h, v16.8b, v20.8b
     sadalp v0.4s, v22.8h
     sadalp v1.4s, v17.8h
     dup v23.8h, v5.h[2]
-    ldr d24, [x9]
+    ldr d24, [x12]
     smull v25.8h, v24.8b, v23.8b
-    ldr d29, [x9, #8]
+    ldr d29, [x12, #8]
     smull v26.8h, v29.8b, v23.8b
     sadalp v2.4s, v25.8h
     sadalp v3.4s, v26.8h
-    add x9, x9, #16
-    cmp x10, #6
+    add x12, x12, #16
+    cmp x13, #6
     b.le .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_depth_end
     dup v28.8h, v4.h[3]
-    ldr d18, [x9]
+    ldr d18, [x12]
     smull v19.8h, v18.8b, v28.8b
-    ldr d30, [x9, #8]
+    ldr d30, [x12, #8]
     smull v21.8h, v30.8b, v28.8b
     sadalp v0.4s, v19.8h
     sadalp v1.4s, v21.8h
     dup v27.8h, v5.h[3]
-    ldr d31, [x9]
+    ldr d31, [x12]
     smull v7.8h, v31.8b, v27.8b
-    ldr d6, [x9, #8]
+    ldr d6, [x12, #8]
     smull v16.8h, v6.8b, v27.8b
     sadalp v2.4s, v7.8h
     sadalp v3.4s, v16.8h
-    add x9, x9, #16
+    add x12, x12, #16
 .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_depth_end:
     /* rows of C: those beyond m repeat the last one */
-    ldur x17, [x0, #32]
-    mov x5, x3
-    cmp x2, #1
+    ldur x11, [x0, #32]
+    mov x15, x6
+    cmp x5, #1
     b.le .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_c_few
-    add x8, x5, x17
-    add x3, x8, x17
+    add x16, x15, x11
+    add x6, x16, x11
     b .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_c_done
 .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_c_few:
-    add x12, x5, x17
-    cmp x2, #1
-    csel x8, x12, x5, gt
+    add x9, x15, x11
+    cmp x5, #1
+    csel x16, x9, x15, gt
 .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_c_done:
+    cbz x2, .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_slow
+    /* requantise, bounded sums: to floats by their bits, round, narrow */
+    mov x14, #1069547520
+    ldur w4, [x0, #72]
+    add x14, x14, x4
+    dup v20.4s, w14
+    ldp q22, q17, [x1, #64]
+    ldr q24, [x1, #32]
+    fmls v24.4s, v0.4s, v22.4s
+    fsub v23.4s, v20.4s, v24.4s
+    ldr q29, [x1, #48]
+    fmls v29.4s, v1.4s, v17.4s
+    fsub v25.4s, v20.4s, v29.4s
+    uzp1 v26.8h, v23.8h, v25.8h
+    ldr q4, [x1, #32]
+    fmls v4.4s, v2.4s, v22.4s
+    fsub v18.4s, v20.4s, v4.4s
+    ldr q28, [x1, #48]
+    fmls v28.4s, v3.4s, v17.4s
+    fsub v30.4s, v20.4s, v28.4s
+    uzp1 v19.8h, v18.8h, v30.8h
+    sqxtn v21.8b, v26.8h
+    sqxtn2 v21.16b, v19.8h
+    str d21, [x15]
+    st1 {v21.d}[1], [x16]
+    b .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_stored
+.Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_slow:
     /* requantise: float, scale, clamp, round half to even, zero point, narrow */
-    ldp q20, q22, [x1, #32]
-    scvtf v17.4s, v0.4s
-    fmul v24.4s, v17.4s, v20.4s
-    fcvtns v23.4s, v24.4s
-    scvtf v29.4s, v2.4s
-    fmul v25.4s, v29.4s, v20.4s
-    fcvtns v26.4s, v25.4s
-    scvtf v4.4s, v1.4s
-    fmul v18.4s, v4.4s, v22.4s
-    fcvtns v28.4s, v18.4s
-    scvtf v30.4s, v3.4s
-    fmul v19.4s, v30.4s, v22.4s
-    fcvtns v21.4s, v19.4s
-    ldr q5, [x0, #72]
-    dup v31.8h, v5.h[0]
-    dup v6.16b, v5.b[4]
-    dup v27.16b, v5.b[8]
-    sqxtn v7.4h, v23.4s
-    sqxtn2 v7.8h, v28.4s
-    sqadd v7.8h, v7.8h, v31.8h
-    sqxtn v16.4h, v26.4s
-    sqxtn2 v16.8h, v21.4s
-    sqadd v16.8h, v16.8h, v31.8h
-    sqxtn v0.8b, v7.8h
-    sqxtn2 v0.16b, v16.8h
-    smax v0.16b, v0.16b, v6.16b
-    smin v0.16b, v0.16b, v27.16b
-    str d0, [x5]
-    st1 {v0.d}[1], [x8]
+    ldp q5, q31, [x1, #32]
+    scvtf v6.4s, v0.4s
+    fmul v27.4s, v6.4s, v5.4s
+    fcvtns v7.4s, v27.4s
+    scvtf v16.4s, v2.4s
+    fmul v24.4s, v16.4s, v5.4s
+    fcvtns v29.4s, v24.4s
+    scvtf v23.4s, v1.4s
+    fmul v25.4s, v23.4s, v31.4s
+    fcvtns v22.4s, v25.4s
+    scvtf v4.4s, v3.4s
+    fmul v17.4s, v4.4s, v31.4s
+    fcvtns v20.4s, v17.4s
+    ldr q28, [x0, #72]
+    dup v18.8h, v28.h[0]
+    dup v30.16b, v28.b[4]
+    dup v26.16b, v28.b[8]
+    sqxtn v19.4h, v7.4s
+    sqxtn2 v19.8h, v22.4s
+    sqadd v19.8h, v19.8h, v18.8h
+    sqxtn v21.4h, v29.4s
+    sqxtn2 v21.8h, v20.4s
+    sqadd v21.8h, v21.8h, v18.8h
+    sqxtn v0.8b, v19.8h
+    sqxtn2 v0.16b, v21.8h
+    smax v0.16b, v0.16b, v30.16b
+    smin v0.16b, v0.16b, v26.16b
+    str d0, [x15]
+    st1 {v0.d}[1], [x16]
+.Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_stored:
     /* the tile below */
-    subs x2, x2, #2
+    subs x5, x5, #2
     b.gt .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_tile
+    cbz x3, .Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_mode_kept
+    msr fpcr, x3
+.Lneon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2_mode_kept:
     ret
     .size neon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2, . - neon_gemm_m2n8k2u1a0b0l64s0v2i2h1g2
     .section .note.GNU-stack, "", %progbits
