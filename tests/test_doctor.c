@@ -53,7 +53,7 @@ static void user_reads(void)
         { "adb:R5CT/cpu4", 1, 1, 1, "without a system call", NULL },
         { "adb:R5CT/cpu4", 1, 1, 0, "perf_user_access is 0", "adb -s R5CT root" },
         { "adb:R5CT", 1, 1, -1, "no kernel.perf_user_access", NULL },
-        { "ssh:board", 1, 1, 0, "by system calls", "sysctl kernel.perf_user_access=1" },
+        { "ssh:board", 1, 1, 0, "by system calls", "there: sudo sysctl kernel.perf_user_access=1" },
         { "local", 1, 0, 0, "rdpmc of the PMU is 0", "cpu/rdpmc" },
         { "local", 1, 0, 2, "without a system call", NULL },
         { "local", 0, 1, 0, "no counters", NULL },

@@ -108,7 +108,7 @@ void doctor_judge_user_read(const struct doctor *doctor, int is_arm, long access
                    "adb -s %.*s root, then: adb shell 'echo 1 > /proc/sys/kernel/perf_user_access'",
                    (int)strcspn(serial, "/"), serial);
     else if (access == 0)
-        DOCTOR_SAY(out->remedy, "%s",
+        DOCTOR_SAY(out->remedy, "%s%s", strcmp(doctor->device_key, "local") ? "there: " : "",
                    is_arm ? "sudo sysctl kernel.perf_user_access=1"
                           : "echo 1 | sudo tee /sys/bus/event_source/devices/cpu/rdpmc");
 }
