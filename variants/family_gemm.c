@@ -172,7 +172,7 @@ static int is_woven(const struct var_variant *v)
 
 static void weave_body(struct gemm *g, int begin, int wraps, struct ir_woven *woven)
 {
-    static const enum weave_core cores[] = { [2] = WEAVE_A55, [3] = WEAVE_A53 };
+    static const enum weave_core cores[] = { [2] = WEAVE_A55, [3] = WEAVE_A53, [4] = WEAVE_A510 };
     ir_weave(g->ir, begin, cores[g->v->knob[VAR_KNOB_SCHEDULE]], wraps, woven);
 }
 
@@ -487,9 +487,9 @@ static const char *knob_clash(const struct var_variant *v)
     if (knob[VAR_KNOB_FORM] == 2 && knob[VAR_KNOB_ADDRESS] != 2)
         return "loads of four vectors (v2) advance their pointer: they need i2";
     if ((knob[VAR_KNOB_FORM] == 3 || is_woven(v)) && knob[VAR_KNOB_ADDRESS] != 0)
-        return "loads in halves (v3) and in-order schedules (s2, s3) need offsets (i0)";
+        return "loads in halves (v3) and in-order schedules (s2 to s4) need offsets (i0)";
     if (knob[VAR_KNOB_PIPELINE] && !is_woven(v))
-        return "pipelining (p1) is done by in-order schedules: it needs s2 or s3";
+        return "pipelining (p1) is done by in-order schedules: it needs s2, s3 or s4";
     return NULL;
 }
 

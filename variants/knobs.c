@@ -19,7 +19,8 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
                         0, 0 },
     [VAR_KNOB_SCHEDULE] = { 's', "schedule", "",
                             "where loads sit: 0 = ahead of the MACs, 1 = spread between them; "
-                            "AArch64 GEMM: 2, 3 = woven in order for A55, A53; DWC: 1, 2 = "
+                            "AArch64 GEMM: 2, 3, 4 = woven in order for A55, A53, A510; DWC: 1, 2 "
+                            "= "
                             "scheduled in order, from few or many candidates",
                             0, 0, 0 },
     [VAR_KNOB_FILTER] = { 'f', "filter", "", "DWC: filter size; WINO: size of an output tile", 0, 0,
@@ -168,6 +169,12 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_DOTPROD, GEMM, 1, 0, 0,
       A64_FORMS((1, 2, 4, 6, 8), (8, 12, 16), (4), (0, 1), (0), (0, 1)) },
     { KRN_ISA_DOTPROD, PACKED, 1, 0, 0, A64_FORMS((4, 8, 12), (8, 12, 16), (4), (0, 1), (1), (0)) },
+    { KRN_ISA_DOTPROD, GEMM, 1, 0, 0,
+      A64_AXES((2, 4, 6, 8), (8, 12, 16), (4), (1, 2), (0), (0, 256), (128), (4), (0), (0, 1), (0),
+               (0), (1), (1)) },
+    { KRN_ISA_DOTPROD, PACKED, 1, 0, 0,
+      A64_AXES((4, 8, 12), (8, 12, 16), (4), (2, 4), (0), (0, 256), (128), (4), (1), (0, 1), (0),
+               (0), (1), (1)) },
     { KRN_ISA_DOTPROD, DWC, 1, 0, 0, DWC_AXES((8, 16), (4), (0, 1, 2), (3, 5), (1, 2), (1, 2)) },
     { KRN_ISA_DOTPROD, PEAK, 1, 0, 16, PEAK_AXES((16), (128)) },
     { KRN_ISA_I8MM, GEMM, 1, 0, 0,
@@ -181,6 +188,12 @@ const struct var_domain var_domains[] = {
       A64_FORMS((4, 6, 8, 10, 12), (8, 12, 16), (8), (0, 1), (1), (0)) },
     { KRN_ISA_I8MM, DIRECT, 1, 0, 0,
       A64_DIRECT_AXES((2, 4, 6, 8), (8, 12, 16, 24), (8), (2, 3, 4), (0, 1), (0, 1), (1, 2)) },
+    { KRN_ISA_I8MM, GEMM, 1, 0, 0,
+      A64_AXES((2, 4, 6, 8), (8, 12, 16), (8), (1, 2), (0), (0, 256), (128), (4), (0), (0, 1), (0),
+               (0), (1), (1)) },
+    { KRN_ISA_I8MM, PACKED, 1, 0, 0,
+      A64_AXES((4, 6, 8, 10, 12), (8, 12, 16), (8), (1, 2, 4), (0), (0, 256), (128), (4), (1),
+               (0, 1), (0), (0), (1), (1)) },
     { KRN_ISA_I8MM, PEAK, 1, 0, 32, PEAK_AXES((16), (128)) },
 
     { KRN_ISA_AVX2, GEMM, 2, 0, 0,

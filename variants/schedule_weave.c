@@ -1,5 +1,6 @@
 /* Loop bodies for cores that issue in order, by modulo scheduling around a spine: the MACs keep
- * their order, one a cycle, and behind each is a slot for what can issue beside it.
+ * their order, one a cycle, and behind each is a slot for what can issue beside it; where MACs are
+ * two a cycle, behind every other one.
  *
  * From the last use back, everything else takes the latest slot that is early enough for its
  * result, so that values live as briefly as they can. A slot before the first MAC is one of the
@@ -18,11 +19,13 @@ enum kind { INSERT, HALF_LOAD, WIDE_LOAD, ADVANCE, FREE, KIND_COUNT };
 /* How many of a kind a slot takes; kinds with the same pool count together. */
 struct core_rules {
     uint8_t pool[KIND_COUNT];
-    int joins; /* half loads look for a slot that has an insert: they issue in one cycle */
+    int joins;    /* half loads look for a slot that has an insert: they issue in one cycle */
+    int together; /* MACs of a cycle */
 };
 static const struct core_rules rules[] = {
-    [WEAVE_A55] = { { 0, 0, 0, 0, 0 }, 0 },
-    [WEAVE_A53] = { { 1, 2, 2, 0, 0 }, 1 },
+    [WEAVE_A55] = { .pool = { 0, 0, 0, 0, 0 }, .together = 1 },
+    [WEAVE_A510] = { .pool = { 0, 0, 0, 0, 0 }, .together = 2 },
+    [WEAVE_A53] = { .pool = { 1, 2, 2, 0, 0 }, .joins = 1, .together = 1 },
 };
 
 struct other {
@@ -70,18 +73,19 @@ static int reads_result(const struct work *w, const struct ir_insn *from, const 
     return 0;
 }
 
-static int latency(enum kind kind)
+/* In slots. */
+static int latency(const struct work *w, enum kind kind)
 {
     static const int cycles[KIND_COUNT] = {
         [INSERT] = 2, [HALF_LOAD] = 3, [WIDE_LOAD] = 4, [FREE] = 3, [ADVANCE] = 1
     };
-    return cycles[kind];
+    return cycles[kind] * w->rules->together;
 }
 
 /* What the reader, in `slot`, asks of its source. */
-static void limit(struct other *o, int slot)
+static void limit(const struct work *w, struct other *o, int slot)
 {
-    int latest = slot - latency(o->kind);
+    int latest = slot - latency(w, o->kind);
     o->latest = latest < o->latest ? latest : o->latest;
     o->last_reader = slot > o->last_reader ? slot : o->last_reader;
 }
@@ -92,7 +96,7 @@ static void find_readers(struct work *w, struct other *o)
     o->last_reader = UNPLACED;
     for (int m = 0; m < w->macs && o->kind != ADVANCE; m++)
         if (w->mac_at[m] > o->at && reads_result(w, &o->insn, &w->body[w->mac_at[m]]))
-            limit(o, m);
+            limit(w, o, m);
     for (int i = 0; i < w->others && o->kind != ADVANCE; i++)
         o->waits += w->other[i].at > o->at && reads_result(w, &o->insn, &w->other[i].insn);
 }
@@ -104,7 +108,7 @@ static void tell_sources(struct work *w, const struct other *reader)
         if (o->kind == ADVANCE || o->at >= reader->at || !reads_result(w, &o->insn, &reader->insn))
             continue;
         o->waits--;
-        limit(o, reader->slot);
+        limit(w, o, reader->slot);
         if (o->last_reader == reader->slot)
             o->last_reader++; /* of one slot, what is early comes first */
     }
@@ -114,7 +118,7 @@ static void tell_sources(struct work *w, const struct other *reader)
 static int has_room(const struct work *w, enum kind kind, int slot, int capacity)
 {
     int at = cyclic(w, slot);
-    if (at == w->macs - 1 && w->wraps)
+    if ((at == w->macs - 1 && w->wraps) || (at + 1) % w->rules->together)
         return 0;
     return w->used[at][w->rules->pool[kind]] < capacity;
 }
@@ -180,11 +184,11 @@ static int by_slot(const void *a, const void *b)
 static int shift(const struct work *w, struct ir_insn *insn, int pointer, int bytes)
 {
     const struct ir_op *op = &w->ir->target->ops[insn->op];
-    int least = op->class == IR_PREFETCH ? 0 : -256;
+    int least = op->class == IR_PREFETCH ? 0 : -256, most = op->roles[1] == 'w' ? 1008 : 4080;
     for (int k = 0; op->roles[k]; k++)
         if (op->roles[k] == 'r' && insn->arg[k] == pointer && op->roles[k + 1] == 'i') {
             insn->arg[k + 1] += bytes;
-            return insn->arg[k + 1] >= least;
+            return insn->arg[k + 1] >= least && insn->arg[k + 1] <= most;
         }
     return 1;
 }

@@ -10,8 +10,9 @@
 
 /* What issues beside a MAC: see cores.h for the models and their sources. */
 enum weave_core {
-    WEAVE_A55, /* anything but a load of 128 bits */
-    WEAVE_A53, /* general registers only; half a vector's load and an insert share a cycle */
+    WEAVE_A55,  /* anything but a load of 128 bits */
+    WEAVE_A510, /* two MACs a cycle, and one of anything beside them */
+    WEAVE_A53,  /* general registers only; half a vector's load and an insert share a cycle */
 };
 
 enum weave_part {
