@@ -65,7 +65,7 @@ static void make_ties(struct hrn_case *c, int32_t oc, size_t depth, uint64_t *st
 
 /* Biases and scales that bring the sums into the byte's range: typical ones, ties, and tiny scales
  * under biases that wrap around 2^32. `depth` is the weights of one channel. */
-static void fill_channels(struct hrn_case *c, size_t depth, uint64_t *state)
+static void fill_channels(struct hrn_case *c, size_t depth, int is_typical, uint64_t *state)
 {
     double typical = 0.01 / sqrt((double)depth);
     int with_bias = between(state, 0, 3) != 0, wraps = with_bias && between(state, 0, 2) == 0;
@@ -76,7 +76,7 @@ static void fill_channels(struct hrn_case *c, size_t depth, uint64_t *state)
         c->scale[oc] = (float)(typical * spread);
         if (kind == 1) {
             make_ties(c, oc, depth, state);
-        } else if (kind == 2 && wraps) {
+        } else if (kind == 2 && wraps && !is_typical) {
             c->bias[oc] = (int32_t)(uint32_t)hrn_random(state);
             c->scale[oc] = (float)(6e-8 * spread);
         }
@@ -87,7 +87,8 @@ static void fill_channels(struct hrn_case *c, size_t depth, uint64_t *state)
     }
 }
 
-int hrn_case_make_inputs(const struct krn_problem *problem, uint64_t seed, struct hrn_case *out)
+static int make_inputs(const struct krn_problem *problem, uint64_t seed, int is_typical,
+                       struct hrn_case *out)
 {
     uint64_t state = seed;
     size_t weights = krn_problem_weight_count(problem);
@@ -102,15 +103,23 @@ int hrn_case_make_inputs(const struct krn_problem *problem, uint64_t seed, struc
         return -ENOMEM;
     }
     fill_quant(&out->quant, &state);
+    if (is_typical)
+        out->quant =
+            (struct krn_quant) { .zp_in = out->quant.zp_in, .zp_out = -128, .lo = -128, .hi = 127 };
     fill_bytes(out->in, krn_problem_input_count(problem), -128, 127, &state);
     fill_bytes(out->weights, weights, -127, 127, &state);
-    fill_channels(out, weights / (size_t)problem->oc, &state);
+    fill_channels(out, weights / (size_t)problem->oc, is_typical, &state);
     return 0;
+}
+
+int hrn_case_make_inputs(const struct krn_problem *problem, uint64_t seed, struct hrn_case *out)
+{
+    return make_inputs(problem, seed, 1, out);
 }
 
 int hrn_case_make(const struct krn_problem *problem, uint64_t seed, struct hrn_case *out)
 {
-    int error = hrn_case_make_inputs(problem, seed, out);
+    int error = make_inputs(problem, seed, 0, out);
     if (error < 0)
         return error;
     out->expected = malloc(krn_problem_output_count(problem));

@@ -161,7 +161,8 @@ struct hrn_case_list {
 /* Data of `seed` (mixed: uniform and extreme bytes, biases that wrap, scales that tie) and the
  * answer. */
 int hrn_case_make(const struct krn_problem *problem, uint64_t seed, struct hrn_case *out);
-/* As above without the answer (expected = NULL): for timing. */
+/* For timing and counting: without the answer (expected = NULL), and as a network has it: an output
+ * that uses all of its byte from the zero point on, and no bias that wraps. */
 int hrn_case_make_inputs(const struct krn_problem *problem, uint64_t seed, struct hrn_case *out);
 void hrn_case_clear(struct hrn_case *c);
 void hrn_cases_clear(struct hrn_case_list *list);
