@@ -63,6 +63,15 @@ static int64_t run_of(const struct krn_conv *conv, int64_t pixels)
     return smaller(pixels, krn_round_up(larger(run, 1), conv->kernel->mr));
 }
 
+/* As many runs, of nearly the same length, so that threads share them evenly: else the last one has
+ * what is left, and may be twice as long. */
+static int64_t balanced_run(const struct krn_conv *conv, int64_t pixels)
+{
+    int64_t mr = conv->kernel->mr, runs = conv->row_tiles;
+    int64_t run = krn_round_up((pixels + runs - 1) / runs, mr);
+    return pixels - (runs - 1) * run >= mr ? run : conv->run;
+}
+
 void krn_direct_shape(struct krn_conv *conv)
 {
     const struct krn_problem *p = &conv->problem;
@@ -70,6 +79,7 @@ void krn_direct_shape(struct krn_conv *conv)
     if (krn_is_pixelwise(p)) {
         conv->run = run_of(conv, pixels);
         conv->row_tiles = pixels / conv->run;
+        conv->run = balanced_run(conv, pixels);
     } else {
         conv->run = p->ow;
         conv->row_tiles = (int64_t)p->n * p->oh;
