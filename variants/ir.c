@@ -199,8 +199,8 @@ static const char *const outlines[KRN_FAMILY_COUNT] = {
         "For each block of channels: for each step of pixels: bias; taps in unrolled\n"
         " * bodies, groups and an odd one; requantise; store.",
     [KRN_FAMILY_DWC] =
-        "For each block of channels: weights into registers; for each pixel: the columns\n"
-        " * that enter the window, into a ring of registers; bias; MACs; requantise; store.",
+        "For each block of channels: for each step of pixels: the columns that enter the\n"
+        " * window, into registers; bias; MACs; requantise; store.",
     [KRN_FAMILY_WINO] =
         "For each element of the transform: eight of depth that begin the sums; eight at a\n"
         " * time that add to them; store.",
