@@ -535,6 +535,30 @@ static void check_outputs(void)
     t_model_clear(&m);
 }
 
+/* A softmax along any axis, in one of two results, is no part of the network. */
+static void check_final_softmax(void)
+{
+    struct qnt_graph graph;
+    struct qnt_error error;
+    struct t_model m;
+
+    begin(&m);
+    t_model_io(&m, T_OUTPUT, "z", NULL, 0);
+    t_lines(&m, "Relu x > r; Softmax r > y axis=2; GlobalMaxPool x > z");
+    fill_want(C * H * W + C, 1, 1, flattened);
+    for (int i = 0; i < C * H * W; i++)
+        want.x[i] = fmaxf(0, in.x[i]);
+    for (int c = 0; c < C; c++)
+        want.x[C * H * W + c] = (float)maximum(c, 0, 0);
+    if (t_load_model(&m, &graph) == 0) {
+        T_CHECK(qnt_fold(&graph, &error) == 0);
+        for (int32_t i = 0; i < graph.count; i++)
+            T_CHECK(graph.nodes[i].op != QNT_OP_SOFTMAX);
+        t_check_run(&graph, &in, &want);
+        qnt_graph_free(&graph);
+    }
+}
+
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
@@ -545,5 +569,6 @@ int main(int argc, char **argv)
     check_channels_last();
     check_open_sizes();
     check_outputs();
+    check_final_softmax();
     return t_end();
 }

@@ -172,6 +172,34 @@ static void compact(struct fold *f)
     g->count = kept;
 }
 
+static int moves_whole(enum qnt_op op)
+{
+    return op == QNT_OP_RESHAPE || op == QNT_OP_PERMUTE || op == QNT_OP_SHUFFLE;
+}
+
+/* Follows moves from the end of the network, where *slot says which node, to a softmax, and takes
+ * what comes before it. */
+static void drop_softmax(struct fold *f, int32_t *slot)
+{
+    struct qnt_node *nodes = f->graph->nodes;
+
+    while (f->readers[*slot] == 1 && moves_whole(nodes[*slot].op))
+        slot = &nodes[*slot].inputs[0];
+    if (f->readers[*slot] == 1 && nodes[*slot].op == QNT_OP_SOFTMAX)
+        *slot = nodes[*slot].inputs[0];
+}
+
+/* Of the result, or of each part that is joined to it. */
+static void drop_softmaxes(struct fold *f)
+{
+    struct qnt_node *last = &f->graph->nodes[f->graph->output];
+
+    if (last->op != QNT_OP_CONCAT)
+        drop_softmax(f, &f->graph->output);
+    for (int32_t k = 0; last->op == QNT_OP_CONCAT && k < last->input_count; k++)
+        drop_softmax(f, &last->inputs[k]);
+}
+
 int qnt_fold(struct qnt_graph *graph, struct qnt_error *error)
 {
     const size_t count = (size_t)graph->count;
@@ -185,12 +213,15 @@ int qnt_fold(struct qnt_graph *graph, struct qnt_error *error)
     }
     if (!graph->imported)
         graph->imported = graph->count;
-    if (graph->nodes[graph->output].op == QNT_OP_SOFTMAX)
-        graph->output = graph->nodes[graph->output].inputs[0];
     for (int32_t i = 0; i < graph->count; i++)
         f.same[i] = i;
     qnt_fuse_functions(graph);
     compact(&f); /* a reader that leads nowhere must not prevent folding */
+    count_readers(&f);
+    drop_softmaxes(&f);
+    for (int32_t i = 0; i < graph->count; i++)
+        f.same[i] = i;
+    compact(&f);
     count_readers(&f);
     for (int32_t i = 0; i < graph->count; i++) {
         for (int32_t k = 0; k < graph->nodes[i].input_count; k++)

@@ -168,7 +168,8 @@ int qnt_model_load(const char *path, const struct qnt_load *how, struct qnt_grap
 
 /* Folds BATCHNORM into CONV/LINEAR, CLIP into a CONV, LINEAR or ADD, and a PAD of zeros around the
  * image into a CONV, where that is its only reader; a BATCHNORM that is left becomes a depthwise
- * 1x1 CONV; marks residual adds; drops a final SOFTMAX and what does not lead to the output.
+ * 1x1 CONV; marks residual adds; drops a final SOFTMAX, also one whose values are only moved or
+ * joined with others after it, and what does not lead to the output.
  * Afterwards there is no BATCHNORM. Exact up to float rounding. On failure (-ENOMEM) the graph can
  * only be freed. */
 int qnt_fold(struct qnt_graph *graph, struct qnt_error *error);
