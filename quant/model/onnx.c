@@ -464,7 +464,9 @@ int qnt_onnx_read(const uint8_t *data, size_t bytes, const char *path, const str
                   struct qnt_graph *out, struct qnt_error *error)
 {
     static const struct qnt_load as_it_says;
-    struct onnx o = { .path = path, .how = how ? how : &as_it_says, .graph = out, .error = error };
+    struct onnx o = {
+        .path = path, .how = how ? how : &as_it_says, .graph = out, .error = error, .bytes = bytes
+    };
     Onnx__ModelProto *model = NULL;
     size_t messages = 0;
     int rc;

@@ -57,7 +57,9 @@ struct onnx {
     struct onnx_value *values; /* open addressing by name */
     size_t capacity;           /* slots, a power of two, never full */
     int64_t opset;
-    int64_t elements;       /* of weights and computed constants so far, against QNT_ELEMENTS_MAX */
+    int64_t elements; /* of weights so far, against QNT_ELEMENTS_MAX */
+    int64_t computed; /* elements of computed constants so far, against the size of the file */
+    size_t bytes;     /* of the file */
     struct onnx_kept *kept; /* computed constants, freed at the end */
 };
 
