@@ -152,6 +152,11 @@ uint64_t hrn_trap_count(void)
 
 #else
 
+void hrn_trap_replace(uint8_t byte)
+{
+    (void)byte;
+}
+
 int hrn_trap_install(uint32_t isas)
 {
     (void)isas;
