@@ -112,12 +112,13 @@ static void print_json(const struct qnt_graph *g)
 
 static const char description[] =
     "Imports a model and prints its nodes as they run: operators, shapes, multiply-accumulates, "
-    "problems of convolutions, and what was fused into each: batch normalisations, activations, "
-    "padding, and residual adds, which a convolution whose sum nobody else reads does in the same "
-    "breath.\n\n"
+    "problems of convolutions, and what was fused into each: batch normalisations, activations and "
+    "padding. A residual add of a convolution that nobody else reads is marked: the epilogue of "
+    "that "
+    "convolution could do it; int8 networks still run it by "
+    "itself.\n\n"
     "Takes ONNX and ncnn (.param with its .bin beside it). Without MODEL, the model that comes "
-    "with "
-    "Quern.";
+    "with Quern.";
 
 int cmd_graph(int argc, char **argv)
 {

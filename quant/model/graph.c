@@ -31,7 +31,7 @@ const char *const qnt_fusion_names[QNT_FUSION_COUNT] = {
     [QNT_FUSION_BATCHNORM] = "batchnorm",
     [QNT_FUSION_ACTIVATION] = "activation",
     [QNT_FUSION_PAD] = "pad",
-    [QNT_FUSION_RESIDUAL] = "residual",
+    [QNT_FUSION_RESIDUAL] = "may join conv",
 };
 
 const char *const qnt_order_names[QNT_ORDER_COUNT] = {

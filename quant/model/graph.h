@@ -96,8 +96,8 @@ enum qnt_fusion {
     QNT_FUSION_BATCHNORM,
     QNT_FUSION_ACTIVATION,
     QNT_FUSION_PAD,      /* zeros around the image are the convolution's own padding */
-    QNT_FUSION_RESIDUAL, /* of an ADD: one of its inputs is a convolution that only it reads, whose
-                            output it may overwrite tile by tile */
+    QNT_FUSION_RESIDUAL, /* of an ADD: one of its inputs is a convolution that only it reads, and
+                            whose epilogue could do it; the int8 network runs it by itself */
     QNT_FUSION_COUNT
 };
 extern const char *const qnt_fusion_names[QNT_FUSION_COUNT];
