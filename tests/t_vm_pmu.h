@@ -62,7 +62,10 @@ static inline void t_vm_sample(size_t index, const struct hrn_sample *s,
     for (size_t i = 0; i < count; i++)
         if (strcmp(counters[i].event, "INST_RETIRED") == 0) {
             T_CHECK(counters[i].enabled_ns == counters[i].running_ns);
-            T_CHECK(t_vm_instructions[index] == 0 || t_vm_instructions[index] == counters[i].value);
+            if (!T_CHECK(t_vm_instructions[index] == 0 ||
+                         t_vm_instructions[index] == counters[i].value))
+                printf("  %s: %lld instructions, then %lld\n", t_remote.pointers[index],
+                       (long long)t_vm_instructions[index], (long long)counters[i].value);
             t_vm_instructions[index] = counters[i].value;
             t_vm_counted++;
         }
