@@ -335,11 +335,9 @@ static void store_sums(struct store *s)
     struct gemm *g = s->g;
     for (int i = 0; i < g->mr; i++)
         for (int j = 0; j < g->nr / 4; j++) {
-            int v = s->v[i * s->columns + j], last = j == g->nr / 4 - 1;
-            if (s->in_pairs) {
-                const int *pair = &s->v[i / 2 * s->columns + 2 * j];
-                v = apply(s, i % 2 ? A64_TRN2_D : A64_TRN1_D, pair[0], pair[1]);
-            }
+            int last = j == g->nr / 4 - 1;
+            const int *sum = &s->v[s->in_pairs ? i / 2 * s->columns + 2 * j : i * s->columns + j];
+            int v = s->in_pairs ? apply(s, i % 2 ? A64_TRN2_D : A64_TRN1_D, sum[0], sum[1]) : *sum;
             IR(g->ir, last ? A64_STR_Q : A64_STR_Q_POST, v, g->c_row[i], last ? 0 : 16);
         }
 }
