@@ -22,6 +22,7 @@ static const char *const problems[] = {
     "ic64ih56oc256oh56kh1n\"1x1\"",
     "g64ic64ih28oc64oh14kh3sh2ph1n\"dw\"",
     "ic3ih64oc24oh32kh3sh2ph1n\"stem\"",
+    "g16ic16ih28oc16oh28kh3ph1n\"bands of rows\"", /* whose kernels want more rows than others */
 };
 enum { PROBLEM_COUNT = sizeof problems / sizeof problems[0], CHOICE_MAX = 64 };
 

@@ -50,6 +50,10 @@ exp_writer exp_write_vectors;  /* selftest_vectors.h */
 exp_writer exp_write_passport; /* passport.json */
 exp_writer exp_write_readme;   /* README.md */
 
+/* Plans a problem with a chosen kernel, at any quantisation: 0, or why not, as krn_conv_plan(). */
+int exp_plans(const struct var_variant *variant, const struct krn_problem *problem,
+              struct krn_conv *conv, char *err, size_t err_bytes);
+
 int exp_is_source(const char *path); /* compiled into the library: src/ and kernels/, .c or .S */
 
 #endif

@@ -66,18 +66,23 @@ static int add_portable(struct exp_plan *plan, char *err, size_t err_bytes)
     return 0;
 }
 
-static int check_choice(const struct var_export_choice *choice, char *err, size_t err_bytes)
+int exp_plans(const struct var_variant *variant, const struct krn_problem *problem,
+              struct krn_conv *conv, char *err, size_t err_bytes)
 {
     static const struct krn_quant any = { 0, 0, -128, 127 };
-    char name[VAR_NAME_MAX], why[240], problem[KRN_PROBLEM_STR_MAX];
+    char name[VAR_NAME_MAX];
     struct krn_kernel kernel;
+    var_kernel_describe(variant, &kernel, name);
+    return krn_conv_plan(conv, problem, &any, &kernel, var_driver(variant), err, err_bytes);
+}
+
+static int check_choice(const struct var_export_choice *choice, char *err, size_t err_bytes)
+{
+    char why[240], problem[KRN_PROBLEM_STR_MAX];
     struct krn_conv conv;
     int rc = var_feasible(&choice->variant, why, sizeof why);
-    if (rc == 0) {
-        var_kernel_describe(&choice->variant, &kernel, name);
-        rc = krn_conv_plan(&conv, &choice->problem, &any, &kernel, var_driver(&choice->variant),
-                           why, sizeof why);
-    }
+    if (rc == 0)
+        rc = exp_plans(&choice->variant, &choice->problem, &conv, why, sizeof why);
     if (rc == 0)
         return 0;
     krn_problem_format(&choice->problem, 0, problem);

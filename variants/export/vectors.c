@@ -82,13 +82,25 @@ static int write_vector(struct var_text *t, const struct krn_problem *p, uint64_
     return 0;
 }
 
-static int write_cut_down(struct var_text *t, const struct krn_problem *from, uint64_t seed,
-                          char *err, size_t err_bytes)
+/* Whether the chosen kernel takes the smaller problem: the vector is there to reach it. */
+static int still_takes(const struct var_export_choice *choice, const struct krn_problem *p)
 {
+    struct krn_conv conv;
+    return krn_problem_check(p, NULL, 0) == 0 &&
+           exp_plans(&choice->variant, p, &conv, NULL, 0) == 0;
+}
+
+/* The smaller problem; with all of its rows where the kernel wants more of them; or, where cutting
+ * leaves an input that the filter does not fit into any more, the problem itself. */
+static int write_cut_down(struct var_text *t, const struct var_export_choice *choice, uint64_t seed)
+{
+    const struct krn_problem *from = &choice->problem;
     struct krn_problem p = cut_down(from);
-    /* cutting may leave an input that the filter does not fit into any more: then the problem
-     * itself */
-    return write_vector(t, krn_problem_check(&p, err, err_bytes) == 0 ? &p : from, seed);
+    if (!still_takes(choice, &p)) {
+        p.oh = from->oh;
+        p.ih = from->ih;
+    }
+    return write_vector(t, still_takes(choice, &p) ? &p : from, seed);
 }
 
 int exp_write_vectors(const struct exp_plan *plan, struct var_export *e, char *err,
@@ -112,7 +124,7 @@ int exp_write_vectors(const struct exp_plan *plan, struct var_export *e, char *e
             rc = write_vector(t, &p, seed++);
     }
     for (size_t i = 0; i < plan->input->count && rc == 0; i++)
-        rc = write_cut_down(t, &plan->input->choices[i].problem, seed++, err, err_bytes);
+        rc = write_cut_down(t, &plan->input->choices[i], seed++);
     var_text_printf(t,
                     "};\nstatic const size_t vector_count = sizeof vectors / sizeof vectors[0];\n");
     return rc;
