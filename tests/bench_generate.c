@@ -10,18 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "harness/build/build.h"
 #include "harness/build/spawn.h"
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
+#include "tests/t_clock.h"
 
 /* Processor time of this process and of the compilers that it has waited for. */
 static double used_s(void)
@@ -107,11 +100,11 @@ static int measure(const char *root, enum krn_isa isa, size_t limit)
         return 0;
     }
     size_t count = gather(isa, limit, v);
-    double begin = now_s(), used = used_s();
+    double begin = t_now_s(), used = used_s();
     size_t bytes = generate(v, count);
-    double generated = now_s();
+    double generated = t_now_s();
     int rc = build(root, &toolchain, v, count);
-    double built = now_s();
+    double built = t_now_s();
     printf("%-11s %6zu micro-kernels  text %6.1f MB in %5.2f s  all built in %6.2f s "
            "(%.2f s of processor time, %d CPUs)\n",
            krn_isas[isa].name, count, (double)bytes * 1e-6, generated - begin, built - generated,

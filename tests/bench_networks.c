@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "harness/sweep/layers.h"
@@ -20,6 +19,7 @@
 #include "quant/pipeline/pipeline.h"
 #include "quant/pipeline/team.h"
 #include "variants/builtin.h"
+#include "tests/t_clock.h"
 
 enum { ROUNDS_MAX = 101, BIG_MMAC = 50 };
 
@@ -45,23 +45,16 @@ static void *bytes_of(size_t size)
     return at;
 }
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 typedef void call_fn(void *subject);
 
 /* After a call that is not timed, so that data is in the caches of those who use it. */
 static double time_calls(call_fn *call, void *subject, int calls)
 {
     call(subject);
-    double begin = now_s();
+    double begin = t_now_s();
     for (int i = 0; i < calls; i++)
         call(subject);
-    return (now_s() - begin) / calls;
+    return (t_now_s() - begin) / calls;
 }
 
 /* Calls that last so long: with threads long enough that what a thread loses by having slept while
@@ -118,9 +111,9 @@ static void print_peak_of_all(const struct krn_kernel *kernel)
     if (qnt_team_open(options.threads, &team))
         die("no threads");
     for (int i = 0; i < options.rounds; i++) {
-        double begin = now_s();
+        double begin = t_now_s();
         qnt_team_run(team, peak_of_worker, (void *)(uintptr_t)kernel);
-        times[i] = now_s() - begin;
+        times[i] = t_now_s() - begin;
     }
     qnt_team_close(team);
     double rate = options.threads * 20000.0 * kernel->macs / median(times);

@@ -18,13 +18,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "harness/build/build.h"
 #include "harness/sweep/layers.h"
 #include "harness/sweep/stats.h"
 #include "tests/peers/peer.h"
+#include "tests/t_clock.h"
 
 enum { SPACE_MAX = 4000, FINALISTS = 6, ROUNDS_MAX = 101 };
 
@@ -56,21 +56,14 @@ static void *bytes_of(size_t size)
     return at;
 }
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 typedef void call_fn(void *subject);
 
 static double time_calls(call_fn *call, void *subject, int calls)
 {
-    double begin = now_s();
+    double begin = t_now_s();
     for (int i = 0; i < calls; i++)
         call(subject);
-    return (now_s() - begin) / calls;
+    return (t_now_s() - begin) / calls;
 }
 
 /* Calls that last about `wanted` seconds. */

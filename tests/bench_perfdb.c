@@ -3,27 +3,15 @@
  *     bench_perfdb [SAMPLES]      default 200000; with 10000000 the file takes about 1 GB
  * Samples come as sweeps give them: runs of rounds over all variants, some with counters. */
 #include "perfdb/perfdb.h"
+#include "tests/t_clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { VARIANTS = 500, PROBLEMS = 20, ROUNDS = 20, COUNTERS = 6 };
-
-static double clock_s(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double now_s(void)
-{
-    return clock_s(CLOCK_MONOTONIC);
-}
 
 static void require(struct pdb *db, int result)
 {
@@ -89,10 +77,10 @@ static int64_t add_runs(struct pdb *db, long samples, size_t counters)
     while (done < samples) {
         require(db, pdb_run_begin(db, &run, &run_id));
         add_measurements(db, run_id, ids);
-        double begin_s = now_s(), begin_cpu_s = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+        double begin_s = t_now_s(), begin_cpu_s = t_clock_s(CLOCK_PROCESS_CPUTIME_ID);
         done += add_samples(db, ids, counters);
-        spent_s += now_s() - begin_s;
-        cpu_s += clock_s(CLOCK_PROCESS_CPUTIME_ID) - begin_cpu_s;
+        spent_s += t_now_s() - begin_s;
+        cpu_s += t_clock_s(CLOCK_PROCESS_CPUTIME_ID) - begin_cpu_s;
     }
     printf("%ld samples with %zu counters each: %.0f samples/s, %.0f per second of CPU time\n",
            done, counters, (double)done / spent_s, (double)done / cpu_s);
@@ -123,13 +111,13 @@ static void time_queries(struct pdb *db, int64_t run_id)
     size_t seen = 0;
     int64_t total = 0;
     problem_name(PROBLEMS / 2, problem);
-    double t0 = now_s();
+    double t0 = t_now_s();
     require(db, pdb_measurements(db, run_id, problem, count_samples, &seen));
-    double t1 = now_s();
+    double t1 = t_now_s();
     require(db, pdb_runs(db, ignore_run, &total));
-    double t2 = now_s();
+    double t2 = t_now_s();
     require(db, pdb_outcomes(db, ignore_outcome, &total));
-    double t3 = now_s();
+    double t3 = t_now_s();
     printf("one problem, %d variants, %zu samples: %.0f ms\n", VARIANTS, seen, 1e3 * (t1 - t0));
     printf("list of runs: %.0f ms; outcomes: %.0f ms\n", 1e3 * (t2 - t1), 1e3 * (t3 - t2));
 }

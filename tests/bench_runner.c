@@ -3,12 +3,12 @@
  *
  *     bench_runner SOURCE_ROOT CACHE [VARIANTS] [SCREEN_MS] [WARMUP_MS] [ROUNDS] */
 #include <math.h>
-#include <time.h>
 
 #include "harness/build/build.h"
 #include "harness/runner/session.h"
 #include "harness/sweep/spent.h"
 #include "tests/t.h"
+#include "tests/t_clock.h"
 
 enum { VARIANTS_MAX = 2000 };
 
@@ -21,13 +21,6 @@ static size_t count, wanted = 1000, proved, samples, voids;
 static struct hrn_spent spent;
 static int rounds = 3;
 static int64_t sample_ns = 1000000, warmup_ns = 5000000;
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* The default problem first, then more until there are enough variants. */
 static void gather(void)
@@ -76,7 +69,7 @@ static int run(const char *source_root, const char *cache)
     struct hrn_toolchain toolchain;
     struct hrn_session *session;
     char path[512], err[600];
-    double begin = now_s();
+    double begin = t_now_s();
     if (hrn_toolchain_find(hrn_device_info(device)->arch, NULL, &toolchain, err, sizeof err) ||
         hrn_build(&toolchain, &paths, HRN_BUILD_RUNNER, variants, count, NULL, NULL, path,
                   sizeof path, err, sizeof err) ||
@@ -84,17 +77,17 @@ static int run(const char *source_root, const char *cache)
         printf("%s\n", err);
         return 1;
     }
-    double built = now_s();
+    double built = t_now_s();
     const struct hrn_prove_options proving = { .seed = 1, .timeout_ms = 20000, .tails = 1 };
     hrn_session_prove(session, &problem, pointers, count, &proving, on_proof, NULL);
-    double proof = now_s();
+    double proof = t_now_s();
     const struct hrn_time_options timing = { .seed = 1,
                                              .rounds = rounds,
                                              .min_sample_ns = sample_ns,
                                              .warmup_ns = warmup_ns,
                                              .timeout_ms = 20000 };
     hrn_session_time(session, &problem, pointers, count, &timing, on_sample, on_proof, NULL);
-    double end = now_s(), whole = end - begin, work_s = spent.sample_s + spent.warmup_s;
+    double end = t_now_s(), whole = end - begin, work_s = spent.sample_s + spent.warmup_s;
     hrn_session_close(session);
     printf("%zu variants, %zu proved, %zu samples (%zu void)\n", count, proved, samples, voids);
     row("build and start", built - begin, whole);

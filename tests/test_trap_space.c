@@ -4,12 +4,12 @@
  *     test_trap_space SOURCE_ROOT [--all]     a sample of each level's space, or all of it */
 #include <errno.h>
 #include <ftw.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "harness/build/build.h"
 #include "harness/runner/session.h"
 #include "tests/t.h"
+#include "tests/t_clock.h"
 
 enum { VARIANTS_MAX = 20000, SAMPLE = 12 };
 
@@ -104,13 +104,6 @@ static void on_proof(size_t index, const struct hrn_proof *proof, void *user)
            hrn_outcome_names[proof->outcome], proof->signal, proof->detail);
 }
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void prove(struct hrn_session *session, const char *text, const char *const *which,
                   size_t which_count, int tails)
 {
@@ -120,7 +113,7 @@ static void prove(struct hrn_session *session, const char *text, const char *con
     struct context context = { text, which };
     struct krn_problem problem;
     char err[200];
-    double begin_s = now_s();
+    double begin_s = t_now_s();
     T_CHECK(krn_problem_parse(text, &problem, err, sizeof err) == 0);
     proved = refused = failed = checks = 0;
     if (!T_CHECK(hrn_session_prove(session, &problem, which, which_count, &options, on_proof,
@@ -128,7 +121,7 @@ static void prove(struct hrn_session *session, const char *text, const char *con
         printf("  %s\n", hrn_session_error(session));
     T_CHECK(proved > 0 && proved + refused + failed == (long)which_count);
     printf("  %-28s %5ld proved, %ld do not fit it, %ld failed, %ld checks%s, %.1f s\n", text,
-           proved, refused, failed, checks, tails ? " with tails" : "", now_s() - begin_s);
+           proved, refused, failed, checks, tails ? " with tails" : "", t_now_s() - begin_s);
     fflush(stdout);
 }
 
