@@ -217,28 +217,14 @@ static int same_view(const struct onnx *o, const struct onnx_view *a, const stru
     return 1;
 }
 
-/* One move to `to` = [h][w][c] by a repetition of pixels, or an exchange of axes. */
-static int spread_move(struct onnx *o, enum qnt_op op, const int32_t to[3], const int32_t place[3],
-                       int32_t *node)
-{
-    struct qnt_node move = qnt_node_blank(op);
-
-    move.inputs[0] = *node;
-    move.input_count = 1;
-    move.h = to[0];
-    move.w = to[1];
-    move.c = to[2];
-    for (int k = 0; place && k < 3; k++)
-        move.place.begin[k] = place[k];
-    return onnx_emit_part(o, &move, qnt_op_names[op], node);
-}
-
 /* Repeats a plain tensor along the axes on which it has one element only. */
 static int spread(struct onnx *o, const int32_t want[3], int32_t *node)
 {
-    static const int32_t exchange[3] = { 2, 1, 0 }; /* h and c */
+    static const struct qnt_place exchange = { { 2, 1, 0 }, { 0 } },
+                                  none = { { 0 }, { 0 } }; /* h and c */
     const struct qnt_node *n = &o->graph->nodes[*node];
     int32_t have[3] = { n->h, n->w, n->c };
+    const int32_t chw[3] = { want[2], want[0], want[1] };
     int rc = 0;
 
     for (int k = 0; k < 3; k++)
@@ -248,16 +234,16 @@ static int spread(struct onnx *o, const int32_t want[3], int32_t *node)
                              " must be equal, or 1",
                              have[0], have[1], have[2], want[0], want[1], want[2]);
     if (have[2] != want[2]) {
-        const int32_t turned[3] = { 1, have[1], have[0] }, all[3] = { want[2], have[1], have[0] };
-        const int32_t back[3] = { have[0], have[1], want[2] };
-        rc = spread_move(o, QNT_OP_PERMUTE, turned, exchange, node);
+        const int32_t turned[3] = { have[0], 1, have[1] }, all[3] = { have[0], want[2], have[1] };
+        const int32_t back[3] = { want[2], have[0], have[1] };
+        rc = onnx_emit_move(o, QNT_OP_PERMUTE, turned, exchange, node);
         if (rc == 0)
-            rc = spread_move(o, QNT_OP_UPSAMPLE, all, NULL, node);
+            rc = onnx_emit_move(o, QNT_OP_UPSAMPLE, all, none, node);
         if (rc == 0)
-            rc = spread_move(o, QNT_OP_PERMUTE, back, exchange, node);
+            rc = onnx_emit_move(o, QNT_OP_PERMUTE, back, exchange, node);
     }
     if (rc == 0 && (have[0] != want[0] || have[1] != want[1]))
-        rc = spread_move(o, QNT_OP_UPSAMPLE, want, NULL, node);
+        rc = onnx_emit_move(o, QNT_OP_UPSAMPLE, chw, none, node);
     return rc;
 }
 

@@ -184,6 +184,9 @@ int onnx_emit(struct onnx *o, size_t i, struct qnt_node *node, const struct onnx
 int onnx_emit_image(struct onnx *o, struct qnt_node *node);
 /* Adds *node (always takes it) as a part of the current one; its index. */
 int onnx_emit_part(struct onnx *o, struct qnt_node *node, const char *what, int32_t *out);
+/* A part that moves elements of *node, [c][h][w] of the result in chw; *node becomes it. */
+int onnx_emit_move(struct onnx *o, enum qnt_op op, const int32_t chw[3], struct qnt_place place,
+                   int32_t *node);
 /* Output i of the current node is that tensor, or that constant. */
 int onnx_alias(struct onnx *o, size_t i, const struct onnx_view *view);
 int onnx_alias_const(struct onnx *o, const struct onnx_const *constant);

@@ -252,3 +252,17 @@ int onnx_emit_part(struct onnx *o, struct qnt_node *node, const char *what, int3
     }
     return add_node(o, node, name, NULL, out);
 }
+
+int onnx_emit_move(struct onnx *o, enum qnt_op op, const int32_t chw[3], struct qnt_place place,
+                   int32_t *node)
+{
+    struct qnt_node move = qnt_node_blank(op);
+
+    move.inputs[0] = *node;
+    move.input_count = 1;
+    move.c = chw[0];
+    move.h = chw[1];
+    move.w = chw[2];
+    move.place = place;
+    return onnx_emit_part(o, &move, qnt_op_names[op], node);
+}

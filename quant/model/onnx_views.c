@@ -114,20 +114,6 @@ static void axes_of(const struct onnx *o, int32_t node, int32_t chw[3])
     chw[2] = n->w;
 }
 
-static int add_move(struct onnx *o, enum qnt_op op, const int32_t chw[3], struct qnt_place place,
-                    int32_t *node)
-{
-    struct qnt_node move = qnt_node_blank(op);
-
-    move.inputs[0] = *node;
-    move.input_count = 1;
-    move.c = chw[0];
-    move.h = chw[1];
-    move.w = chw[2];
-    move.place = place;
-    return onnx_emit_part(o, &move, qnt_op_names[op], node);
-}
-
 static int reshape_to(struct onnx *o, const int32_t chw[3], int32_t *node)
 {
     int32_t have[3];
@@ -135,7 +121,7 @@ static int reshape_to(struct onnx *o, const int32_t chw[3], int32_t *node)
     axes_of(o, *node, have);
     if (memcmp(have, chw, sizeof(have)) == 0)
         return 0;
-    return add_move(o, QNT_OP_RESHAPE, chw, (struct qnt_place) { { 0 }, { 0 } }, node);
+    return onnx_emit_move(o, QNT_OP_RESHAPE, chw, (struct qnt_place) { { 0 }, { 0 } }, node);
 }
 
 /* [g][k][...] -> [k][g][...] where g * k are the channels, before and after. */
@@ -210,7 +196,7 @@ static int permute(struct onnx *o, const struct groups *g, const int of[3], cons
     struct qnt_place place = { { 0 }, { 0 } };
     for (int k = 0; k < 3; k++)
         place.begin[place_of[k]] = place_of[orders[found][k]];
-    return add_move(o, QNT_OP_PERMUTE, best, place, node);
+    return onnx_emit_move(o, QNT_OP_PERMUTE, best, place, node);
 }
 
 /* The tensor of v, in the file's order, on the axes `want`. */
@@ -227,7 +213,7 @@ static int materialise(struct onnx *o, const struct onnx_view *v, const int32_t 
     axes_of(o, *node, have);
     if (is_shuffle(&g, have, want)) {
         const struct qnt_place place = { { 0, 0, (int32_t)g.size[0] }, { 0 } };
-        return add_move(o, QNT_OP_SHUFFLE, want, place, node);
+        return onnx_emit_move(o, QNT_OP_SHUFFLE, want, place, node);
     }
     if (!axes_are_groups(&g, have, of)) {
         if (g.count > 3)
