@@ -66,14 +66,14 @@ static int stream_b(struct gemm *g, int b_offset, int j, int count, int taken)
 
 int a64_load_row(struct gemm *g, int row, int offset)
 {
-    int whole = g->scheme->block == 16, a = vec(g, "A");
+    int whole = g->block == 16, a = vec(g, "A");
     if (g->post)
-        IR(g->ir, whole ? A64_LDR_Q_POST : A64_LDR_D_POST, a, g->row[row], g->scheme->block);
+        IR(g->ir, whole ? A64_LDR_Q_POST : A64_LDR_D_POST, a, g->row[row], g->block);
     else if (whole && g->v->knob[VAR_KNOB_FORM] == 3)
         load_halves(g, a, g->row[row], offset);
     else if (g->index[0] >= 0)
         IR(g->ir, whole ? A64_LDR_Q_REG : A64_LDR_D_REG, a, g->row[row],
-           g->index[offset / g->scheme->block]);
+           g->index[offset / g->block]);
     else
         IR(g->ir, whole ? A64_LDR_Q : A64_LDR_D, a, g->row[row], offset);
     return a;
@@ -98,7 +98,7 @@ int a64_tail_vector(struct gemm *g, int lo, int hi)
 {
     int a = vec(g, "A");
     IR(g->ir, A64_FMOV_D, a, lo);
-    if (g->scheme->block == 16)
+    if (g->block == 16)
         IR(g->ir, A64_INS_D1, a, hi);
     return a;
 }
@@ -175,7 +175,7 @@ static void mm_load_rows(struct gemm *g, int offset)
     for (int i = 0; i < g->mr; i++) {
         g->a[i] = a64_load_row(g, i, offset);
         if (i % 2)
-            a64_pair_rows(g, &g->a[i - 1], g->scheme->block / 8);
+            a64_pair_rows(g, &g->a[i - 1], g->block / 8);
     }
 }
 
@@ -183,13 +183,13 @@ static void mm_tail_row(struct gemm *g, int row, int lo, int hi)
 {
     g->a[row] = a64_tail_vector(g, lo, hi);
     if (row % 2)
-        a64_pair_rows(g, &g->a[row - 1], g->scheme->block / 8);
+        a64_pair_rows(g, &g->a[row - 1], g->block / 8);
 }
 
 static void mm_group(struct gemm *g, int index, int b_offset)
 {
     int pairs = g->nr / 2, rows = g->mr / 2;
-    int taken = rows * pairs + (g->packed ? rows : rows * g->scheme->block / 8);
+    int taken = rows * pairs + (g->packed ? rows : rows * g->block / 8);
     for (int j = 0; j < pairs; j++) {
         int b = stream_b(g, b_offset, j, pairs, taken);
         for (int i = 0; i < rows; i++)
@@ -300,36 +300,16 @@ static void mull_store(struct gemm *g)
     a64_gemm_store(g, sums, 0);
 }
 
-/* By load width, 64 and 128 bits, and for packed A, where a block is one group. */
-static const struct gemm_scheme mull_schemes[] = {
-    { .block = 8,
-      .lanes = 1,
-      .init = mull_init,
-      .load_a = mull_load,
-      .tail_a = mull_tail_row,
-      .group = mull_group,
-      .store = mull_store,
-      .many = 1 },
-    { .block = 16,
-      .lanes = 1,
-      .init = mull_init,
-      .load_a = mull_load,
-      .tail_a = mull_tail_row,
-      .group = mull_group,
-      .store = mull_store,
-      .many = 1 },
-};
+static const struct gemm_scheme mull_scheme = { .lanes = 1,
+                                                .init = mull_init,
+                                                .load_a = mull_load,
+                                                .tail_a = mull_tail_row,
+                                                .group = mull_group,
+                                                .store = mull_store,
+                                                .many = 1 };
+/* A as it lies, and packed, where a block is one group. */
 static const struct gemm_scheme dot_schemes[] = {
-    { .block = 8,
-      .lanes = 4,
-      .init = a64_bias_init,
-      .load_a = load_rows,
-      .tail_a = a64_tail_row,
-      .group = dot_group,
-      .store = a64_rows_store,
-      .many = 1 },
-    { .block = 16,
-      .lanes = 4,
+    { .lanes = 4,
       .init = a64_bias_init,
       .load_a = load_rows,
       .tail_a = a64_tail_row,
@@ -345,16 +325,7 @@ static const struct gemm_scheme dot_schemes[] = {
       .many = 1 },
 };
 static const struct gemm_scheme mm_schemes[] = {
-    { .block = 8,
-      .lanes = 4,
-      .init = mm_init,
-      .load_a = mm_load_rows,
-      .tail_a = mm_tail_row,
-      .group = mm_group,
-      .store = mm_store,
-      .many = 1 },
-    { .block = 16,
-      .lanes = 4,
+    { .lanes = 4,
       .init = mm_init,
       .load_a = mm_load_rows,
       .tail_a = mm_tail_row,
@@ -372,14 +343,14 @@ static const struct gemm_scheme mm_schemes[] = {
 
 const struct gemm_scheme *a64_gemm_scheme(const struct var_variant *v)
 {
-    int wide = v->knob[VAR_KNOB_LOAD] == 128, which = v->knob[VAR_KNOB_FEED] == 1 ? 2 : wide;
+    int packed = v->knob[VAR_KNOB_FEED] == 1;
     if (v->isa == KRN_ISA_DOTPROD)
-        return &dot_schemes[which];
+        return &dot_schemes[packed];
     if (v->isa == KRN_ISA_I8MM)
-        return &mm_schemes[which];
+        return &mm_schemes[packed];
     if (v->knob[VAR_KNOB_KR] == 2)
-        return a64_pair_scheme(wide);
+        return &a64_pair_scheme;
     if (v->knob[VAR_KNOB_KR] == 1)
-        return a64_lane_scheme(wide);
-    return &mull_schemes[wide];
+        return &a64_lane_scheme;
+    return &mull_scheme;
 }

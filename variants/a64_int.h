@@ -140,8 +140,7 @@ void a64_gemm_store(struct gemm *g, int *v, int in_pairs);
 
 const struct gemm_scheme *a64_gemm_scheme(const struct var_variant *v);
 /* v8.0, by load width: 64 or, with `wide`, 128 bits of a row of A. */
-const struct gemm_scheme *a64_pair_scheme(int wide);
-const struct gemm_scheme *a64_lane_scheme(int wide);
+extern const struct gemm_scheme a64_pair_scheme, a64_lane_scheme;
 int a64_direct_build(struct ir *ir, const struct var_variant *v, char *err, size_t err_bytes);
 void a64_dw_build(struct ir *ir, const struct var_variant *v);
 void a64_dwc_build(struct ir *ir, const struct var_variant *v);

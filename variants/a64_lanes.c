@@ -12,7 +12,7 @@ static int vec(struct gemm *g, const char *group)
 /* The words of 8 or 16 bytes of a row, in v0 to v15. */
 static void widen_row(struct gemm *g, int row, int bytes)
 {
-    for (int half = 0; half < g->scheme->block / LANES; half++) {
+    for (int half = 0; half < g->block / LANES; half++) {
         int words = vec(g, "A, widened");
         if (!g->ir->failed)
             g->ir->vreg[words].limit = LANE_REGISTERS;
@@ -63,25 +63,12 @@ static void lane_group(struct gemm *g, int index, int b_offset)
     }
 }
 
-const struct gemm_scheme *a64_lane_scheme(int wide)
-{
-    static const struct gemm_scheme schemes[] = {
-        { .block = 8,
-          .lanes = 4,
-          .init = a64_bias_init,
-          .load_a = load_a,
-          .tail_a = tail_a,
-          .group = lane_group,
-          .store = a64_rows_store,
-          .many = 1 },
-        { .block = 16,
-          .lanes = 4,
-          .init = a64_bias_init,
-          .load_a = load_a,
-          .tail_a = tail_a,
-          .group = lane_group,
-          .store = a64_rows_store,
-          .many = 1 },
-    };
-    return &schemes[wide];
-}
+const struct gemm_scheme a64_lane_scheme = {
+    .lanes = 4,
+    .init = a64_bias_init,
+    .load_a = load_a,
+    .tail_a = tail_a,
+    .group = lane_group,
+    .store = a64_rows_store,
+    .many = 1,
+};

@@ -174,27 +174,13 @@ static void pair_group(struct gemm *g, int index, int b_offset)
     }
 }
 
-const struct gemm_scheme *a64_pair_scheme(int wide)
-{
-    static const struct gemm_scheme schemes[] = {
-        { .block = 8,
-          .lanes = 4,
-          .init = a64_bias_init,
-          .load_a = load_a,
-          .tail_a = tail_a,
-          .group = pair_group,
-          .store = a64_rows_store,
-          .many = 1,
-          .whole = 1 },
-        { .block = 16,
-          .lanes = 4,
-          .init = a64_bias_init,
-          .load_a = load_a,
-          .tail_a = tail_a,
-          .group = pair_group,
-          .store = a64_rows_store,
-          .many = 1,
-          .whole = 1 },
-    };
-    return &schemes[wide];
-}
+const struct gemm_scheme a64_pair_scheme = {
+    .lanes = 4,
+    .init = a64_bias_init,
+    .load_a = load_a,
+    .tail_a = tail_a,
+    .group = pair_group,
+    .store = a64_rows_store,
+    .many = 1,
+    .whole = 1,
+};

@@ -117,7 +117,7 @@ static void prefetch(struct gemm *g, int reg, int from, int bytes, int distance)
 
 static void block_body(struct gemm *g, int step)
 {
-    int block = g->scheme->block, groups = block / g->kr;
+    int block = g->block, groups = block / g->kr;
     int b_offset = step * groups * g->group_bytes, a_bytes = g->mr * block;
     for (int i = 0; i < g->mr && !g->packed; i++)
         prefetch(g, g->row[i], step * block, block, g->v->knob[VAR_KNOB_PREFETCH_A]);
@@ -132,7 +132,7 @@ static void block_body(struct gemm *g, int step)
 
 static void begin_streams(struct gemm *g, int steps)
 {
-    int depth = steps * g->scheme->block;
+    int depth = steps * g->block;
     g->a_stream = (struct gemm_stream) { .base = g->row[0], .group = "A", .moves = g->post };
     g->a_stream.count = g->packed ? depth * g->mr / 16 : 0;
     g->b_stream = (struct gemm_stream) { .base = g->w, .group = "B", .moves = g->post };
@@ -144,14 +144,14 @@ static void begin_index(struct gemm *g, int steps)
 {
     for (int step = 1; step < steps && g->index[0] >= 0; step++) {
         g->index[step] = ir_vreg(g->ir, IR_GPR, "depth offset of A");
-        IR(g->ir, IR_SUM_IMM, g->index[step], g->index[0], step * g->scheme->block);
+        IR(g->ir, IR_SUM_IMM, g->index[step], g->index[0], step * g->block);
     }
 }
 
 static void advance(struct gemm *g, int steps)
 {
     struct ir *ir = g->ir;
-    int depth = steps * g->scheme->block;
+    int depth = steps * g->block;
     if (g->post)
         return;
     if (g->index[0] >= 0)
@@ -199,7 +199,7 @@ static void pipelined_loop(struct gemm *g, const char *name, int steps, int done
 {
     struct ir *ir = g->ir;
     struct ir_woven woven;
-    int depth = steps * g->scheme->block, loop = ir_label(ir, "%s", name);
+    int depth = steps * g->block, loop = ir_label(ir, "%s", name);
     int last = ir_label(ir, "%s_last", name), skip = ir_label(ir, "%s_end", name);
     ir_comment(ir, "%s loop: %d of depth, pipelined", name, depth);
     IR(ir, IR_SUB_JUMP_NEG, g->k, depth, skip);
@@ -226,7 +226,7 @@ static void pipelined_loop(struct gemm *g, const char *name, int steps, int done
 static void depth_loop(struct gemm *g, const char *name, int steps, int done)
 {
     struct ir *ir = g->ir;
-    int depth = steps * g->scheme->block;
+    int depth = steps * g->block;
     int loop = ir_label(ir, "%s", name), skip = ir_label(ir, "%s_end", name);
     ir_comment(ir, "%s loop: %d of depth", name, depth);
     IR(ir, IR_SUB_JUMP_NEG, g->k, depth, skip);
@@ -243,10 +243,10 @@ static void group_loop(struct gemm *g)
 {
     struct ir *ir = g->ir;
     int loop = ir_label(ir, "group");
-    ir_comment(ir, "group loop: %d of depth", g->scheme->block);
+    ir_comment(ir, "group loop: %d of depth", g->block);
     IR(ir, IR_LABEL, loop);
     loop_body(g, 1);
-    IR(ir, IR_SUB_JUMP_MORE, g->k, g->scheme->block, loop);
+    IR(ir, IR_SUB_JUMP_MORE, g->k, g->block, loop);
 }
 
 /* The last k < block bytes of one row, zero-extended, in general registers: never a byte beyond. */
@@ -259,7 +259,7 @@ static void tail_row(struct gemm *g, int row)
     IR(ir, IR_ADD, g->row[row], g->k);
     if (g->index[0] >= 0)
         IR(ir, IR_ADD, g->row[row], g->index[0]);
-    for (int bit = 0; 1 << bit < g->scheme->block && bit < 3; bit++) {
+    for (int bit = 0; 1 << bit < g->block && bit < 3; bit++) {
         int skip = ir_label(ir, "row%d_bit%d", row, bit), bytes = 1 << bit;
         IR(ir, IR_JUMP_BIT_CLEAR, g->k, bit, skip);
         if (bit == 0) {
@@ -273,7 +273,7 @@ static void tail_row(struct gemm *g, int row)
         IR(ir, IR_ADD_IMM, g->row[row], -bytes);
         IR(ir, IR_LABEL, skip);
     }
-    if (g->scheme->block > 8) {
+    if (g->block > 8) {
         int skip = ir_label(ir, "row%d_bit3", row);
         hi = ir_vreg(ir, IR_GPR, "temporaries");
         IR(ir, IR_MOV_IMM, hi, 0);
@@ -288,8 +288,8 @@ static void tail_row(struct gemm *g, int row)
 static void depth_tail(struct gemm *g, int done)
 {
     struct ir *ir = g->ir;
-    int groups = g->scheme->block / g->kr;
-    ir_comment(ir, "depth tail: 1 to %d bytes of each row, zero-extended", g->scheme->block - 1);
+    int groups = g->block / g->kr;
+    ir_comment(ir, "depth tail: 1 to %d bytes of each row, zero-extended", g->block - 1);
     for (int i = 0; i < g->mr; i++)
         tail_row(g, i);
     g->groups = 1;
@@ -501,6 +501,7 @@ int gemm_build(struct ir *ir, const struct var_variant *v, const struct gemm_sch
     g.mr = v->knob[VAR_KNOB_MR];
     g.nr = v->knob[VAR_KNOB_NR];
     g.kr = v->knob[VAR_KNOB_KR];
+    g.block = scheme->block ? scheme->block : v->knob[VAR_KNOB_LOAD] == 128 ? 16 : 8;
     g.packed = v->knob[VAR_KNOB_FEED] == 1;
     g.post = v->knob[VAR_KNOB_ADDRESS] == 2;
     g.group_bytes = g.nr * g.kr * domain->w_bytes;

@@ -11,13 +11,14 @@ struct gemm;
 
 /* A block is the depth that one load of A covers; it holds block / KR groups. */
 struct gemm_scheme {
-    int block, lanes;                           /* lanes: outputs that one accumulator holds */
+    int block;                                  /* of a row; 0 = 16 by loads of 128 bits, else 8 */
+    int lanes;                                  /* outputs that one accumulator holds */
     void (*init)(struct gemm *g);               /* constants, accumulators from the bias at g->w */
     void (*load_a)(struct gemm *g, int offset); /* all rows of a block, offset bytes ahead */
     void (*tail_a)(struct gemm *g, int row, int lo, int hi); /* one row of a block from GPRs */
     void (*group)(struct gemm *g, int index, int b_offset); /* MACs of group `index` of the block */
     void (*store)(struct gemm *g);                          /* epilogue: g->row and g->w are dead */
-    int many; /* the kernel walks over row tiles: store() takes the rows of C from g->c_row */
+    int many;  /* the kernel walks over row tiles: store() takes the rows of C from g->c_row */
     int whole; /* group() multiplies all groups of a block at once; but in the tail one by one */
 };
 
@@ -36,7 +37,7 @@ struct gemm {
     struct ir *ir;
     const struct var_variant *v;
     const struct gemm_scheme *scheme;
-    int mr, nr, kr, group_bytes;
+    int mr, nr, kr, block, group_bytes;
     int packed;                      /* A is packed as [depth group][mr][kr] */
     int post;                        /* loads of a body advance the pointers themselves */
     int args, w, k, table, taps;     /* virtual registers, as all below */
