@@ -2,7 +2,9 @@
  * qemu-user, on AArch64: see ukernels/check.h for what is checked. The check first proves itself on
  * kernels broken on purpose. By default a seeded sample of the space and all plain choices; --all
  * proves every variant, --isa NAME only one level, --match REGEX only kernels of such names,
- * --slice I/N only each N-th kernel from I on, 0 <= I < N. */
+ * --slice I/N only each N-th kernel from I on, 0 <= I < N. With --known FILE kernels whose source
+ * is word for word one that the file has a line for are left out, and those proved are added to it:
+ * after a change of the generator only what it changed is proved again. */
 #include "tests/t.h"
 #include "tests/t_run.h"
 #include "variants/variant_int.h"
@@ -135,6 +137,67 @@ static void keep_wanted(struct list *list)
             list->v[count++] = list->v[i];
     }
     list->count = count;
+}
+
+/* ---- Kernels proved earlier, by their sources */
+
+static const char *known_file;
+static uint64_t *known;
+static size_t known_count;
+
+static uint64_t source_hash(const struct var_variant *v)
+{
+    struct var_text text = { 0 };
+    char err[300];
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    T_CHECK(var_generate(v, &text, err, sizeof(err)) == 0);
+    for (size_t i = 0; i < text.length; i++)
+        hash = (hash ^ (uint8_t)text.data[i]) * 1099511628211u;
+    var_text_clear(&text);
+    return hash;
+}
+
+static int compare_hashes(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Reads the file; none yet is an empty one. */
+static void read_known(void)
+{
+    FILE *f = fopen(known_file, "r");
+    uint64_t hash;
+    for (; f && fscanf(f, "%" SCNx64, &hash) == 1; known_count++) {
+        if ((known_count & (known_count - 1)) == 0)
+            known = realloc(known, 2 * (known_count + 1) * sizeof(*known));
+        if (!known)
+            abort();
+        known[known_count] = hash;
+    }
+    if (f)
+        fclose(f);
+    if (known)
+        qsort(known, known_count, sizeof(*known), compare_hashes);
+}
+
+static void leave_out_known(struct list *list)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        uint64_t hash = known ? source_hash(&list->v[i]) : 0;
+        if (!known || !bsearch(&hash, known, known_count, sizeof(*known), compare_hashes))
+            list->v[count++] = list->v[i];
+    }
+    list->count = count;
+}
+
+static void add_known(const struct list *list)
+{
+    FILE *f = fopen(known_file, "a");
+    for (size_t i = 0; f && i < list->count; i++)
+        fprintf(f, "%016" PRIx64 "\n", source_hash(&list->v[i]));
+    T_CHECK(f && fclose(f) == 0);
 }
 
 /* ---- Sources, compiler, run */
@@ -283,6 +346,7 @@ static void check_level(const struct machine *m, int native)
     list_space(&list, m->isa, m->sample);
     list_defaults(&list, m->isa);
     keep_wanted(&list);
+    leave_out_known(&list);
     write_sources(&list, NULL);
     if (compile(compiler(native))) {
         int status = run(native, m->cpu);
@@ -295,6 +359,8 @@ static void check_level(const struct machine *m, int native)
         T_CHECK(status == 0);
         T_CHECK(sscanf(last, "%d proved, %d without", &proved, &without) == 2);
         T_CHECK(proved == (int)list.count && without == 0);
+        if (known_file && status == 0 && proved == (int)list.count)
+            add_known(&list);
         if (!native && m->without) {
             T_CHECK(run(native, m->without) == 0);
             T_CHECK(strncmp(output, "0 proved", 8) == 0);
@@ -381,14 +447,18 @@ int main(int argc, char **argv)
             names = argv[i + 1];
         if (strcmp(argv[i], "--slice") == 0 && i + 1 < argc)
             sscanf(argv[i + 1], "%zu/%zu", &slice, &slices);
+        if (strcmp(argv[i], "--known") == 0 && i + 1 < argc)
+            known_file = argv[i + 1];
     }
     if (argc < 2 || slice >= slices || regcomp(&match, names, REG_EXTENDED | REG_NOSUB)) {
         printf("usage: %s SOURCE_ROOT [--all] [--isa NAME] [--match REGEX] [--slice I/N] "
-               "[--seed N]\n",
+               "[--known FILE] [--seed N]\n",
                argv[0]);
         return 2;
     }
     root = argv[1];
+    if (known_file)
+        read_known();
     random_state = t_seed;
     if (!t_has_program("cc")) {
         printf("skipped: no C compiler named cc\n");
@@ -418,6 +488,7 @@ int main(int argc, char **argv)
     if (only < 0 || only == KRN_ISA_AVX512VNNI)
         check_emulated();
     t_remove(folder);
+    free(known);
     regfree(&match);
     if (levels == 0) {
         printf("skipped: no level can run here\n");
