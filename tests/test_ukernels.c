@@ -147,13 +147,8 @@ static size_t known_count;
 
 static uint64_t source_hash(const struct var_variant *v)
 {
-    struct var_text text = { 0 };
-    char err[300];
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-    T_CHECK(var_generate(v, &text, err, sizeof(err)) == 0);
-    for (size_t i = 0; i < text.length; i++)
-        hash = (hash ^ (uint8_t)text.data[i]) * 1099511628211u;
-    var_text_clear(&text);
+    uint64_t hash = 0;
+    T_CHECK(var_source_hash(v, &hash) == 0);
     return hash;
 }
 

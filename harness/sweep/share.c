@@ -4,7 +4,10 @@
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
+
+#include "kernels/hash.h"
 
 #define WAIT_MS 100
 
@@ -37,13 +40,10 @@ void hrn_share_free(struct hrn_share *share)
         munmap(share, sizeof *share);
 }
 
-/* FNV-1a, never 0. */
+/* Never 0. */
 static uint64_t hash(const char *text)
 {
-    uint64_t h = 14695981039346656037u;
-    for (; *text; text++)
-        h = (h ^ (uint8_t)*text) * 1099511628211u;
-    return h | 1;
+    return krn_fnv1a(KRN_FNV1A_BEGIN, text, strlen(text)) | 1;
 }
 
 int hrn_share_join(struct hrn_share *share, size_t owner, const char *identity)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/hash.h"
 #include "quant/model/ncnn_int.h"
 
 enum { MAGIC = 7767517, LAYERS_MAX = 1 << 14, WORDS_MAX = 4 + 2 * NCNN_ENDS_MAX + NCNN_PARAMS_MAX };
@@ -25,13 +26,11 @@ int ncnn_fail(const struct ncnn *n, int code, const char *format, ...)
                          sentence);
 }
 
-/* ---- Blobs by name: FNV-1a, linear probing */
+/* ---- Blobs by name: linear probing */
 
 static struct ncnn_blob *slot_of(const struct ncnn *n, const char *name)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (const char *c = name; *c; c++)
-        hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
+    uint64_t hash = krn_fnv1a(KRN_FNV1A_BEGIN, name, strlen(name));
     size_t i = (size_t)(hash ^ hash >> 32) & (n->capacity - 1);
     while (n->blobs[i].name && strcmp(n->blobs[i].name, name) != 0)
         i = (i + 1) & (n->capacity - 1);

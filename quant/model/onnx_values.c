@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* FNV-1a. The slot of `name`: the one that holds it, or the free one where it would go. */
+#include "kernels/hash.h"
+
+/* The slot of `name`: the one that holds it, or the free one where it would go. */
 static struct onnx_value *slot_of(const struct onnx *o, const char *name)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (const char *c = name; *c; c++)
-        hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
+    uint64_t hash = krn_fnv1a(KRN_FNV1A_BEGIN, name, strlen(name));
     size_t i = (size_t)(hash ^ hash >> 32) & (o->capacity - 1);
     while (o->values[i].name && strcmp(o->values[i].name, name) != 0)
         i = (i + 1) & (o->capacity - 1);

@@ -11,24 +11,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernels/hash.h"
 #include "quant/pipeline/save.h"
 
 /* A file beyond this is not a network that this version could hold. */
 #define FILE_BYTES_MAX ((uint64_t)4 << 30)
 
-static uint64_t fnv1a(uint64_t hash, const uint8_t *bytes, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        hash = (hash ^ bytes[i]) * 0x100000001b3u;
-    return hash;
-}
-
 uint64_t qnt_file_checksum(const void *block, size_t bytes)
 {
     const size_t at = offsetof(struct qnt_file_header, checksum), after = at + sizeof(uint64_t);
-    uint64_t hash = fnv1a(0xcbf29ce484222325u, block, at);
+    uint64_t hash = krn_fnv1a(KRN_FNV1A_BEGIN, block, at);
 
-    return fnv1a(hash, (const uint8_t *)block + after, bytes - after);
+    return krn_fnv1a(hash, (const uint8_t *)block + after, bytes - after);
 }
 
 int qnt_network_save(const struct qnt_network *network, const char *path, struct qnt_error *error)
