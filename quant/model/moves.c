@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "quant/wide.h"
+
 struct walk {
     const struct qnt_move *m;
     size_t bytes; /* of an element */
@@ -94,16 +96,46 @@ static void move_upsample(const struct walk *k)
             copy(k, offset_of(out, h, w, 0), offset_of(in, h / fh, w / fw, 0), (size_t)in->c);
 }
 
+/* Inlined with a number of groups that is known, it becomes shuffles of vectors. */
+static inline void shuffle_bytes(const struct walk *k, size_t groups, size_t end)
+{
+    const size_t c = (size_t)k->m->in.c, part = c / groups;
+    const uint8_t *restrict in = k->in;
+    uint8_t *restrict out = k->out;
+
+    for (size_t first = 0; first < end; first += c, in += c, out += c)
+        for (size_t i = 0; i < part; i++)
+            for (size_t g = 0; g < groups; g++)
+                out[i * groups + g] = in[g * part + i];
+}
+
+QNT_WIDE static void shuffle_in_2(const struct walk *k, size_t end)
+{
+    shuffle_bytes(k, 2, end);
+}
+
+QNT_WIDE static void shuffle_in_4(const struct walk *k, size_t end)
+{
+    shuffle_bytes(k, 4, end);
+}
+
 static void move_shuffle(const struct walk *k)
 {
     const struct qnt_shape *in = &k->m->in;
     const size_t c = (size_t)in->c, groups = (size_t)k->m->place.begin[2], part = c / groups;
     const size_t end = (size_t)in->h * (size_t)in->w * c;
 
-    for (size_t first = 0; first < end; first += c)
-        for (size_t g = 0; g < groups; g++)
-            for (size_t i = 0; i < part; i++)
-                copy(k, first + i * groups + g, first + g * part + i, 1);
+    if (k->bytes == 1 && groups == 2)
+        shuffle_in_2(k, end);
+    else if (k->bytes == 1 && groups == 4)
+        shuffle_in_4(k, end);
+    else if (k->bytes == 1)
+        shuffle_bytes(k, groups, end);
+    else
+        for (size_t first = 0; first < end; first += c)
+            for (size_t g = 0; g < groups; g++)
+                for (size_t i = 0; i < part; i++)
+                    copy(k, first + i * groups + g, first + g * part + i, 1);
 }
 
 /* ---- What must hold */

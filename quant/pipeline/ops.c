@@ -93,33 +93,6 @@ static void run_add(const struct qnt_op_args *args)
     (qnt_adds_wide(args->network, args->layer) ? qnt_run_add_wide : add_bytes)(args);
 }
 
-static void run_mul(const struct qnt_op_args *args)
-{
-    const struct qnt_layer *l = args->layer, *la = input_of(args, 0), *lb = input_of(args, 1);
-    const int64_t half = (int64_t)1 << (l->shift - 1), factor = l->factor[0];
-    const size_t count = qnt_layer_elements(l), factors = qnt_layer_elements(lb);
-
-    for (size_t first = 0; first < count; first += factors)
-        for (size_t i = 0; i < factors; i++) {
-            int64_t product = (args->in[0][first + i] - la->zero) * (args->in[1][i] - lb->zero);
-            int64_t y = ((product * factor + half) >> l->shift) + l->zero;
-            args->out[first + i] = (int8_t)(y < l->lo ? l->lo : y > l->hi ? l->hi : y);
-        }
-}
-
-static void run_function(const struct qnt_op_args *args)
-{
-    const struct qnt_layer *l = args->layer;
-    const int8_t *table = qnt_layer_data(args->network, l->weights);
-
-    const size_t end = args->end;
-    const int8_t *in = args->in[0];
-    int8_t *out = args->out;
-
-    for (size_t i = args->begin; i < end; i++)
-        out[i] = table[in[i] + 128];
-}
-
 struct qnt_move qnt_layer_move(const struct qnt_network *network, const struct qnt_layer *l)
 {
     const struct qnt_layer *in = &network->layers[l->inputs[0]];
@@ -171,6 +144,7 @@ size_t qnt_op_units(const struct qnt_layer *l)
         [QNT_OP_ADD] = qnt_layer_elements,
         [QNT_OP_FUNCTION] = qnt_layer_elements,
         [QNT_OP_CONCAT] = pixels_of,
+        [QNT_OP_MUL] = pixels_of,
         [QNT_OP_MAXPOOL] = rows_of,
         [QNT_OP_AVGPOOL] = rows_of,
     };
@@ -185,8 +159,8 @@ qnt_op_run *const qnt_op_runs[QNT_OP_COUNT] = {
     [QNT_OP_GLOBAL_AVGPOOL] = qnt_run_global_avgpool,
     [QNT_OP_CONCAT] = run_concat,
     [QNT_OP_RESHAPE] = run_move,
-    [QNT_OP_MUL] = run_mul,
-    [QNT_OP_FUNCTION] = run_function,
+    [QNT_OP_MUL] = qnt_run_mul,
+    [QNT_OP_FUNCTION] = qnt_run_function,
     [QNT_OP_SLICE] = run_move,
     [QNT_OP_PAD] = run_move,
     [QNT_OP_PERMUTE] = run_move,

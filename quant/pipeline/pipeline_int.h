@@ -197,6 +197,9 @@ int qnt_joins_as_is(const struct qnt_layer *concat, const struct qnt_layer *inpu
  * its operator sees it; 1 = it cannot. */
 size_t qnt_op_units(const struct qnt_layer *l);
 size_t qnt_scores_units(const struct qnt_layer *l); /* the same where it is the last layer */
+/* Products and tables (elementwise.c). */
+void qnt_run_mul(const struct qnt_op_args *args);
+void qnt_run_function(const struct qnt_op_args *args);
 /* Windows (pools.c); averages give bytes or scores. */
 void qnt_run_maxpool(const struct qnt_op_args *args);
 void qnt_run_avgpool(const struct qnt_op_args *args);
