@@ -114,6 +114,11 @@ QNT_WIDE static void shuffle_in_2(const struct walk *k, size_t end)
     shuffle_bytes(k, 2, end);
 }
 
+QNT_WIDE static void shuffle_in_3(const struct walk *k, size_t end)
+{
+    shuffle_bytes(k, 3, end);
+}
+
 QNT_WIDE static void shuffle_in_4(const struct walk *k, size_t end)
 {
     shuffle_bytes(k, 4, end);
@@ -125,10 +130,10 @@ static void move_shuffle(const struct walk *k)
     const size_t c = (size_t)in->c, groups = (size_t)k->m->place.begin[2], part = c / groups;
     const size_t end = (size_t)in->h * (size_t)in->w * c;
 
-    if (k->bytes == 1 && groups == 2)
-        shuffle_in_2(k, end);
-    else if (k->bytes == 1 && groups == 4)
-        shuffle_in_4(k, end);
+    static void (*const known[])(const struct walk *k, size_t end) = { NULL, NULL, shuffle_in_2,
+                                                                       shuffle_in_3, shuffle_in_4 };
+    if (k->bytes == 1 && groups < sizeof known / sizeof *known && known[groups])
+        known[groups](k, end);
     else if (k->bytes == 1)
         shuffle_bytes(k, groups, end);
     else
