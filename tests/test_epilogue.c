@@ -178,21 +178,37 @@ static size_t count_of(uint32_t isas, const struct krn_problem *problem, enum kr
     return count;
 }
 
-/* At most `sample` of a form, evenly. */
+static int is_listed(const struct var_variant *list, size_t count, const struct var_variant *v)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!memcmp(&list[i], v, sizeof *v))
+            return 1;
+    return 0;
+}
+
+/* The plain choices of a form, and at most `sample` others, evenly. */
 static size_t gather_form(uint32_t isas, const struct krn_problem *problem, enum krn_epilogue e,
                           size_t sample, struct var_variant *out)
 {
     struct var_space space;
     struct var_variant v;
     size_t all = count_of(isas, problem, e), taken = all < sample ? all : sample, count = 0;
+    size_t plain = 0, chosen = 0;
+    for (int isa = 0; isa < KRN_ISA_COUNT; isa++)
+        if (isas >> isa & 1 && T_CHECK(!var_default_of((enum krn_isa)isa, problem, e, &v)))
+            out[plain++] = v;
+    count = plain;
     var_space_init(&space, isas, problem);
     space.epilogue = e;
     for (size_t i = 0; var_space_next(&space, &v); i++) {
         T_CHECK(v.knob[VAR_KNOB_EPILOGUE] == (int)e);
-        if ((i + 1) * taken / all > count)
+        if ((i + 1) * taken / all == chosen)
+            continue;
+        chosen++;
+        if (!is_listed(out, plain, &v))
             out[count++] = v;
     }
-    T_CHECK(count > 0);
+    T_CHECK(chosen > 0);
     return count;
 }
 
@@ -200,7 +216,7 @@ static size_t gather(const struct place *place, const struct krn_problem *proble
                      struct var_variant *out)
 {
     uint32_t isas = place->isas ? place->isas : krn_cpu_isas();
-    size_t count = 0, room = NAMES_MAX / KRN_EPILOGUE_COUNT;
+    size_t count = 0, room = NAMES_MAX / KRN_EPILOGUE_COUNT - KRN_ISA_COUNT;
     for (int e = KRN_EPILOGUE_FIXED; e < KRN_EPILOGUE_COUNT; e++)
         count += gather_form(isas, problem, (enum krn_epilogue)e,
                              place->sample < room ? place->sample : room, out + count);

@@ -119,7 +119,7 @@ static void list_defaults(struct list *list, enum krn_isa isa)
 {
     for (size_t i = 0; i < var_default_count; i++) {
         struct var_variant v;
-        var_default_variant(&var_defaults[i], &v);
+        T_CHECK(var_default_variant(&var_defaults[i], KRN_EPILOGUE_FLOAT, &v) == 0);
         v.knob[VAR_KNOB_ORDER] = 0; /* driver knobs make no other kernel */
         if (v.isa == isa && !listed(list, &v))
             list_add(list, &v);

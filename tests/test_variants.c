@@ -94,6 +94,16 @@ static int same(const struct var_variant *a, const struct var_variant *b)
     return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+/* A layer that has a plain choice has one for each epilogue. */
+static void check_forms(enum krn_isa isa, const struct krn_problem *problem)
+{
+    for (int e = 0; e < KRN_EPILOGUE_COUNT; e++) {
+        struct var_variant v;
+        if (T_CHECK(var_default_of(isa, problem, (enum krn_epilogue)e, &v) == 0))
+            T_CHECK(v.isa == isa && v.knob[VAR_KNOB_EPILOGUE] == e);
+    }
+}
+
 static void check_problem(const char *text)
 {
     struct krn_problem problem;
@@ -123,8 +133,24 @@ static void check_problem(const char *text)
         T_CHECK(!has_plain || seen == 1);
         T_CHECK(count <= 700);
         T_CHECK(isa != KRN_ISA_C || has_plain);
+        if (has_plain && !krn_problem_multiplier(&problem))
+            check_forms((enum krn_isa)isa, &problem);
         printf("%-28s %-10s %4d points\n", text, krn_isas[isa].name, count);
     }
+}
+
+/* Every plain choice can be made, in all forms that its scheme offers. */
+static void check_rows(void)
+{
+    for (size_t i = 0; i < var_default_count; i++)
+        for (int e = 0; e < KRN_EPILOGUE_COUNT; e++) {
+            struct var_variant v;
+            char err[300] = "";
+            int rc = var_default_variant(&var_defaults[i], (enum krn_epilogue)e, &v);
+            T_CHECK(rc == 0 || e != KRN_EPILOGUE_FLOAT);
+            if (rc == 0 && !T_CHECK(var_feasible(&v, err, sizeof(err)) == 0))
+                printf("  row %zu, %s: %s\n", i, krn_epilogue_names[e], err);
+        }
 }
 
 static void check_problems(void)
@@ -136,12 +162,7 @@ static void check_problems(void)
     };
     for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++)
         check_problem(problems[i]);
-    for (size_t i = 0; i < var_default_count; i++) {
-        struct var_variant v;
-        char err[300];
-        var_default_variant(&var_defaults[i], &v);
-        T_CHECK(var_feasible(&v, err, sizeof(err)) == 0);
-    }
+    check_rows();
     for (int isa = 0; isa < KRN_ISA_COUNT; isa++) {
         struct var_variant v;
         struct krn_kernel kernel;

@@ -154,6 +154,8 @@ static void round_added(struct store *s)
             round_sum(s, &v[1], next, apply(s, A64_TRN2_D, upper, lower));
         }
     }
+    if (gemm_is_tall(s->g))
+        gemm_rows_of_c(s->g);
 }
 
 /* ---- The quick way */

@@ -382,6 +382,19 @@ static void store_tile(struct gemm *g)
         IR(ir, IR_LABEL, end);
 }
 
+int gemm_is_tall(const struct gemm *g)
+{
+    enum { TALL = 10 };
+    return g->mr > TALL && g->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD;
+}
+
+void gemm_rows_of_c(struct gemm *g)
+{
+    ir_comment(g->ir, "rows of C: those beyond m repeat the last one");
+    int stride = load_arg(g, "temporaries", ARG(c_stride));
+    tile_rows(g, "c", g->c_row, "rows of C", &g->c_next, stride);
+}
+
 static void tile(struct gemm *g)
 {
     struct ir *ir = g->ir;
@@ -410,14 +423,11 @@ static void tile(struct gemm *g)
         IR(ir, IR_ADD_IMM, g->taps, -1);
         IR(ir, IR_JUMP_NONZERO, g->taps, tap);
     }
-    if (g->scheme->many) {
-        ir_comment(ir, "rows of C: those beyond m repeat the last one");
-        int stride = load_arg(g, "temporaries", ARG(c_stride));
-        tile_rows(g, "c", g->c_row, "rows of C", &g->c_next, stride);
-        if (g->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD) {
-            stride = load_arg(g, "temporaries", ARG(add_stride));
-            tile_rows(g, "add", g->add_row, "rows of the second tensor", &g->add_next, stride);
-        }
+    if (g->scheme->many && !gemm_is_tall(g))
+        gemm_rows_of_c(g);
+    if (g->scheme->many && g->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD) {
+        int stride = load_arg(g, "temporaries", ARG(add_stride));
+        tile_rows(g, "add", g->add_row, "rows of the second tensor", &g->add_next, stride);
     }
     store_tile(g);
 }

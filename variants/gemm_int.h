@@ -62,6 +62,11 @@ struct gemm {
 int gemm_build(struct ir *ir, const struct var_variant *v, const struct gemm_scheme *scheme,
                char *err, size_t err_bytes);
 
+/* `many`: the rows of C of this tile, g->c_row. Where a tall tile has a second tensor, the general
+ * registers do not hold the rows of both: its store() asks for these when it is done with those. */
+int gemm_is_tall(const struct gemm *g);
+void gemm_rows_of_c(struct gemm *g);
+
 /* Pointers to the rows of C, or of the second tensor, one after the other: the last valid row
  * repeats. First call: row 0. */
 struct gemm_rows {

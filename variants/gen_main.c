@@ -39,15 +39,22 @@ static int is_listed(const struct list *list, const struct var_variant *v)
 }
 
 /* Several rows may choose one kernel. */
+static int list_row(struct list *list, const struct var_default_row *row)
+{
+    struct var_variant v;
+    for (int e = 0; e < KRN_EPILOGUE_COUNT; e++)
+        if (VAR_BUILTIN_EPILOGUES >> e & 1 &&
+            var_default_variant(row, (enum krn_epilogue)e, &v) == 0 && !is_listed(list, &v) &&
+            list_add(list, &v))
+            return -ENOMEM;
+    return 0;
+}
+
 static int list_builtin(struct list *list, const char *arch)
 {
     for (size_t i = 0; i < var_default_count; i++) {
-        struct var_variant v;
         const char *of = krn_isas[var_defaults[i].isa].arch;
-        var_default_variant(&var_defaults[i], &v);
-        if (strcmp(of, "any") != 0 && strcmp(of, arch) != 0)
-            continue;
-        if (!is_listed(list, &v) && list_add(list, &v))
+        if ((!strcmp(of, "any") || !strcmp(of, arch)) && list_row(list, &var_defaults[i]))
             return -ENOMEM;
     }
     return 0;

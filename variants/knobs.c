@@ -204,6 +204,7 @@ const struct var_domain var_domains[] = {
                 (0, 1)) },
     { KRN_ISA_AVX2, GEMM, 2, 0, 0,
       EPILOGUE_AXES((1, 2, 3, 4), (8, 16, 24), (2), (1, 2), (128), (1, 2, 3)) },
+    { KRN_ISA_AVX2, GEMM, 1, 0, 0, EPILOGUE_AXES((1, 4), (8, 16), (4), (2), (32), (1, 2, 3)) },
     { KRN_ISA_AVX2, DW, 2, 0, 0,
       DW_AXES((1, 2, 3, 4), (8, 16, 32), (2), (1, 2, 4), (128), (0, 1)) },
     { KRN_ISA_AVX2, WINO, 2, 0, 0, WINO_AXES((2, 4), (8, 16, 24), (2), (0, 1), (2, 4)) },

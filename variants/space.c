@@ -53,10 +53,13 @@ static int space_point(uint64_t position, struct var_variant *out)
     return 0;
 }
 
-void var_default_variant(const struct var_default_row *row, struct var_variant *out)
+int var_default_variant(const struct var_default_row *row, enum krn_epilogue epilogue,
+                        struct var_variant *out)
 {
     *out = (struct var_variant) { .isa = row->isa, .family = row->family };
     memcpy(out->knob, row->knob, sizeof(out->knob));
+    out->knob[VAR_KNOB_EPILOGUE] = (int)epilogue;
+    return var_domain_find(out, NULL, 0) ? 0 : -ENOTSUP;
 }
 
 /* ---- What a problem asks for */
@@ -157,8 +160,9 @@ static int near_default(const struct var_variant *v, uint32_t free_knobs)
 
 static int is_default(const struct var_variant *v, const struct krn_problem *problem)
 {
+    enum krn_epilogue epilogue = (enum krn_epilogue)v->knob[VAR_KNOB_EPILOGUE];
     struct var_variant plain;
-    return var_default(v->isa, problem, &plain) == 0 &&
+    return var_default_of(v->isa, problem, epilogue, &plain) == 0 &&
            memcmp(v->knob, plain.knob, sizeof(v->knob)) == 0 && v->family == plain.family;
 }
 
@@ -215,8 +219,8 @@ static const struct var_default_row *first_default(const struct var_variant *v)
     for (size_t i = 0; i < var_default_count; i++) {
         const struct var_default_row *row = &var_defaults[i];
         struct var_variant plain;
-        var_default_variant(row, &plain);
-        if (row->isa != v->isa || row->family != v->family || is_woven(&plain))
+        if (row->isa != v->isa || row->family != v->family ||
+            var_default_variant(row, KRN_EPILOGUE_FLOAT, &plain) || is_woven(&plain))
             continue;
         if (row->knob[VAR_KNOB_KR] == v->knob[VAR_KNOB_KR])
             return row;
@@ -314,9 +318,10 @@ static int is_shallow(const struct krn_problem *p, const struct var_default_row 
 
 /* Packing makes a GEMM of any convolution, so such a row stands for IGEMM too. */
 static int row_fits(const struct var_default_row *row, const struct demand *demand,
-                    uint32_t families)
+                    enum krn_epilogue epilogue)
 {
     struct var_variant v;
+    uint32_t families = demand->tuned;
     int64_t groups;
     if (row->knob[VAR_KNOB_FEED] == 1)
         families |= demand->families & 1u << KRN_FAMILY_GEMM;
@@ -325,8 +330,7 @@ static int row_fits(const struct var_default_row *row, const struct demand *dema
         return 0;
     if (row->family == KRN_FAMILY_WINO && !repays_winograd(demand->problem, row->min_depth))
         return 0;
-    var_default_variant(row, &v);
-    if (!is_planned(&v, demand->problem, &groups))
+    if (var_default_variant(row, epilogue, &v) || !is_planned(&v, demand->problem, &groups))
         return 0;
     return !row->max_depth || is_shallow(demand->problem, row, groups);
 }
@@ -344,14 +348,15 @@ static int64_t waste_of(const struct var_default_row *row, const struct demand *
     return 100 * (done - rows * columns) / (rows * columns);
 }
 
-int var_default(enum krn_isa isa, const struct krn_problem *problem, struct var_variant *out)
+int var_default_of(enum krn_isa isa, const struct krn_problem *problem, enum krn_epilogue epilogue,
+                   struct var_variant *out)
 {
     struct demand demand = demand_of(problem);
     const struct var_default_row *best = NULL;
     int64_t least = INT64_MAX;
     for (size_t i = 0; i < var_default_count && least > 0; i++) {
         const struct var_default_row *row = &var_defaults[i];
-        if (row->isa != isa || !row_fits(row, &demand, demand.tuned))
+        if (row->isa != isa || !row_fits(row, &demand, epilogue))
             continue;
         int64_t waste = row->max_waste ? waste_of(row, &demand) : 0;
         waste = waste > row->max_waste ? waste : 0;
@@ -360,17 +365,18 @@ int var_default(enum krn_isa isa, const struct krn_problem *problem, struct var_
     }
     if (!best)
         return -ENOTSUP;
-    var_default_variant(best, out);
-    return 0;
+    return var_default_variant(best, epilogue, out);
+}
+
+int var_default(enum krn_isa isa, const struct krn_problem *problem, struct var_variant *out)
+{
+    return var_default_of(isa, problem, KRN_EPILOGUE_FLOAT, out);
 }
 
 int var_peak(enum krn_isa isa, struct var_variant *out)
 {
-    for (size_t i = 0; i < var_default_count; i++) {
-        if (var_defaults[i].isa == isa && var_defaults[i].family == KRN_FAMILY_PEAK) {
-            var_default_variant(&var_defaults[i], out);
-            return 0;
-        }
-    }
+    for (size_t i = 0; i < var_default_count; i++)
+        if (var_defaults[i].isa == isa && var_defaults[i].family == KRN_FAMILY_PEAK)
+            return var_default_variant(&var_defaults[i], KRN_EPILOGUE_FLOAT, out);
     return -ENOTSUP;
 }

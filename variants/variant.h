@@ -95,6 +95,9 @@ int var_space_next(struct var_space *space, struct var_variant *out);
  * sweep and the fallback of an export. 0, or -ENOTSUP where the level has none (KRN_ISA_C always
  * has). */
 int var_default(enum krn_isa isa, const struct krn_problem *problem, struct var_variant *out);
+/* The same with another epilogue. What these two name is built in, FIXED ones left out. */
+int var_default_of(enum krn_isa isa, const struct krn_problem *problem, enum krn_epilogue epilogue,
+                   struct var_variant *out);
 
 /* The peak micro-kernel of an ISA (family PEAK). 0, or -ENOTSUP: portable C has none, since what
  * the compiler makes of it is no limit of the machine. */

@@ -44,7 +44,15 @@ struct var_default_row {
 extern const struct var_default_row var_defaults[];
 extern const size_t var_default_count;
 
-void var_default_variant(const struct var_default_row *row, struct var_variant *out);
+/* Epilogues, a bit set, with which the plain choices are built in: those of networks. */
+enum {
+    VAR_BUILTIN_EPILOGUES = 1 << KRN_EPILOGUE_FLOAT | 1 << KRN_EPILOGUE_SUMS | 1 << KRN_EPILOGUE_ADD
+};
+
+/* The row's choice with this epilogue. 0, or -ENOTSUP where its family, or its code scheme, has not
+ * got it. */
+int var_default_variant(const struct var_default_row *row, enum krn_epilogue epilogue,
+                        struct var_variant *out);
 
 /* Writes the micro-kernel of a feasible variant; out == NULL only asks whether it can be made.
  * 0, -ENOTSUP and the reason, -ENOMEM. */

@@ -28,39 +28,75 @@ static int form_of(const struct x86_epilogue *e)
     return e->v->knob[VAR_KNOB_EPILOGUE];
 }
 
-/* Bounds as integers, the zero point taken off: it is added after the clamp. */
-static void begin_fixed(struct ir *ir, int args, int out, struct x86_epilogue *e)
+/* 2^30 in 64 bits. */
+static int half_of(struct ir *ir, int bits)
 {
-    int half = ir_vreg(ir, IR_GPR, "temporaries");
-    e->lo = constant(ir, args, out + OUT(lo));
-    e->hi = constant(ir, args, out + OUT(hi));
-    e->zp = constant(ir, args, out + OUT(zp));
-    IR(ir, X86_SUBD, e->lo, e->zp);
-    IR(ir, X86_SUBD, e->hi, e->zp);
-    e->half = vec(ir, "2^30");
-    IR(ir, IR_MOV_IMM, half, 1 << 30);
-    IR(ir, X86_BCASTD_GPR, e->half, half);
-    IR(ir, X86_SRLQ, e->half, 32);
+    int half = vec(ir, "2^30");
+    IR(ir, IR_MOV_IMM, bits, 1 << 30);
+    IR(ir, X86_BCASTD_GPR, half, bits);
+    IR(ir, X86_SRLQ, half, 32);
+    return half;
 }
 
-static void begin_float(struct ir *ir, int args, int out, struct x86_epilogue *e)
+/* Bounds as integers, the zero point taken off: it is added after the clamp. */
+static void begin_fixed(struct ir *ir, struct x86_epilogue *e)
 {
-    e->lo = constant(ir, args, out + OUT(lo_f));
-    e->hi = constant(ir, args, out + OUT(hi_f));
-    e->zp = constant(ir, args, out + OUT(zp));
+    int bits = ir_vreg(ir, IR_GPR, "temporaries");
+    e->lo = constant(ir, e->args, e->out + OUT(lo));
+    e->hi = constant(ir, e->args, e->out + OUT(hi));
+    e->zp = constant(ir, e->args, e->out + OUT(zp));
+    IR(ir, X86_SUBD, e->lo, e->zp);
+    IR(ir, X86_SUBD, e->hi, e->zp);
+    e->half = half_of(ir, bits);
+}
+
+static void begin_float(struct ir *ir, struct x86_epilogue *e)
+{
+    e->lo = constant(ir, e->args, e->out + OUT(lo_f));
+    e->hi = constant(ir, e->args, e->out + OUT(hi_f));
+    e->zp = constant(ir, e->args, e->out + OUT(zp));
     if (form_of(e) != KRN_EPILOGUE_ADD)
         return;
-    e->factor = constant(ir, args, GEMM_ARG(add_factor));
-    e->add_zp = constant(ir, args, GEMM_ARG(add_zp));
+    e->factor = constant(ir, e->args, GEMM_ARG(add_factor));
+    e->add_zp = constant(ir, e->args, GEMM_ARG(add_zp));
+}
+
+/* ---- Constants, where accumulators leave registers for them; else loaded where they are used. */
+
+static int is_tight(const struct x86_epilogue *e)
+{
+    enum { FEW = 10 };
+    const int *knob = e->v->knob;
+    int many = knob[VAR_KNOB_MR] * knob[VAR_KNOB_NR] > FEW * x86_lanes(e->v);
+    return many && !is_evex(e) && form_of(e) != KRN_EPILOGUE_FLOAT;
+}
+
+static int kept(struct ir *ir, const struct x86_epilogue *e, int reg, int offset)
+{
+    return e->is_tight ? constant(ir, e->args, offset) : reg;
+}
+
+/* A bound without the zero point. */
+static int kept_bound(struct ir *ir, const struct x86_epilogue *e, int reg, int offset)
+{
+    if (!e->is_tight)
+        return reg;
+    reg = constant(ir, e->args, e->out + offset);
+    IR(ir, X86_SUBD, reg, constant(ir, e->args, e->out + OUT(zp)));
+    return reg;
 }
 
 void x86_epilogue_begin(struct ir *ir, const struct var_variant *v, int args, int out,
                         struct x86_epilogue *e)
 {
-    *e = (struct x86_epilogue) { .v = v };
+    *e = (struct x86_epilogue) { .v = v, .args = args, .out = out };
+    e->is_tight = is_tight(e);
     if (form_of(e) == KRN_EPILOGUE_SUMS)
         return;
-    (form_of(e) == KRN_EPILOGUE_FIXED ? begin_fixed : begin_float)(ir, args, out, e);
+    if (e->is_tight)
+        e->zp = constant(ir, args, out + OUT(zp));
+    else
+        (form_of(e) == KRN_EPILOGUE_FIXED ? begin_fixed : begin_float)(ir, e);
     if (!is_evex(e))
         IR(ir, X86_PACKSSDW, e->zp, e->zp, e->zp);
 }
@@ -85,17 +121,17 @@ static void add_tensor(struct ir *ir, const struct x86_epilogue *e, int y, int a
 {
     int other = vec(ir, "temporaries");
     IR(ir, X86_SXBD_LOAD, other, add, offset);
-    IR(ir, X86_SUBD, other, e->add_zp);
+    IR(ir, X86_SUBD, other, kept(ir, e, e->add_zp, GEMM_ARG(add_zp)));
     IR(ir, X86_CVTDQ2PS, other, other);
-    IR(ir, X86_MULPS, other, e->factor);
+    IR(ir, X86_MULPS, other, kept(ir, e, e->factor, GEMM_ARG(add_factor)));
     IR(ir, X86_ADDPS, y, other);
 }
 
 static int rounded(struct ir *ir, const struct x86_epilogue *e, int y)
 {
     int result = vec(ir, "temporaries");
-    IR(ir, X86_MAXPS, y, e->lo);
-    IR(ir, X86_MINPS, y, e->hi);
+    IR(ir, X86_MAXPS, y, kept(ir, e, e->lo, e->out + OUT(lo_f)));
+    IR(ir, X86_MINPS, y, kept(ir, e, e->hi, e->out + OUT(hi_f)));
     IR(ir, X86_CVTPS2DQ, result, y);
     return result;
 }
@@ -105,14 +141,16 @@ static int rounded(struct ir *ir, const struct x86_epilogue *e, int y)
 static int doubling_high(struct ir *ir, const struct x86_epilogue *e, int acc, int panel,
                          int offset)
 {
-    int multiplier = vec(ir, "multipliers"), even = vec(ir, "temporaries");
+    int multiplier = vec(ir, "multipliers"), even = vec(ir, "temporaries"), half = e->half;
     IR(ir, X86_LOAD, multiplier, panel, offset);
     IR(ir, X86_MULDQ, even, acc, multiplier);
     IR(ir, X86_SRLQ, acc, 32);
     IR(ir, X86_SRLQ, multiplier, 32);
     IR(ir, X86_MULDQ, acc, acc, multiplier);
-    IR(ir, X86_ADDQ, even, e->half);
-    IR(ir, X86_ADDQ, acc, e->half);
+    if (e->is_tight)
+        half = half_of(ir, ir_vreg(ir, IR_GPR, "temporaries"));
+    IR(ir, X86_ADDQ, even, half);
+    IR(ir, X86_ADDQ, acc, half);
     IR(ir, X86_SRLQ, even, 31);
     IR(ir, X86_SLLQ, even, 32);
     IR(ir, X86_SRLQ, even, 32);
@@ -135,8 +173,8 @@ static int fixed(struct ir *ir, const struct x86_epilogue *e, int acc, int panel
     IR(ir, X86_SLLD, high, 31);
     IR(ir, X86_SRLD, high, 31);
     IR(ir, X86_ADDD, y, high);
-    IR(ir, X86_MAXSD, y, e->lo);
-    IR(ir, X86_MINSD, y, e->hi);
+    IR(ir, X86_MAXSD, y, kept_bound(ir, e, e->lo, OUT(lo)));
+    IR(ir, X86_MINSD, y, kept_bound(ir, e, e->hi, OUT(hi)));
     return y;
 }
 

@@ -111,6 +111,8 @@ struct x86_epilogue {
     int lo, hi, zp;     /* FLOAT, ADD: floats, words; FIXED: integers less zp */
     int factor, add_zp; /* ADD */
     int half;           /* FIXED: 2^30 in 64 bits */
+    int args, out;      /* register of the arguments; where their krn_out is */
+    int is_tight;       /* constants but zp are loaded anew each time */
 };
 /* out: offset of the struct krn_out in the arguments. */
 void x86_epilogue_begin(struct ir *ir, const struct var_variant *v, int args, int out,
