@@ -100,42 +100,11 @@ static void test_heads(void)
     }
 }
 
-/* Two blobs are left: the caller names one, or has both. */
-static void test_output(void)
-{
-    struct t_ncnn m = { 0 };
-    struct qnt_graph graph;
-    struct qnt_error error = { "" };
-    const struct qnt_load how = { .h = 3, .w = 2, .c = 1, .output = "b" },
-                          wrong = { .output = "z" };
-
-    t_ncnn_line(&m, "Input data 0 1 x");
-    t_ncnn_line(&m, "ReLU r 1 1 x a");
-    t_ncnn_line(&m, "Sigmoid s 1 1 x b");
-    struct t_bytes text = t_ncnn_text(&m);
-    struct qnt_bytes param = { text.data, text.size }, bin = { text.data, 0 };
-    T_CHECK(qnt_ncnn_read(param, bin, "m", &how, &graph, &error) == 0);
-    T_CHECK(graph.nodes[0].h == 3 && graph.nodes[0].w == 2 && graph.nodes[0].c == 1);
-    T_CHECK_STR(graph.nodes[graph.output].name, "s");
-    qnt_graph_free(&graph);
-    struct qnt_load open = { .h = 3, .w = 2, .c = 1 };
-    if (T_CHECK(qnt_ncnn_read(param, bin, "m", &open, &graph, &error) == 0)) {
-        const struct qnt_node *out = &graph.nodes[graph.output];
-        T_CHECK(out->op == QNT_OP_CONCAT && out->input_count == 2 && out->c == 12 && out->h == 1);
-        qnt_graph_free(&graph);
-    }
-    open.output = wrong.output;
-    T_CHECK(qnt_ncnn_read(param, bin, "m", &open, &graph, &error) == -EINVAL);
-    free(text.data);
-    t_ncnn_clear(&m);
-}
-
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
         check_refused(refused[i].line, refused[i].sentence);
     test_heads();
-    test_output();
     return t_end();
 }

@@ -506,7 +506,9 @@ static void check_open_sizes(void)
 /* Two outputs, one behind the other, in the file's order; or the one that is named. */
 static void check_outputs(void)
 {
-    const struct qnt_load how = { .output = "r" }, wrong = { .output = "nothing" };
+    const char *const r = "r", *const nothing = "nothing";
+    const struct qnt_load how = { .outputs = &r, .output_count = 1 },
+                          wrong = { .outputs = &nothing, .output_count = 1 };
     struct qnt_graph graph;
     struct qnt_error error;
     struct t_model m;

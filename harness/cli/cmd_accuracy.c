@@ -507,5 +507,6 @@ int cmd_accuracy(int argc, char **argv)
         return code - 1;
     code = run(&work, model);
     clear(&work);
+    cli_list_clear(&o.model.outputs);
     return code;
 }

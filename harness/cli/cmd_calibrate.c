@@ -202,5 +202,6 @@ int cmd_calibrate(int argc, char **argv)
     if (code)
         return code - 1;
     code = run(&o, model);
+    cli_list_clear(&o.model.outputs);
     return code;
 }

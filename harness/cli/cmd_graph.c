@@ -144,5 +144,6 @@ int cmd_graph(int argc, char **argv)
     if (code == CLI_OK)
         (o.json ? print_json : print_table)(&graph);
     qnt_graph_free(&graph);
+    cli_list_clear(&o.model.outputs);
     return code;
 }

@@ -389,5 +389,6 @@ int cmd_kl(int argc, char **argv)
         code = run_principle(&o);
     else
         code = run_layer(&o, model);
+    cli_list_clear(&o.model.outputs);
     return code;
 }

@@ -146,5 +146,6 @@ int cmd_quantize(int argc, char **argv)
     if (code)
         return code - 1;
     code = run(&o, model);
+    cli_list_clear(&o.model.outputs);
     return code;
 }

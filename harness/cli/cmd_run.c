@@ -373,5 +373,6 @@ int cmd_run(int argc, char **argv)
         return code - 1;
     code = run(&work, model);
     clear(&work);
+    cli_list_clear(&o.model.outputs);
     return code;
 }

@@ -83,7 +83,8 @@ static int apply_pixels(const struct cli_model_options *o, struct qnt_graph *gra
 int cli_model_open(const char *path, const struct cli_model_options *options,
                    struct qnt_graph *graph)
 {
-    struct qnt_load how = { .output = options->output };
+    struct qnt_load how = { .outputs = options->outputs.items,
+                            .output_count = options->outputs.count };
     struct qnt_error error = { "" };
     char own[4096];
     int code = options->shape ? parse_shape(options->shape, &how) : CLI_OK;

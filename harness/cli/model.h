@@ -3,11 +3,13 @@
 #ifndef QUERN_HARNESS_CLI_MODEL_H
 #define QUERN_HARNESS_CLI_MODEL_H
 
+#include "harness/cli/cli.h"
 #include "quant/pipeline/adjust.h"
 
 /* What files leave open. */
 struct cli_model_options {
-    const char *shape, *mean, *norm, *pixel, *output;
+    const char *shape, *mean, *norm, *pixel;
+    struct cli_list outputs; /* to be cleared */
 };
 /* clang-format off */
 #define CLI_MODEL_OPTIONS(m)                                                                       \
@@ -23,10 +25,11 @@ struct cli_model_options {
       &(m).norm },                                                                                 \
     { 0, "pixel", CLI_STRING, "ORDER", "Of the channels: RGB (the default) or BGR.",               \
       &(m).pixel },                                                                                \
-    { 0, "output-blob", CLI_STRING, "NAME",                                                        \
+    { 0, "output-blob", CLI_LIST, "NAME",                                                          \
       "The blob (ncnn) or tensor (ONNX) that is the result: where a file leaves several, or to "   \
-      "leave out what comes after it.",                                                            \
-      &(m).output }
+      "leave out what comes after it, as the decoding of boxes. May be repeated: the results "     \
+      "stand behind each other.",                                                                  \
+      &(m).outputs }
 /* clang-format on */
 
 /* The model that `path` names, folded; NULL = the one that comes with Quern. */

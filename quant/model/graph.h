@@ -159,8 +159,10 @@ int qnt_ncnn_read(struct qnt_bytes param, struct qnt_bytes bin, const char *path
 /* What a file leaves open, or is to be taken otherwise; zeros: as the file says. */
 struct qnt_load {
     int32_t h, w, c;    /* of the input; ncnn files may lack them, ONNX files leave them open */
-    const char *output; /* the blob or tensor that is the result, where several are left, or where
-                           what comes after it is not wanted */
+    /* The blobs or tensors that are the result, in this order, where several are left, or where
+     * what comes after them is not wanted: only what leads to them is imported. Borrowed. */
+    const char *const *outputs;
+    size_t output_count;
 };
 /* By the file's name: the table of importers. how NULL = as the file says. */
 int qnt_model_load(const char *path, const struct qnt_load *how, struct qnt_graph *out,

@@ -112,6 +112,38 @@ int ncnn_import_scale(struct ncnn *n)
     return rc;
 }
 
+/* Reads over `times` numbers for each of as many as parameter 0 says. */
+static int skip_numbers(struct ncnn *n, size_t times)
+{
+    float *numbers = NULL;
+    int32_t count;
+    int rc = ncnn_int(n, 0, 0, 1, INT32_MAX, &count);
+
+    for (size_t i = 0; rc == 0 && i < times; i++) {
+        rc = ncnn_raw(n, (size_t)count, &numbers);
+        free(numbers);
+    }
+    return rc;
+}
+
+int ncnn_skip_batchnorm(struct ncnn *n)
+{
+    return skip_numbers(n, 4);
+}
+
+int ncnn_skip_scale(struct ncnn *n)
+{
+    int32_t has_bias;
+    int rc = ncnn_int(n, 1, 0, 0, 1, &has_bias);
+
+    return rc ? rc : skip_numbers(n, 1 + (size_t)has_bias);
+}
+
+int ncnn_skip_prelu(struct ncnn *n)
+{
+    return skip_numbers(n, 1);
+}
+
 /* ---- Activations */
 
 int ncnn_import_clip(struct ncnn *n)
@@ -277,9 +309,8 @@ static int import_pair(struct ncnn *n, enum qnt_op op)
 }
 
 /* A constant for BinaryOp layers. */
-int ncnn_import_memory(struct ncnn *n)
+static int read_memory(struct ncnn *n, struct ncnn_memory *m)
 {
-    struct ncnn_memory *m;
     int32_t w, h, c, depth, kind;
     int rc = ncnn_int(n, 0, 0, 0, INT32_MAX, &w);
 
@@ -296,13 +327,29 @@ int ncnn_import_memory(struct ncnn *n)
     const int64_t sizes[3] = { w > 0 ? w : 1, h > 0 ? h : 1, c > 0 ? c : 1 };
     if (sizes[0] > QNT_ELEMENTS_MAX / sizes[1] || sizes[0] * sizes[1] > QNT_ELEMENTS_MAX / sizes[2])
         return ncnn_fail(n, -EINVAL, "a constant of %d x %d x %d is out of range", w, h, c);
-    m = calloc(1, sizeof(*m));
+    *m = (struct ncnn_memory) { .w = sizes[0], .h = sizes[1], .c = sizes[2] };
+    m->dims = c ? 3 : h ? 2 : 1;
+    return ncnn_raw(n, (size_t)(m->w * m->h * m->c), &m->values);
+}
+
+int ncnn_skip_memory(struct ncnn *n)
+{
+    struct ncnn_memory m = { .values = NULL };
+    int rc = read_memory(n, &m);
+
+    free(m.values);
+    return rc;
+}
+
+int ncnn_import_memory(struct ncnn *n)
+{
+    struct ncnn_memory *m = calloc(1, sizeof(*m));
+
     if (!m)
         return ncnn_fail(n, -ENOMEM, "not enough memory");
-    *m = (struct ncnn_memory) { .next = n->memories, .w = sizes[0], .h = sizes[1], .c = sizes[2] };
+    int rc = read_memory(n, m);
+    m->next = n->memories;
     n->memories = m;
-    m->dims = c ? 3 : h ? 2 : 1;
-    rc = ncnn_raw(n, (size_t)(m->w * m->h * m->c), &m->values);
     if (rc == 0)
         rc = ncnn_define(n, 0, -1, m->dims);
     if (rc == 0)

@@ -1,7 +1,8 @@
-/* The ncnn importer: ncnn.c reads the text line by line; ncnn_ops.c has one row per operator;
- * ncnn_layers.c (conv, linear, pools), ncnn_channels.c (what works on each element or channel) and
- * ncnn_shapes.c have their functions; ncnn_read.c reads parameters and weights for them. Whatever
- * the files say is checked before it is used. */
+/* The ncnn importer: ncnn.c opens the files and keeps the blobs; ncnn_text.c reads the text line by
+ * line; ncnn_outputs.c finds what is wanted, and what leads to it; ncnn_ops.c has one row per
+ * operator; ncnn_layers.c (conv, linear, pools), ncnn_channels.c (what works on each element or
+ * channel) and ncnn_shapes.c have their functions; ncnn_read.c reads parameters and weights for
+ * them. Whatever the files say is checked before it is used. */
 #ifndef QUERN_QUANT_NCNN_INT_H
 #define QUERN_QUANT_NCNN_INT_H
 
@@ -16,9 +17,11 @@ enum {
 
 struct ncnn_blob {
     const char *name; /* borrowed from the text; NULL = free slot */
+    int32_t layer;    /* that makes it */
     int32_t node;     /* of the graph, that computes it; -1: it is a constant */
-    int dims;         /* 3: [c][h][w]; 2: rows are c, columns w; 1: c */
+    int dims;         /* 3: [c][h][w]; 2: rows are c, columns w; 1: c; 0: it is not made yet */
     int readers;
+    int computed, lost; /* by whom it is read: layers that can be imported, and others */
     const struct ncnn_memory *memory; /* the constant */
 };
 
@@ -28,6 +31,12 @@ struct ncnn_memory {
     int64_t c, h, w;
     int dims;
     float *values; /* owned */
+};
+
+/* A line of the text. */
+struct ncnn_layer {
+    size_t first, count; /* of ncnn.words */
+    int needed;
 };
 
 struct ncnn_param {
@@ -42,7 +51,10 @@ struct ncnn {
     struct qnt_graph *graph;
     struct qnt_error *error;
     struct qnt_bytes bin;
-    size_t at;                    /* what of bin has been read */
+    size_t at;                 /* what of bin has been read */
+    char **words;              /* of the text, cut in place */
+    struct ncnn_layer *layers; /* in the order of the text */
+    int32_t layer_count;
     struct ncnn_blob *blobs;      /* open addressing by name */
     size_t capacity;              /* slots, a power of two, never full */
     int64_t elements;             /* of weights so far, against QNT_ELEMENTS_MAX */
@@ -61,7 +73,8 @@ struct ncnn {
 /* One row per operator. */
 struct ncnn_op {
     const char *name;
-    int (*import)(struct ncnn *n);
+    int (*import)(struct ncnn *n); /* NULL: not supported, but known to have no weights */
+    int (*skip)(struct ncnn *n);   /* reads over its weights; NULL: it has none */
     size_t inputs_min, inputs_max, outputs_max;
     enum qnt_function function; /* of activations */
     const char *params;         /* every parameter that is understood: ids, each with a blank */
@@ -94,13 +107,32 @@ int ncnn_import_slice(struct ncnn *n);
 int ncnn_import_softmax(struct ncnn *n);
 int ncnn_import_split(struct ncnn *n);
 int ncnn_import_squeeze(struct ncnn *n);
+int ncnn_skip_batchnorm(struct ncnn *n);
+int ncnn_skip_conv(struct ncnn *n);
+int ncnn_skip_linear(struct ncnn *n);
+int ncnn_skip_memory(struct ncnn *n);
+int ncnn_skip_prelu(struct ncnn *n);
+int ncnn_skip_scale(struct ncnn *n);
 const struct ncnn_op *ncnn_op_find(const char *type); /* NULL if unknown */
 
 /* Sets the error "FILE: layer 'NAME' (TYPE): sentence" and returns code. */
 int ncnn_fail(const struct ncnn *n, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* ---- The text */
+/* Imports the whole of it, which it cuts into words. */
+int ncnn_read_text(struct ncnn *n, char *text);
+/* Makes layer i the current one: its type, name, inputs and outputs. */
+int ncnn_take_layer(struct ncnn *n, int32_t i);
+/* Marks the layers that lead to what is wanted. */
+int ncnn_mark_needed(struct ncnn *n);
+/* Sets the output of the graph: one blob, or several that are joined. */
+int ncnn_find_output(struct ncnn *n);
+/* Adds to the error that layer `failed` has left which blobs before it can be had. */
+void ncnn_hint_cut(struct ncnn *n, int32_t failed);
+
 /* ---- Blobs */
+struct ncnn_blob *ncnn_slot(const struct ncnn *n, const char *name); /* free if there is none */
 /* Input i; each looking up counts as nothing, readers are counted when a line is read. */
 const struct ncnn_blob *ncnn_input(const struct ncnn *n, size_t i);
 const struct qnt_node *ncnn_node_of(const struct ncnn *n, const struct ncnn_blob *blob);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "quant/model/ncnn_int.h"
 
@@ -263,6 +264,38 @@ int ncnn_import_conv(struct ncnn *n)
         return emit_activated(n, &node, ncnn_input(n, 0)->dims);
     qnt_node_clear(&node);
     return rc;
+}
+
+/* Weights that are read for their place only: parameters say how many there are. */
+static int skip_weights(struct ncnn *n, int count_id, int bias_id, int32_t groups)
+{
+    struct qnt_node node = qnt_node_blank(QNT_OP_CONV);
+    int32_t has_bias, count, term;
+    int rc = ncnn_int(n, 0, 0, 1, INT32_MAX, &node.c);
+
+    if (rc == 0)
+        rc = ncnn_int(n, bias_id, 0, 0, 1, &has_bias);
+    if (rc == 0)
+        rc = ncnn_int(n, count_id, 0, 1, INT32_MAX, &count);
+    if (rc == 0)
+        rc = ncnn_int(n, 8, 0, 0, 102, &term);
+    if (rc == 0)
+        rc = read_weights(n, (size_t)count, has_bias, term, groups, &node);
+    qnt_node_clear(&node);
+    return rc;
+}
+
+int ncnn_skip_conv(struct ncnn *n)
+{
+    int32_t groups;
+    int rc = ncnn_int(n, 7, 1, 1, INT32_MAX, &groups);
+
+    return rc ? rc : skip_weights(n, 6, 5, strstr(n->type, "DepthWise") ? groups : 0);
+}
+
+int ncnn_skip_linear(struct ncnn *n)
+{
+    return skip_weights(n, 2, 1, 0);
 }
 
 int ncnn_import_linear(struct ncnn *n)

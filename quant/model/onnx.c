@@ -295,12 +295,12 @@ static int read_node(struct onnx *o)
 
 static size_t output_count(const struct onnx *o)
 {
-    return o->how->output ? 1 : o->model->graph->n_output;
+    return o->how->output_count ? o->how->output_count : o->model->graph->n_output;
 }
 
 static const char *output_name(const struct onnx *o, size_t i)
 {
-    const char *name = o->how->output ? o->how->output : o->model->graph->output[i]->name;
+    const char *name = o->how->output_count ? o->how->outputs[i] : o->model->graph->output[i]->name;
     return name ? name : "";
 }
 
