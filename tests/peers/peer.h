@@ -1,34 +1,47 @@
-/* A convolution of another library, for bench_peers.c: one-threaded, on the same shape. */
+/* Convolutions of other libraries, for bench_peers.c: one-threaded, on the same shape, from the
+ * same tensors. A library is one row of peer_libraries[], where the build has found it. */
 #ifndef QUERN_TESTS_PEERS_PEER_H
 #define QUERN_TESTS_PEERS_PEER_H
 
 #include "kernels/problem.h"
 
-/* What goes in and out: s8 to s8, or u8 to u8 with ReLU, as networks have them. */
+/* What goes in and out, as networks have it: bytes with a sign, zero points 0; or what ReLU leaves,
+ * 0 to 255: as bytes without a sign, or as such with a sign and zero points -128. */
 enum peer_type { PEER_S8, PEER_U8, PEER_TYPE_COUNT };
 extern const char *const peer_type_names[PEER_TYPE_COUNT];
 
-/* Tensors in Quern's layouts; `in` holds bytes of the type. All are borrowed until peer_close(). */
+/* Tensors in Quern's layouts, followed by 64 bytes that may be read. Borrowed until close(). */
 struct peer_data {
-    const void *in;
+    const int8_t *in;    /* PEER_S8, and PEER_U8 with zero points -128 */
+    const uint8_t *in_u; /* the same values + 128 */
     const int8_t *weights;
     const int32_t *bias;
     const float *scale;
-    void *out;
+    void *out; /* one for all */
 };
 
-struct peer;
+struct peer_library {
+    const char *name;             /* one word */
+    const char *(*version)(void); /* name and version, as the library says it */
+    int out_is_unsigned;          /* bytes of PEER_U8 */
+    /* Keeps the library below AVX-512; before the first open(). 0, -EINVAL if it is too late,
+     * -ENOTSUP if it has no way to. */
+    int (*limit_to_avx2)(void);
+    /* Creates a convolution and sets it up. 0, or -ENOTSUP or -ENOMEM and the words in err. */
+    int (*open)(const struct krn_problem *problem, enum peer_type type,
+                const struct peer_data *data, void **peer, char *err, size_t err_bytes);
+    void (*run)(void *peer);
+    const char *(*implementation)(const void *peer); /* the library's name for it, "" if none */
+    void (*close)(void *peer);                       /* accepts NULL */
+};
+extern const struct peer_library *const peer_libraries[];
+extern const size_t peer_library_count;
 
-/* Keeps the library below AVX-512; before the first peer_open(). 0, or -EINVAL if it is too late.
- */
-int peer_limit_to_avx2(void);
-const char *peer_library(void); /* its name and version */
+enum { PEER_LIBRARIES_MAX = 4 };
 
-/* 0, or -ENOTSUP and the library's word for it in err. */
-int peer_open(const struct krn_problem *problem, enum peer_type type, const struct peer_data *data,
-              struct peer **out, char *err, size_t err_bytes);
-void peer_run(struct peer *peer);
-const char *peer_implementation(const struct peer *peer);
-void peer_close(struct peer *peer);
+/* Padding behind the image, so that exactly the output is computed; may be negative where the last
+ * stride leaves pixels over. */
+int32_t peer_pad_after(int32_t in, int32_t out, int32_t taps, int32_t stride, int32_t pad,
+                       int32_t distance);
 
 #endif
