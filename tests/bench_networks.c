@@ -170,7 +170,7 @@ static void call_all(void *user)
 static void subject_open(struct subject *s, const struct krn_problem *p, struct qnt_team *team)
 {
     const struct krn_quant quant = { .zp_in = -128, .zp_out = -128, .lo = -128, .hi = 127 };
-    struct qnt_choice choice = qnt_choose_builtin(p, NULL);
+    struct qnt_choice choice = qnt_choose_builtin(p, KRN_EPILOGUE_FLOAT, NULL);
     char err[200] = "no kernel for a layer";
     *s = (struct subject) { .team = team };
     if (!choice.kernel ||
@@ -294,8 +294,8 @@ static void print_layers(const struct whole *w)
     struct qnt_exec_layer l;
     for (size_t i = 0; qnt_exec_layer(w->exec[0], i, &l) == 0; i++) {
         double macs = l.problem ? (double)krn_problem_macs(l.problem) : 0, s = l.time_ns * 1e-9;
-        printf("%-20.20s %-13s %8.1f %10.1f %8.1f %6.1f  %s\n", l.name, qnt_op_names[l.op],
-               macs * 1e-6, s * 1e6, macs / s * 1e-9, 100 * macs / s / options.peak,
+        printf("%-20.20s %-13s %8.1f %10.1f %8.1f %6.1f  %s\n", l.name, l.title, macs * 1e-6,
+               s * 1e6, macs / s * 1e-9, 100 * macs / s / options.peak,
                l.conv ? l.conv->kernel->name : "");
     }
 }

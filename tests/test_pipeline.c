@@ -4,7 +4,7 @@
 
 #include "kernels/cpu.h"
 #include "quant/pipeline/arena.h"
-#include "quant/pipeline/pipeline.h"
+#include "quant/pipeline/pipeline_int.h"
 #include "tests/t_graph.h"
 
 #define CLASSES_MAX 64
@@ -56,9 +56,10 @@ static double sqnr_of(const struct t_graph *g, const struct qnt_network *network
 /* ---- the same on every kernel */
 
 /* A kernel that the problem does not fit: every layer must fall back and say why. */
-static struct qnt_choice choose_wrong(const struct krn_problem *problem, void *user)
+static struct qnt_choice choose_wrong(const struct krn_problem *problem, enum krn_epilogue epilogue,
+                                      void *user)
 {
-    (void)problem;
+    (void)problem, (void)epilogue;
     return (struct qnt_choice) { user, { 0 } };
 }
 
@@ -133,6 +134,31 @@ static double real_of(const struct trace *t, int node, size_t i)
     return (t->copy[l][i] - t->zero[l]) * t->scale[l];
 }
 
+/* An output of a convolution that computes the add which reads it: before any rounding, but with
+ * the weights and the bias that the network has. */
+static double sum_of(const struct trace *t, int node, int y, int x, int oc)
+{
+    const struct qnt_node *n = &t->g->graph.nodes[node];
+    const struct krn_problem *p = &n->problem;
+    const int depth = p->ic / p->groups, first = oc / (p->oc / p->groups) * depth;
+    const size_t size = n->weight_count / (size_t)p->oc;
+    const float *w = n->weight + (size_t)oc * size;
+    const double scale_in = t->scale[t->layer[n->inputs[0]]];
+    const double bias = (double)n->bias[oc], scale = qnt_channel_scale(w, size, bias, scale_in);
+    double sum = nearbyint(bias / (scale_in * scale)) * scale_in * scale;
+
+    for (int ky = 0; ky < p->kh; ky++)
+        for (int kx = 0; kx < p->kw; kx++)
+            for (int c = 0; c < depth; c++) {
+                const int iy = y * p->sh - p->ph + ky * p->dh, ix = x * p->sw - p->pw + kx * p->dw;
+                if (iy >= 0 && iy < p->ih && ix >= 0 && ix < p->iw)
+                    sum +=
+                        nearbyint((double)w[(ky * p->kw + kx) * depth + c] / scale) * scale *
+                        real_of(t, n->inputs[0], (size_t)((iy * p->iw + ix) * p->ic + first + c));
+            }
+    return sum;
+}
+
 /* The largest distance of a layer's bytes, in units of one byte, from its operator computed on the
  * real values of its inputs. */
 static double rounding_error(const struct trace *t, int layer)
@@ -151,7 +177,9 @@ static double rounding_error(const struct trace *t, int layer)
                 const struct qnt_window *w = n->op == QNT_OP_GLOBAL_AVGPOOL ? &all : &n->window;
                 switch (n->op) {
                 case QNT_OP_ADD:
-                    want = real_of(t, n->inputs[0], at) + real_of(t, n->inputs[1], at);
+                    for (int k = 0; k < 2; k++)
+                        want += t->layer[n->inputs[k]] >= 0 ? real_of(t, n->inputs[k], at)
+                                                            : sum_of(t, n->inputs[k], y, x, c);
                     break;
                 case QNT_OP_CLIP:
                     want = real_of(t, n->inputs[0], at);
@@ -228,6 +256,24 @@ static void watch(size_t layer, int8_t *tensor, size_t count, float scale, int32
     check_layer(t, (int)layer);
 }
 
+static void note_reads(struct trace *t, int node)
+{
+    const struct qnt_node *n = &t->g->graph.nodes[node];
+
+    for (int k = 0; k < n->input_count; k++)
+        if (t->layer[n->inputs[k]] >= 0)
+            t->last[t->layer[n->inputs[k]]] = t->layers;
+}
+
+static int add_of(const struct trace *t, int conv)
+{
+    for (int i = conv + 1; i < t->g->graph.count; i++)
+        if (qnt_add_conv(&t->g->graph, i) == conv)
+            return i;
+    T_CHECK(!"an add");
+    exit(1);
+}
+
 static void fill_trace(struct trace *t)
 {
     struct qnt_exec_layer l;
@@ -237,12 +283,14 @@ static void fill_trace(struct trace *t)
         int node = qnt_graph_find(&t->g->graph, l.name);
         if (!T_CHECK(node >= 0))
             exit(1);
+        if (l.epilogue == KRN_EPILOGUE_ADD) { /* it gives what its add gives */
+            note_reads(t, node);
+            node = add_of(t, node);
+        }
         t->node[t->layers] = node;
         t->layer[node] = t->layers;
         t->last[t->layers] = t->layers;
-        const struct qnt_node *n = &t->g->graph.nodes[node];
-        for (int k = 0; k < n->input_count; k++)
-            t->last[t->layer[n->inputs[k]]] = t->layers;
+        note_reads(t, node);
     }
 }
 
@@ -392,17 +440,18 @@ static void check_arena(uint64_t *state)
     T_CHECK(bytes >= most && bytes <= 2 * most + 64 * 40);
 }
 
-static void check_problems(void)
+static void check_tasks(void)
 {
     struct t_graph g;
-    struct krn_problem problems[16];
+    struct qnt_task tasks[16];
 
     t_make_flatten(&g);
     struct qnt_network *network = t_network(&g);
     /* A convolution and an inner product; the last one gives scores and runs in plain C. */
-    T_CHECK(qnt_network_problems(network, problems, 16) == 2);
-    T_CHECK(problems[0].kh == 5 && problems[1].ic == 6 * 5 * 12 && problems[1].oc == 33);
-    T_CHECK(qnt_network_problems(network, NULL, 0) == 2);
+    T_CHECK(qnt_network_tasks(network, tasks, 16) == 2);
+    T_CHECK(tasks[0].problem.kh == 5 && tasks[0].epilogue == KRN_EPILOGUE_FLOAT);
+    T_CHECK(tasks[1].problem.ic == 6 * 5 * 12 && tasks[1].problem.oc == 33);
+    T_CHECK(qnt_network_tasks(network, NULL, 0) == 2);
     qnt_network_free(network);
     qnt_graph_free(&g.graph);
 }
@@ -438,6 +487,6 @@ int main(int argc, char **argv)
     }
     check_odd_weights();
     check_refusals();
-    check_problems();
+    check_tasks();
     return t_end();
 }

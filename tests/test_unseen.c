@@ -159,14 +159,17 @@ static void run(const struct t_graph *g, const struct qnt_network *network, uint
 
 static void print_problems(const struct qnt_network *network)
 {
-    struct krn_problem problems[T_NODES_MAX];
+    struct qnt_task tasks[T_NODES_MAX];
     char text[KRN_PROBLEM_STR_MAX];
-    size_t count = qnt_network_problems(network, problems, T_NODES_MAX);
+    size_t count = qnt_network_tasks(network, tasks, T_NODES_MAX);
     for (size_t i = 0; i < count; i++) {
-        krn_problem_format(&problems[i], 0, text);
-        printf("    %s\n", text);
+        krn_problem_format(&tasks[i].problem, 0, text);
+        printf("    %s, %s\n", text, krn_epilogue_names[tasks[i].epilogue]);
     }
 }
+
+/* Networks whose scores differ between two images: of one channel, once in a while, they do not. */
+static int told_apart;
 
 static void check(void (*make)(struct t_graph *, uint64_t), uint64_t seed)
 {
@@ -178,7 +181,7 @@ static void check(void (*make)(struct t_graph *, uint64_t), uint64_t seed)
     if (!network)
         return;
     run(&g, network, 0, 1, want);
-    T_CHECK(memcmp(want, want + CLASSES, sizeof want / IMAGES) != 0);
+    told_apart += memcmp(want, want + CLASSES, sizeof want / IMAGES) != 0;
     for (int isa = 0; isa < KRN_ISA_COUNT; isa++)
         for (int threads = 1; isas & 1u << isa && threads <= 3; threads += 2) {
             memset(got, 0xa5, sizeof got);
@@ -240,6 +243,7 @@ int main(int argc, char **argv)
     for (uint64_t i = 0; i < NETWORKS; i++)
         check(make_random, t_seed * 1000 + i);
     check(make_large, 0);
+    T_CHECK(told_apart >= 1 + NETWORKS / 2);
     if (argc >= 3 && (quern = realpath(argv[1], NULL))) {
         setenv("QUERN_CACHE", argv[2], 1);
         t_folder(base, sizeof base);

@@ -10,7 +10,7 @@
 #include "perfdb/perfdb.h"
 #include "tests/t_graph.h"
 
-#define PROBLEMS_MAX 16
+#define TASKS_MAX 16
 
 static char folder[] = "/tmp/quern-test-winners-XXXXXX";
 static char path[sizeof(folder) + 40];
@@ -80,23 +80,25 @@ static void store(struct pdb *db, int64_t run, const char *problem, const struct
 }
 
 /* A level of any other architecture: the default variant of the first that can do the problem. */
-static int foreign_variant(const struct krn_problem *problem, struct var_variant *out)
+static int foreign_variant(const struct qnt_task *task, struct var_variant *out)
 {
     for (int isa = KRN_ISA_COUNT - 1; isa > 0; isa--)
-        if (!(krn_cpu_isas() & 1u << isa) && var_default((enum krn_isa)isa, problem, out) == 0)
+        if (!(krn_cpu_isas() & 1u << isa) &&
+            var_default_of((enum krn_isa)isa, &task->problem, task->epilogue, out) == 0)
             return 1;
     return 0;
 }
 
-static int strongest_variant(const struct krn_problem *problem, struct var_variant *out)
+static int strongest_variant(const struct qnt_task *task, struct var_variant *out)
 {
     for (int isa = KRN_ISA_COUNT - 1; isa > 0; isa--)
-        if (krn_cpu_isas() & 1u << isa && var_default((enum krn_isa)isa, problem, out) == 0)
+        if (krn_cpu_isas() & 1u << isa &&
+            var_default_of((enum krn_isa)isa, &task->problem, task->epilogue, out) == 0)
             return 1;
     return 0;
 }
 
-static void store_layer(struct pdb *db, int64_t run, const struct krn_problem *problem, int place,
+static void store_layer(struct pdb *db, int64_t run, const struct qnt_task *task, int place,
                         enum role role)
 {
     char text[KRN_PROBLEM_STR_MAX];
@@ -104,18 +106,19 @@ static void store_layer(struct pdb *db, int64_t run, const struct krn_problem *p
 
     if (role == NOT_SWEPT)
         return;
-    krn_problem_format(problem, 0, text);
-    require(pdb_run_problem(db, run, text, "", "test", place, 1, krn_problem_macs(problem)), db);
-    T_CHECK(var_default(KRN_ISA_C, problem, &plain) == 0);
+    krn_problem_format(&task->problem, 0, text);
+    require(pdb_run_problem(db, run, text, "", "test", place, 1, krn_problem_macs(&task->problem)),
+            db);
+    T_CHECK(var_default_of(KRN_ISA_C, &task->problem, task->epilogue, &plain) == 0);
     enum hrn_outcome outcome = role == FAILED ? HRN_CRASHED : HRN_OK;
     store(db, run, text, &plain, outcome, role == STALE, 5000);
-    if (role != STALE && strongest_variant(problem, &v))
+    if (role != STALE && strongest_variant(task, &v))
         store(db, run, text, &v, outcome, 0, 2000);
-    if (role == FOREIGN && foreign_variant(problem, &v))
+    if (role == FOREIGN && foreign_variant(task, &v))
         store(db, run, text, &v, HRN_OK, 0, 1000);
 }
 
-static void make_database(const struct krn_problem *problems, size_t count, const char *arch,
+static void make_database(const struct qnt_task *tasks, size_t count, const char *arch,
                           enum hrn_evidence evidence)
 {
     const struct pdb_run run = { .device_key = "local",
@@ -131,7 +134,7 @@ static void make_database(const struct krn_problem *problems, size_t count, cons
     require(pdb_open(path, PDB_WRITE, &db), db);
     require(pdb_run_begin(db, &run, &id), db);
     for (size_t i = 0; i < count; i++)
-        store_layer(db, id, &problems[i], (int)i, (enum role)(i % ROLES));
+        store_layer(db, id, &tasks[i], (int)i, (enum role)(i % ROLES));
     require(pdb_run_end(db, id, "complete"), db);
     require(pdb_commit(db), db);
     pdb_close(db);
@@ -152,27 +155,28 @@ static void scores_of(const struct t_graph *g, const struct qnt_network *network
 }
 
 static void check_roles(const struct t_graph *g, const struct qnt_network *network,
-                        const struct krn_problem *problems, size_t count)
+                        const struct qnt_task *tasks, size_t count)
 {
     struct cli_winners winners;
     char err[600] = "";
     float plain[16], won[16];
 
-    make_database(problems, count, machine.machine, HRN_MEASURED);
+    make_database(tasks, count, machine.machine, HRN_MEASURED);
     if (!T_CHECK(cli_winners_open(path, 0, &winners, err, sizeof(err)) == 0))
         printf("  %s\n", err);
     T_CHECK(winners.run == 1);
     for (size_t i = 0; i < count; i++) {
         enum role role = (enum role)(i % ROLES);
-        const char *reason = cli_winners_reason(&winners, &problems[i]);
-        struct qnt_choice choice = cli_winners_choose(&problems[i], &winners);
+        const char *reason = cli_winners_reason(&winners, &tasks[i].problem, tasks[i].epilogue);
+        struct qnt_choice choice =
+            cli_winners_choose(&tasks[i].problem, tasks[i].epilogue, &winners);
         if (!T_CHECK(strstr(reason, says[role]) != NULL))
             printf("  layer %zu: \"%s\"\n", i, reason);
         if (!T_CHECK((choice.kernel != NULL) == (role == PLAIN || role == FOREIGN)))
             printf("  layer %zu: %s\n", i, choice.kernel ? choice.kernel->name : "no kernel");
         struct var_variant v;
         char name[VAR_NAME_MAX];
-        if (choice.kernel && strongest_variant(&problems[i], &v)) {
+        if (choice.kernel && strongest_variant(&tasks[i], &v)) {
             var_kernel_name_format(&v, name);
             T_CHECK_STR(choice.kernel->name, name);
         }
@@ -185,30 +189,31 @@ static void check_roles(const struct t_graph *g, const struct qnt_network *netwo
     cli_winners_close(&winners);
 }
 
-static void check_no_winners(const struct krn_problem *problem, const char *word)
+static void check_no_winners(const struct qnt_task *task, const char *word)
 {
+    const struct krn_problem *problem = &task->problem;
     struct cli_winners winners;
     char err[600] = "";
 
     if (!T_CHECK(cli_winners_open(path, 0, &winners, err, sizeof(err)) == 0))
         printf("  %s\n", err);
-    T_CHECK(cli_winners_choose(problem, &winners).kernel == NULL);
-    if (!T_CHECK(strstr(cli_winners_reason(&winners, problem), word) != NULL))
-        printf("  \"%s\"\n", cli_winners_reason(&winners, problem));
+    T_CHECK(cli_winners_choose(problem, task->epilogue, &winners).kernel == NULL);
+    if (!T_CHECK(strstr(cli_winners_reason(&winners, problem, task->epilogue), word) != NULL))
+        printf("  \"%s\"\n", cli_winners_reason(&winners, problem, task->epilogue));
     cli_winners_close(&winners);
 }
 
-static void check_foreign_runs(const struct krn_problem *problems, size_t count)
+static void check_foreign_runs(const struct qnt_task *tasks, size_t count)
 {
     struct cli_winners winners;
     char err[600] = "";
 
-    make_database(problems, count, "pdp11", HRN_MEASURED);
-    check_no_winners(&problems[0], "run 1 is of pdp11");
-    make_database(problems, count, machine.machine, HRN_EMULATED);
-    check_no_winners(&problems[0], "emulated");
+    make_database(tasks, count, "pdp11", HRN_MEASURED);
+    check_no_winners(&tasks[0], "run 1 is of pdp11");
+    make_database(tasks, count, machine.machine, HRN_EMULATED);
+    check_no_winners(&tasks[0], "emulated");
     remove_database();
-    check_no_winners(&problems[0], "there is no database");
+    check_no_winners(&tasks[0], "there is no database");
     FILE *f = fopen(path, "w");
     T_CHECK(f && fputs("this is no database, but a text that is long enough", f) >= 0);
     if (f)
@@ -219,7 +224,7 @@ static void check_foreign_runs(const struct krn_problem *problems, size_t count)
 
 int main(int argc, char **argv)
 {
-    struct krn_problem problems[PROBLEMS_MAX];
+    struct qnt_task tasks[TASKS_MAX];
     struct hrn_toolchain toolchain;
     struct t_graph g;
     char err[600];
@@ -235,10 +240,10 @@ int main(int argc, char **argv)
     snprintf(path, sizeof(path), "%s/quern.db", folder);
     t_make_everything(&g);
     struct qnt_network *network = t_network(&g);
-    size_t count = qnt_network_problems(network, problems, PROBLEMS_MAX);
-    T_CHECK(count > ROLES && count <= PROBLEMS_MAX);
-    check_roles(&g, network, problems, count);
-    check_foreign_runs(problems, count);
+    size_t count = qnt_network_tasks(network, tasks, TASKS_MAX);
+    T_CHECK(count > ROLES && count <= TASKS_MAX);
+    check_roles(&g, network, tasks, count);
+    check_foreign_runs(tasks, count);
     qnt_network_free(network);
     qnt_graph_free(&g.graph);
     remove_database();

@@ -13,12 +13,16 @@ struct graph_options {
     int json;
 };
 
-/* One text per node; `fused` has room for all of a node's. */
-static void describe_fusions(const struct qnt_node *n, char *out, size_t bytes)
+/* One text per node, with room for all of a node's; of an add the convolution that computes it. */
+static void describe_fusions(const struct qnt_graph *g, int32_t index, char *out, size_t bytes)
 {
+    const struct qnt_node *n = &g->nodes[index];
+    const int32_t conv = qnt_add_conv(g, index);
     size_t used = 0;
 
     out[0] = 0;
+    if (conv >= 0)
+        used += (size_t)snprintf(out, bytes, "runs in %d", conv);
     for (int f = 0; f < QNT_FUSION_COUNT; f++)
         if (n->fused & 1u << f && used < bytes)
             used += (size_t)snprintf(out + used, bytes - used, "%s%s", used ? ", " : "",
@@ -65,7 +69,7 @@ static void print_table(const struct qnt_graph *g)
         cli_table_cell(t, "%dx%dx%d", n->h, n->w, n->c);
         describe_clamp(n, text, sizeof(text));
         cli_table_cell(t, "%s", text);
-        describe_fusions(n, text, sizeof(text));
+        describe_fusions(g, i, text, sizeof(text));
         cli_table_cell(t, "%s", text);
         text[0] = 0;
         if (is_layer(n)) {
@@ -102,9 +106,13 @@ static void print_json(const struct qnt_graph *g)
             if (n->fused & 1u << f)
                 printf("%s\"%s\"", any++ ? ", " : "", qnt_fusion_names[f]);
         text[0] = 0;
+        if (qnt_add_conv(g, i) >= 0)
+            snprintf(text, sizeof(text), ", \"runs_in\": %d", qnt_add_conv(g, i));
+        printf("]%s", text);
+        text[0] = 0;
         if (is_layer(n))
             krn_problem_format(&n->problem, 0, text);
-        printf("], \"macs\": %lld, \"problem\": \"%s\"}",
+        printf(", \"macs\": %lld, \"problem\": \"%s\"}",
                is_layer(n) ? (long long)krn_problem_macs(&n->problem) : 0LL, text);
     }
     printf("\n  ]\n}\n");
@@ -113,10 +121,9 @@ static void print_json(const struct qnt_graph *g)
 static const char description[] =
     "Imports a model and prints its nodes as they run: operators, shapes, multiply-accumulates, "
     "problems of convolutions, and what was fused into each: batch normalisations, activations and "
-    "padding. A residual add of a convolution that nobody else reads is marked: the epilogue of "
-    "that "
-    "convolution could do it; int8 networks still run it by "
-    "itself.\n\n"
+    "padding. A residual add is a part of the convolution that computes one of its operands, where "
+    "nobody else reads that: int8 networks round the sum of both once, in the epilogue of its "
+    "kernel. Both nodes say so.\n\n"
     "Takes ONNX and ncnn (.param with its .bin beside it). Without MODEL, the model that comes "
     "with Quern.";
 

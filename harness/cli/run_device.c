@@ -49,15 +49,16 @@ static int out_of_memory(void)
 /* ---- Kernels */
 
 /* The winner of a sweep on such a CPU, else the default of the strongest level that has one. */
-static int choose(const struct job *job, const struct krn_problem *problem, struct var_variant *v)
+static int choose(const struct job *job, const struct qnt_task *task, struct var_variant *v)
 {
-    const struct cli_winner *w = cli_winners_of(&job->winners, problem);
+    const struct cli_winner *w = cli_winners_of(&job->winners, &task->problem, task->epilogue);
     if (w && w->found) {
         *v = w->variant;
         return 1;
     }
     for (int isa = KRN_ISA_COUNT - 1; isa >= 0; isa--)
-        if (job->info->isas >> isa & 1 && var_default((enum krn_isa)isa, problem, v) == 0)
+        if (job->info->isas >> isa & 1 &&
+            var_default_of((enum krn_isa)isa, &task->problem, task->epilogue, v) == 0)
             return 1;
     return 0;
 }
@@ -76,24 +77,24 @@ static int build(struct job *job)
 {
     const struct hrn_build_paths paths = { cli_source_root(), cli_cache_dir() };
     const struct qnt_network *network = job->entry->network;
-    size_t problems = qnt_network_problems(network, NULL, 0), count = 0;
-    struct krn_problem *problem = calloc(problems + 1, sizeof *problem);
-    struct var_variant *variants = calloc(problems + 1, sizeof *variants);
+    size_t tasks = qnt_network_tasks(network, NULL, 0), count = 0;
+    struct qnt_task *task = calloc(tasks + 1, sizeof *task);
+    struct var_variant *variants = calloc(tasks + 1, sizeof *variants);
     struct hrn_toolchain toolchain;
     char err[600] = "out of memory";
     FILE *list = fopen(job->file[2], "w");
-    int failed = !problem || !variants || !list;
+    int failed = !task || !variants || !list;
     if (!failed)
-        qnt_network_problems(network, problem, problems);
-    for (size_t i = 0; !failed && i < problems; i++)
-        if (choose(job, &problem[i], &variants[count]))
-            failed = put_choice(list, &problem[i], &variants[count++]);
+        qnt_network_tasks(network, task, tasks);
+    for (size_t i = 0; !failed && i < tasks; i++)
+        if (choose(job, &task[i], &variants[count]))
+            failed = put_choice(list, &task[i].problem, &variants[count++]);
     failed |= list && fclose(list) != 0;
     if (!failed)
         failed = hrn_toolchain_find(job->info->arch, NULL, &toolchain, err, sizeof err) ||
                  hrn_build(&toolchain, &paths, HRN_BUILD_INFER, variants, count, NULL, NULL,
                            job->program, sizeof job->program, err, sizeof err);
-    free(problem);
+    free(task);
     free(variants);
     return failed ? cli_fail(CLI_DEVICE, "%s", err) : CLI_OK;
 }
@@ -259,7 +260,7 @@ static void print_layers(const struct job *job, FILE *out)
         if (timed)
             snprintf(time, sizeof time, "%.2f", job->layers[i].time_ns / 1e3);
         cli_table_cell(t, "%s", l.name);
-        cli_table_cell(t, "%s", qnt_op_names[l.op]);
+        cli_table_cell(t, "%s", l.title);
         cli_table_cell(t, "%dx%dx%d", l.h, l.w, l.c);
         cli_table_cell(t, "%s", time);
         cli_table_cell(t, "%s",

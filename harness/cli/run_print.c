@@ -56,7 +56,7 @@ static const char *reason_of(const struct run_result *r, const struct qnt_exec_l
         return l->note;
     if (!l->conv)
         return "gives the scores: sums of 32 bits, not rounded to bytes";
-    return cli_winners_reason(r->winners, l->problem);
+    return cli_winners_reason(r->winners, l->problem, l->epilogue);
 }
 
 static const char *kernel_of(const struct qnt_exec_layer *l)
@@ -107,7 +107,7 @@ static void print_layers(const struct run_result *r, FILE *out)
 
     for (size_t i = 1; qnt_exec_layer(r->entries[0].exec, i, &l) == 0; i++) {
         cli_table_cell(t, "%s", l.name);
-        cli_table_cell(t, "%s", qnt_op_names[l.op]);
+        cli_table_cell(t, "%s", l.title);
         cli_table_cell(t, "%dx%dx%d", l.h, l.w, l.c);
         cli_table_cell(t, "%.2f", l.time_ns / 1e3);
         cli_table_cell(t, "%.1f", total > 0 ? 100 * l.time_ns / total : 0);
@@ -186,8 +186,7 @@ static void print_json_layer(const struct run_result *r, size_t index,
         krn_problem_format(l->problem, 0, problem);
     fputs("\n    {\"name\": ", out);
     cli_json_string(out, l->name);
-    fprintf(out, ", \"operator\": \"%s\", \"problem\": \"%s\", \"kernel\": ", qnt_op_names[l->op],
-            problem);
+    fprintf(out, ", \"operator\": \"%s\", \"problem\": \"%s\", \"kernel\": ", l->title, problem);
     cli_json_string(out, kernel_of(l));
     fprintf(out, ", \"time_ns\": %.6g", l->time_ns);
     print_json_counts(r, index, out);

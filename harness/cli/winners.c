@@ -22,6 +22,13 @@ struct context {
 
 /* ---- Which variants */
 
+static const char *const epilogue_words[KRN_EPILOGUE_COUNT] = {
+    [KRN_EPILOGUE_FLOAT] = "",
+    [KRN_EPILOGUE_FIXED] = " in fixed point",
+    [KRN_EPILOGUE_SUMS] = " that gives sums",
+    [KRN_EPILOGUE_ADD] = " with an add",
+};
+
 struct hash_search {
     const char *variant;
     uint64_t hash;
@@ -55,13 +62,14 @@ static int is_timed(const struct rpt_candidate *candidate)
     return candidate->outcome == HRN_OK && candidate->rank.summary.count > 0;
 }
 
-/* The best candidate that the target can run. */
+/* The best candidate of this epilogue that the target can run. */
 static void take_layer(const struct context *c, const struct rpt_layer *layer, struct cli_winner *w)
 {
     char why[CLI_REASON_MAX];
 
     snprintf(w->problem, sizeof(w->problem), "%s", layer->problem);
-    snprintf(w->reason, sizeof(w->reason), "run %lld timed nothing for it", c->run->id);
+    snprintf(w->reason, sizeof(w->reason), "run %lld timed nothing for it%s", c->run->id,
+             epilogue_words[w->epilogue]);
     for (size_t i = 0; i < layer->count; i++) {
         const char *name = layer->candidates[i].variant;
         if (!is_timed(&layer->candidates[i]))
@@ -72,7 +80,7 @@ static void take_layer(const struct context *c, const struct rpt_layer *layer, s
             return;
         }
         if (!(c->target->isas & 1u << w->variant.isa) ||
-            w->variant.knob[VAR_KNOB_EPILOGUE] != KRN_EPILOGUE_FLOAT)
+            w->variant.knob[VAR_KNOB_EPILOGUE] != (int)w->epilogue)
             continue;
         w->found = is_same_code(c, layer, &w->variant, name);
         if (w->found)
@@ -166,12 +174,15 @@ static int take_run(const struct context *c)
                  hrn_evidence_names[c->run->evidence]);
         return 0;
     }
-    out->layers = calloc(c->run->layer_count + 1, sizeof(*out->layers));
+    out->layers = calloc(c->run->layer_count * KRN_EPILOGUE_COUNT + 1, sizeof(*out->layers));
     if (!out->layers)
         return -ENOMEM;
-    out->count = c->run->layer_count;
-    for (size_t i = 0; i < out->count; i++)
-        take_layer(c, &c->run->layers[i], &out->layers[i]);
+    for (size_t i = 0; i < c->run->layer_count; i++)
+        for (int e = 0; e < KRN_EPILOGUE_COUNT; e++) {
+            struct cli_winner *w = &out->layers[out->count++];
+            w->epilogue = (enum krn_epilogue)e;
+            take_layer(c, &c->run->layers[i], w);
+        }
     return 0;
 }
 
@@ -236,29 +247,33 @@ void cli_winners_close(struct cli_winners *winners)
 }
 
 const struct cli_winner *cli_winners_of(const struct cli_winners *winners,
-                                        const struct krn_problem *problem)
+                                        const struct krn_problem *problem,
+                                        enum krn_epilogue epilogue)
 {
     char text[KRN_PROBLEM_STR_MAX];
 
     krn_problem_format(problem, 0, text);
     for (size_t i = 0; i < winners->count; i++)
-        if (strcmp(winners->layers[i].problem, text) == 0)
+        if (winners->layers[i].epilogue == epilogue &&
+            strcmp(winners->layers[i].problem, text) == 0)
             return &winners->layers[i];
     return NULL;
 }
 
-struct qnt_choice cli_winners_choose(const struct krn_problem *problem, void *user)
+struct qnt_choice cli_winners_choose(const struct krn_problem *problem, enum krn_epilogue epilogue,
+                                     void *user)
 {
-    const struct cli_winner *w = cli_winners_of(user, problem);
+    const struct cli_winner *w = cli_winners_of(user, problem, epilogue);
 
     if (!w || !w->kernel)
         return (struct qnt_choice) { NULL, { 0 } };
     return (struct qnt_choice) { w->kernel, var_driver(&w->variant) };
 }
 
-const char *cli_winners_reason(const struct cli_winners *winners, const struct krn_problem *problem)
+const char *cli_winners_reason(const struct cli_winners *winners, const struct krn_problem *problem,
+                               enum krn_epilogue epilogue)
 {
-    const struct cli_winner *w = cli_winners_of(winners, problem);
+    const struct cli_winner *w = cli_winners_of(winners, problem, epilogue);
 
     return w ? w->reason : winners->reason;
 }

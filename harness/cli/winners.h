@@ -11,9 +11,10 @@
 
 #define CLI_REASON_MAX 200
 
-/* One layer of the run. */
+/* One layer of the run, as one epilogue ends it. */
 struct cli_winner {
     char problem[KRN_PROBLEM_STR_MAX]; /* canonical, without its title */
+    enum krn_epilogue epilogue;
     struct var_variant variant;
     int found;                       /* `variant` is one that can be built for this machine */
     const struct krn_kernel *kernel; /* NULL if there is none; valid until the process ends */
@@ -50,12 +51,14 @@ int cli_winners_open(const char *path, long long run_id, struct cli_winners *out
 void cli_winners_close(struct cli_winners *winners);
 
 /* A qnt_choose; `user` is the struct cli_winners. */
-struct qnt_choice cli_winners_choose(const struct krn_problem *problem, void *user);
-/* The winner of a problem, NULL if it is none of the run's. Borrowed. */
+struct qnt_choice cli_winners_choose(const struct krn_problem *problem, enum krn_epilogue epilogue,
+                                     void *user);
+/* The winner of a problem with this epilogue, NULL if it is none of the run's. Borrowed. */
 const struct cli_winner *cli_winners_of(const struct cli_winners *winners,
-                                        const struct krn_problem *problem);
+                                        const struct krn_problem *problem,
+                                        enum krn_epilogue epilogue);
 /* Why the choice for this problem is what it is. Borrowed from `winners`. */
-const char *cli_winners_reason(const struct cli_winners *winners,
-                               const struct krn_problem *problem);
+const char *cli_winners_reason(const struct cli_winners *winners, const struct krn_problem *problem,
+                               enum krn_epilogue epilogue);
 
 #endif

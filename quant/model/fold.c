@@ -95,18 +95,13 @@ static void fold_pad(struct fold *f, int32_t i)
     conv->fused |= 1u << QNT_FUSION_PAD;
 }
 
-/* Adds that may run in the output of a convolution. */
-static void mark_residuals(struct fold *f)
+static void mark_residuals(struct qnt_graph *g)
 {
-    const struct qnt_graph *g = f->graph;
-
-    for (int32_t i = 0; i < g->count; i++)
-        for (int32_t k = 0; g->nodes[i].op == QNT_OP_ADD && k < 2; k++) {
-            const int32_t from = g->nodes[i].inputs[k];
-            if (is_layer(&g->nodes[from]) && f->readers[from] == 1 &&
-                g->nodes[i].inputs[0] != g->nodes[i].inputs[1])
-                g->nodes[i].fused |= 1u << QNT_FUSION_RESIDUAL;
-        }
+    for (int32_t i = 0; i < g->count; i++) {
+        const int32_t conv = qnt_add_conv(g, i);
+        if (conv >= 0)
+            g->nodes[conv].fused |= 1u << QNT_FUSION_RESIDUAL;
+    }
 }
 
 /* Merges node i into the producer of its input where that is possible. */
@@ -231,8 +226,7 @@ int qnt_fold(struct qnt_graph *graph, struct qnt_error *error)
     }
     graph->output = f.same[graph->output];
     compact(&f);
-    count_readers(&f);
-    mark_residuals(&f);
+    mark_residuals(graph);
 fail:
     free(f.same);
     free(f.readers);

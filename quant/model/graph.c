@@ -5,33 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const qnt_op_names[QNT_OP_COUNT] = {
-    [QNT_OP_INPUT] = "input",
-    [QNT_OP_CONV] = "conv",
-    [QNT_OP_LINEAR] = "linear",
-    [QNT_OP_BATCHNORM] = "batchnorm",
-    [QNT_OP_CLIP] = "clip",
-    [QNT_OP_ADD] = "add",
-    [QNT_OP_MAXPOOL] = "maxpool",
-    [QNT_OP_AVGPOOL] = "avgpool",
-    [QNT_OP_GLOBAL_AVGPOOL] = "global-avgpool",
-    [QNT_OP_CONCAT] = "concat",
-    [QNT_OP_RESHAPE] = "reshape",
-    [QNT_OP_SOFTMAX] = "softmax",
-    [QNT_OP_MUL] = "mul",
-    [QNT_OP_FUNCTION] = "function",
-    [QNT_OP_SLICE] = "slice",
-    [QNT_OP_PAD] = "pad",
-    [QNT_OP_PERMUTE] = "permute",
-    [QNT_OP_UPSAMPLE] = "upsample",
-    [QNT_OP_SHUFFLE] = "shuffle",
-};
-
 const char *const qnt_fusion_names[QNT_FUSION_COUNT] = {
     [QNT_FUSION_BATCHNORM] = "batchnorm",
     [QNT_FUSION_ACTIVATION] = "activation",
     [QNT_FUSION_PAD] = "pad",
-    [QNT_FUSION_RESIDUAL] = "may join conv",
+    [QNT_FUSION_RESIDUAL] = "residual add",
 };
 
 const char *const qnt_order_names[QNT_ORDER_COUNT] = {
@@ -171,6 +149,39 @@ struct krn_problem qnt_problem_1x1(int32_t h, int32_t w, int32_t ic, int32_t oc,
     p.ih = p.oh = h;
     p.iw = p.ow = w;
     return p;
+}
+
+/* How often a tensor is read; being the result counts as once. */
+static int count_readers(const struct qnt_graph *graph, int32_t node)
+{
+    int readers = node == graph->output;
+
+    for (int32_t i = node + 1; i < graph->count; i++)
+        for (int32_t k = 0; k < graph->nodes[i].input_count; k++)
+            readers += graph->nodes[i].inputs[k] == node;
+    return readers;
+}
+
+static int computes_add(const struct qnt_graph *graph, int32_t node)
+{
+    const struct qnt_node *n = &graph->nodes[node];
+    const int has_weights = n->op == QNT_OP_CONV || n->op == QNT_OP_LINEAR;
+
+    return has_weights && isinf(n->lo) && isinf(n->hi) &&
+           krn_problem_multiplier(&n->problem) == 0 && count_readers(graph, node) == 1;
+}
+
+int32_t qnt_add_conv(const struct qnt_graph *graph, int32_t add)
+{
+    const struct qnt_node *n = &graph->nodes[add];
+    int32_t found = -1;
+
+    if (n->op != QNT_OP_ADD || add == graph->output)
+        return -1;
+    for (int k = 0; k < 2; k++)
+        if (n->inputs[k] > found && computes_add(graph, n->inputs[k]))
+            found = n->inputs[k];
+    return found;
 }
 
 size_t qnt_graph_problems(const struct qnt_graph *graph, struct krn_problem *out, size_t capacity)

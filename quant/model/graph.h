@@ -96,8 +96,8 @@ enum qnt_fusion {
     QNT_FUSION_BATCHNORM,
     QNT_FUSION_ACTIVATION,
     QNT_FUSION_PAD,      /* zeros around the image are the convolution's own padding */
-    QNT_FUSION_RESIDUAL, /* of an ADD: one of its inputs is a convolution that only it reads, and
-                            whose epilogue could do it; the int8 network runs it by itself */
+    QNT_FUSION_RESIDUAL, /* of a convolution: the ADD that reads it is a part of it in int8 networks
+                            (qnt_add_conv()); the float network runs both */
     QNT_FUSION_COUNT
 };
 extern const char *const qnt_fusion_names[QNT_FUSION_COUNT];
@@ -170,11 +170,16 @@ int qnt_model_load(const char *path, const struct qnt_load *how, struct qnt_grap
 
 /* Folds BATCHNORM into CONV/LINEAR, CLIP into a CONV, LINEAR or ADD, and a PAD of zeros around the
  * image into a CONV, where that is its only reader; a BATCHNORM that is left becomes a depthwise
- * 1x1 CONV; marks residual adds; drops a final SOFTMAX, also one whose values are only moved or
- * joined with others after it, and what does not lead to the output.
+ * 1x1 CONV; marks convolutions that compute a residual add; drops a final SOFTMAX, also one whose
+ * values are only moved or joined with others after it, and what does not lead to the output.
  * Afterwards there is no BATCHNORM. Exact up to float rounding. On failure (-ENOMEM) the graph can
  * only be freed. */
 int qnt_fold(struct qnt_graph *graph, struct qnt_error *error);
+
+/* The convolution or inner product that computes an ADD in an int8 network, before its sums are
+ * rounded: an operand that nobody else reads, without a clamp and not depthwise; of two the later
+ * one. -1 if there is none, if the node is no ADD, or if it is the output. */
+int32_t qnt_add_conv(const struct qnt_graph *graph, int32_t add);
 
 /* The convolution problems of a graph (CONV, not LINEAR), in order. Writes at most `capacity`,
  * returns how many there are. */

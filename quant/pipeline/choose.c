@@ -14,7 +14,8 @@ static const struct krn_kernel *find(const char *name)
     return NULL;
 }
 
-struct qnt_choice qnt_choose_builtin(const struct krn_problem *problem, void *user)
+struct qnt_choice qnt_choose_builtin(const struct krn_problem *problem, enum krn_epilogue epilogue,
+                                     void *user)
 {
     uint32_t isas = krn_cpu_isas();
 
@@ -22,7 +23,7 @@ struct qnt_choice qnt_choose_builtin(const struct krn_problem *problem, void *us
     for (int isa = KRN_ISA_COUNT - 1; isa >= 0; isa--) {
         struct var_variant v;
         char name[VAR_NAME_MAX];
-        if (!(isas & 1u << isa) || var_default((enum krn_isa)isa, problem, &v) != 0)
+        if (!(isas & 1u << isa) || var_default_of((enum krn_isa)isa, problem, epilogue, &v) != 0)
             continue;
         var_kernel_name_format(&v, name);
         const struct krn_kernel *kernel = find(name);

@@ -28,8 +28,14 @@ static int plan_with(const struct qnt_layer *l, int32_t zero_in, struct qnt_choi
         .zp_in = zero_in, .zp_out = l->zero, .lo = l->lo, .hi = l->hi
     };
 
+    const enum krn_epilogue epilogue = qnt_layer_epilogue(l);
     if (!choice.kernel) {
         snprintf(err, err_bytes, "no kernel for it");
+        return -ENOTSUP;
+    }
+    if (choice.kernel->epilogue != epilogue) {
+        snprintf(err, err_bytes, "%s has another epilogue than %s", choice.kernel->name,
+                 krn_epilogue_names[epilogue]);
         return -ENOTSUP;
     }
     int result = krn_conv_plan(&step->conv, &l->problem, &quant, choice.kernel, choice.driver, err,
@@ -43,13 +49,14 @@ static void plan_step(const struct qnt_layer *l, int32_t zero_in, qnt_choose *ch
                       struct qnt_step *step)
 {
     if (choose && choose != qnt_choose_builtin) {
-        struct qnt_choice choice = choose(&l->problem, user);
+        struct qnt_choice choice = choose(&l->problem, qnt_layer_epilogue(l), user);
         if (choice.kernel &&
             plan_with(l, zero_in, choice, step, step->note, sizeof(step->note)) == 0)
             return;
     }
     char why[160];
-    if (plan_with(l, zero_in, qnt_choose_builtin(&l->problem, NULL), step, why, sizeof(why)) != 0)
+    const struct qnt_choice choice = qnt_choose_builtin(&l->problem, qnt_layer_epilogue(l), NULL);
+    if (plan_with(l, zero_in, choice, step, why, sizeof(why)) != 0)
         snprintf(step->note, sizeof(step->note), "the reference runs: %.120s", why);
 }
 
@@ -138,6 +145,19 @@ static int plan_arena(struct qnt_exec *exec, struct qnt_span *spans)
     return exec->arena_bytes <= EXEC_BYTES_MAX ? 0 : -ENOMEM;
 }
 
+/* Tells a convolution where its inputs are. */
+static void set_up(struct qnt_exec *exec, int32_t index)
+{
+    const struct qnt_layer *l = &exec->network->layers[index];
+    struct qnt_step *step = &exec->steps[index];
+
+    if (step->conv.kernel->epilogue == KRN_EPILOGUE_ADD) {
+        step->conv.add = qnt_layer_add(exec->network, l);
+        step->conv.add.tensor = exec->steps[l->inputs[1]].out;
+    }
+    krn_conv_setup(&step->conv, exec->steps[l->inputs[0]].out, exec->pool + step->workspace);
+}
+
 /* Places of all tensors, and what depends on them. */
 static int place(struct qnt_exec *exec)
 {
@@ -161,12 +181,9 @@ static int place(struct qnt_exec *exec)
         step->out = step->whole ? exec->steps[step->whole].out + step->first
                                 : exec->arena + spans[i].offset;
     }
-    for (int32_t i = 0; i < network->count && result == 0; i++) {
-        struct qnt_step *step = &exec->steps[i];
-        if (step->on_kernel)
-            krn_conv_setup(&step->conv, exec->steps[network->layers[i].inputs[0]].out,
-                           exec->pool + step->workspace);
-    }
+    for (int32_t i = 0; i < network->count && result == 0; i++)
+        if (exec->steps[i].on_kernel)
+            set_up(exec, i);
     free(spans);
     return result;
 }
@@ -279,6 +296,15 @@ struct qnt_exec_memory qnt_exec_memory(const struct qnt_exec *exec)
     return m;
 }
 
+static const char *title_of(const struct qnt_layer *l)
+{
+    if (l->op == QNT_OP_CONV && l->input_count == 2)
+        return "conv + add";
+    if (l->op == QNT_OP_LINEAR && l->input_count == 2)
+        return "linear + add";
+    return qnt_op_names[l->op];
+}
+
 int qnt_exec_layer(const struct qnt_exec *exec, size_t index, struct qnt_exec_layer *out)
 {
     const struct qnt_network *network = exec->network;
@@ -291,10 +317,12 @@ int qnt_exec_layer(const struct qnt_exec *exec, size_t index, struct qnt_exec_la
     *out = (struct qnt_exec_layer) {
         .name = network->text + l->name,
         .op = (enum qnt_op)l->op,
+        .title = title_of(l),
         .h = l->h,
         .w = l->w,
         .c = l->c,
         .problem = has_problem ? &l->problem : NULL,
+        .epilogue = has_problem ? qnt_layer_epilogue(l) : KRN_EPILOGUE_FLOAT,
         .conv = step->on_kernel ? &step->conv : NULL,
         .note = step->note,
         .time_ns = exec->runs ? (double)step->time_ns / (double)exec->runs : 0,

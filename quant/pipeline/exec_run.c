@@ -61,9 +61,15 @@ static void run_reference(const struct qnt_op_args *args)
     const struct krn_quant quant = {
         .zp_in = network->layers[l->inputs[0]].zero, .zp_out = l->zero, .lo = l->lo, .hi = l->hi
     };
-    krn_reference(&l->problem, &quant, args->in[0], qnt_layer_data(network, l->weights),
-                  qnt_layer_data(network, l->bias), qnt_layer_data(network, l->multiplier),
-                  args->out);
+    const enum krn_epilogue epilogue = qnt_layer_epilogue(l);
+    struct krn_add add = { .tensor = NULL };
+    if (epilogue == KRN_EPILOGUE_ADD) {
+        add = qnt_layer_add(network, l);
+        add.tensor = args->in[1];
+    }
+    krn_reference_epilogue(&l->problem, &quant, epilogue, args->in[0],
+                           qnt_layer_data(network, l->weights), qnt_layer_data(network, l->bias),
+                           qnt_layer_data(network, l->multiplier), &add, args->out);
 }
 
 static void run_layer(struct qnt_exec *exec, int32_t index, float *scores)

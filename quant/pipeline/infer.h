@@ -4,8 +4,9 @@
  *     quern-infer NETWORK IMAGES KERNELS THREADS
  *   NETWORK  a file of qnt_network_save()
  *   IMAGES   float [count][h][w][c] as qnt_exec_run() takes them, little-endian
- *   KERNELS  lines "PROBLEM KERNEL ORDER MC_TILES": the kernel of each problem; one that is not
- * there, or that does not fit, is run by the reference It prints a line per image, "score INDEX
+ *   KERNELS  lines "PROBLEM KERNEL ORDER MC_TILES": the kernel of each problem, one for each of its
+ *            epilogues; what is not there, or does not fit, is run by the reference
+ * It prints a line per image, "score INDEX
  * WORD...", the bits of each score in hexadecimal, then "layer INDEX NS KERNEL" for each layer,
  * then "end COUNT". Every line ends with " *" and the FNV-1a of what stands before it: a shell's
  * greeting or a damaged line checks as neither. */

@@ -51,23 +51,28 @@ static const struct krn_kernel *find_kernel(const char *name)
     return NULL;
 }
 
-static struct qnt_choice choose(const struct krn_problem *problem, void *user)
+static struct qnt_choice choose(const struct krn_problem *problem, enum krn_epilogue epilogue,
+                                void *user)
 {
     const struct rows *rows = user;
     char text[KRN_PROBLEM_STR_MAX];
     krn_problem_format(problem, 0, text);
-    for (size_t i = 0; i < rows->count; i++)
-        if (strcmp(rows->items[i].problem, text) == 0)
-            return (struct qnt_choice) { find_kernel(rows->items[i].kernel),
-                                         { .loop_order = rows->items[i].order,
-                                           .mc_tiles = rows->items[i].mc_tiles } };
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct row *row = &rows->items[i];
+        const struct krn_kernel *kernel = find_kernel(row->kernel);
+        if (strcmp(row->problem, text) == 0 && kernel && kernel->epilogue == epilogue)
+            return (struct qnt_choice) { kernel,
+                                         { .loop_order = row->order, .mc_tiles = row->mc_tiles } };
+    }
     return (struct qnt_choice) { NULL, { 0 } };
 }
 
 /* Nothing is built in here but what the host has chosen. */
-struct qnt_choice qnt_choose_builtin(const struct krn_problem *problem, void *user)
+struct qnt_choice qnt_choose_builtin(const struct krn_problem *problem, enum krn_epilogue epilogue,
+                                     void *user)
 {
     (void)problem;
+    (void)epilogue;
     (void)user;
     return (struct qnt_choice) { NULL, { 0 } };
 }

@@ -66,8 +66,7 @@ struct qnt_input qnt_network_input(const struct qnt_network *network)
     return (struct qnt_input) { in->h, in->w, in->c, network->header->pixels };
 }
 
-size_t qnt_network_problems(const struct qnt_network *network, struct krn_problem *out,
-                            size_t capacity)
+size_t qnt_network_tasks(const struct qnt_network *network, struct qnt_task *out, size_t capacity)
 {
     size_t count = 0;
 
@@ -75,7 +74,8 @@ size_t qnt_network_problems(const struct qnt_network *network, struct krn_proble
         if (!qnt_layer_on_kernel(network, i))
             continue;
         if (count < capacity)
-            out[count] = network->layers[i].problem;
+            out[count] = (struct qnt_task) { network->layers[i].problem,
+                                             qnt_layer_epilogue(&network->layers[i]) };
         count++;
     }
     return count;
@@ -83,11 +83,18 @@ size_t qnt_network_problems(const struct qnt_network *network, struct krn_proble
 
 /* ---- The check. Each returns NULL or what is wrong. */
 
+#define SCALE_MAX 1e30f /* a byte times it stays finite, so that no sum is a NaN */
+
 struct check {
     const struct qnt_network *network;
     const struct qnt_layer *layer, *input; /* input: of the first one; NULL if it has none */
     char why[200];                         /* room for a reason */
 };
+
+static int is_last(const struct check *c)
+{
+    return c->layer == &c->network->layers[c->network->count - 1];
+}
 
 static int in_data(const struct qnt_network *network, uint64_t offset, uint64_t bytes)
 {
@@ -109,8 +116,22 @@ static const char *check_arrays(struct check *c)
             return "a weight of -128";
     const float *multiplier = qnt_layer_data(c->network, l->multiplier);
     for (uint64_t i = 0; i < oc; i++)
-        if (!(multiplier[i] >= 0 && multiplier[i] <= 1e30f))
+        if (!(multiplier[i] >= 0 && multiplier[i] <= SCALE_MAX))
             return "a scale that is negative or not finite";
+    return NULL;
+}
+
+/* What a convolution adds to its output. */
+static const char *check_residual(struct check *c)
+{
+    const struct qnt_layer *l = c->layer, *other = &c->network->layers[l->inputs[1]];
+
+    if (is_last(c))
+        return "an add in the convolution that gives the scores";
+    if (other->h != l->h || other->w != l->w || other->c != l->c)
+        return "an add of another size than the convolution";
+    if (!(qnt_layer_add(c->network, l).factor <= SCALE_MAX))
+        return "an add whose scale is too far from the convolution's";
     return NULL;
 }
 
@@ -128,7 +149,8 @@ static const char *check_convolution(struct check *c)
         return "a convolution of other sizes than its tensors";
     if ((int64_t)p->kh * p->kw * (p->ic / p->groups) > QNT_DEPTH_MAX)
         return "more products per output than 32 bits can sum";
-    return check_arrays(c);
+    const char *wrong = l->input_count == 2 ? check_residual(c) : NULL;
+    return wrong ? wrong : check_arrays(c);
 }
 
 static int window_fits(int32_t out, int32_t size, int32_t stride, int32_t pad, int32_t in)
@@ -210,11 +232,6 @@ static const char *check_mul(struct check *c)
     return NULL;
 }
 
-static int is_last(const struct check *c)
-{
-    return c->layer == &c->network->layers[c->network->count - 1];
-}
-
 static const char *check_function(struct check *c)
 {
     const struct qnt_layer *l = c->layer;
@@ -238,8 +255,8 @@ static const struct {
     int32_t least, most;
     const char *(*check)(struct check *c);
 } rules[QNT_OP_COUNT] = {
-    [QNT_OP_CONV] = { 1, 1, check_convolution },
-    [QNT_OP_LINEAR] = { 1, 1, check_convolution },
+    [QNT_OP_CONV] = { 1, 2, check_convolution },
+    [QNT_OP_LINEAR] = { 1, 2, check_convolution },
     [QNT_OP_CLIP] = { 1, 1, check_same },
     [QNT_OP_ADD] = { 2, 2, check_add },
     [QNT_OP_MAXPOOL] = { 1, 1, check_pool },

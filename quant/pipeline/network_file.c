@@ -113,10 +113,10 @@ static int check_header(const struct qnt_file_header *h, size_t bytes, const cha
         return qnt_error_set(error, -EINVAL,
                              "%s: written with another byte order, or damaged: quantise again here",
                              path);
-    if (h->version != QNT_FILE_VERSION && h->version != 2)
+    if (h->version < QNT_FILE_VERSION_OLDEST || h->version > QNT_FILE_VERSION)
         return qnt_error_set(error, -EPROTO,
-                             "%s: file version %u, this program reads %d: quantise again", path,
-                             h->version, QNT_FILE_VERSION);
+                             "%s: file version %u, this program reads %d to %d: quantise again",
+                             path, h->version, QNT_FILE_VERSION_OLDEST, QNT_FILE_VERSION);
     if (h->bytes != bytes)
         return qnt_error_set(error, -EINVAL, "%s: %zu bytes long, should be %llu: truncated", path,
                              bytes, (unsigned long long)h->bytes);

@@ -12,6 +12,10 @@
  *   input        q = zero point + clamp(round_half_even(x * inverse)), inverse = 1 / scale in float
  *   convolution  as kernels/kernel.h states it, scale[oc] = the input's scale times the weights'
  *                over the output's; an inner product is a 1x1 one
+ *   convolution + sum
+ *                where a residual add is the only reader of a convolution without a clamp, which is
+ *                not depthwise: krn_requantise_add() of kernels/reference.h, factor = the other
+ *                operand's scale over the output's in float; one rounding for all of it
  *   sum, concatenation, clip
  *                y = clamp((sum of d[i] * factor[i] + half) >> shift), half = 1 << (shift - 1),
  *                d = byte - zero point, in 32 bits: one rounding, ties upwards; factor[i] = the
@@ -116,20 +120,28 @@ const char *qnt_network_dataset(const struct qnt_network *network); /* "" if unk
 size_t qnt_network_classes(const struct qnt_network *network);
 size_t qnt_network_bytes(const struct qnt_network *network); /* of its file */
 struct qnt_input qnt_network_input(const struct qnt_network *network);
-/* The problems of the convolutions that run on micro-kernels, in order, as a sweep wants them. */
-size_t qnt_network_problems(const struct qnt_network *network, struct krn_problem *out,
-                            size_t capacity);
+/* What a micro-kernel is asked to do: a convolution, and what becomes of its sums. */
+struct qnt_task {
+    struct krn_problem problem;
+    enum krn_epilogue epilogue;
+};
+/* The tasks of the convolutions that run on micro-kernels, in order. Writes at most `capacity`,
+ * returns how many there are. */
+size_t qnt_network_tasks(const struct qnt_network *network, struct qnt_task *out, size_t capacity);
 
-/* Chooses the micro-kernel of a layer: from a sweep, an exported set, or the built-in ones.
- * NULL, or a kernel that cannot compute the problem = the best built-in one of this CPU. */
+/* Chooses the micro-kernel of a layer: from a sweep, an exported set, or the built-in ones. NULL,
+ * or a kernel that cannot do it, or that has another epilogue = the best built-in one of this CPU.
+ */
 struct qnt_choice {
     const struct krn_kernel *kernel;
     struct krn_driver driver;
 };
-typedef struct qnt_choice qnt_choose(const struct krn_problem *problem, void *user);
+typedef struct qnt_choice qnt_choose(const struct krn_problem *problem, enum krn_epilogue epilogue,
+                                     void *user);
 /* A qnt_choose: the best built-in kernel of the levels that krn_cpu_isas() shows; portable C if no
  * other. `user` is not read. */
-struct qnt_choice qnt_choose_builtin(const struct krn_problem *problem, void *user);
+struct qnt_choice qnt_choose_builtin(const struct krn_problem *problem, enum krn_epilogue epilogue,
+                                     void *user);
 
 struct qnt_exec; /* packed weights, one planned arena, pointer tables; runs one image at a time */
 /* `choose` NULL = qnt_choose_builtin. `network` is borrowed until qnt_exec_close(). */
@@ -155,13 +167,16 @@ struct qnt_exec_memory qnt_exec_memory(const struct qnt_exec *exec);
 
 /* What runs a layer. Borrowed until qnt_exec_close(). */
 struct qnt_exec_layer {
-    const char *name; /* of the node */
+    const char *name; /* of the node; of a convolution that computes an add, the convolution's */
     enum qnt_op op;
+    const char *title;                 /* of the operator: "conv", "conv + add" */
     int32_t h, w, c;                   /* of its output */
     const struct krn_problem *problem; /* NULL if it is no convolution */
-    const struct krn_conv *conv;       /* NULL if it runs in plain C without a micro-kernel */
-    const char *note;                  /* why a chosen kernel was not taken; "" */
-    double time_ns; /* of one run, the mean since qnt_exec_profile(); 0 = not taken */
+    enum krn_epilogue epilogue;  /* of a convolution: ADD: it computes a residual add, too; SUMS: it
+                                    gives the scores */
+    const struct krn_conv *conv; /* NULL if it runs in plain C without a micro-kernel */
+    const char *note;            /* why a chosen kernel was not taken; "" */
+    double time_ns;              /* of one run, the mean since qnt_exec_profile(); 0 = not taken */
 };
 /* 0, or -ERANGE past the last layer. */
 int qnt_exec_layer(const struct qnt_exec *exec, size_t index, struct qnt_exec_layer *out);

@@ -12,7 +12,8 @@
 /* ---- The file: a header, then three sections. Little-endian; every section begins at a multiple
  * of QNT_FILE_ALIGN, and so does every array inside QNT_SECTION_DATA. */
 #define QNT_FILE_MAGIC "QUERNQ8\n"
-#define QNT_FILE_VERSION 3 /* 2 had no wide layers, and is read */
+#define QNT_FILE_VERSION 4 /* 3 had no adds in convolutions, 2 no wide layers: both are read */
+#define QNT_FILE_VERSION_OLDEST 2
 #define QNT_FILE_ENDIAN 0x01020304u
 #define QNT_FILE_ALIGN 64
 
@@ -44,7 +45,7 @@ struct qnt_layer {
     uint32_t op;                                 /* enum qnt_op */
     int32_t inputs[QNT_INPUTS_MAX], input_count; /* layers before this one */
     int32_t h, w, c;
-    struct krn_problem problem;            /* CONV, LINEAR */
+    struct krn_problem problem;            /* CONV, LINEAR; inputs[1], if any, is added to it */
     struct qnt_window window;              /* MAXPOOL, AVGPOOL */
     struct qnt_place place;                /* SLICE, PAD, PERMUTE */
     float scale;                           /* of the bytes: real value = (byte - zero) * scale */
@@ -117,6 +118,20 @@ static inline int qnt_layer_on_kernel(const struct qnt_network *network, int32_t
     return (op == QNT_OP_CONV || op == QNT_OP_LINEAR) && index != network->count - 1;
 }
 
+/* What an accumulator of such a layer becomes: with a second input, one byte of that sum. */
+static inline enum krn_epilogue qnt_layer_epilogue(const struct qnt_layer *l)
+{
+    return l->input_count == 2 ? KRN_EPILOGUE_ADD : KRN_EPILOGUE_FLOAT;
+}
+
+/* The second input of such a layer, but for the tensor: its scale over that of the output. */
+static inline struct krn_add qnt_layer_add(const struct qnt_network *network,
+                                           const struct qnt_layer *l)
+{
+    const struct qnt_layer *other = &network->layers[l->inputs[1]];
+    return (struct krn_add) { .zp = other->zero, .factor = other->scale / l->scale };
+}
+
 /* Sets the pointers from the block, whose header has been checked. */
 void qnt_network_point(struct qnt_network *network, void *block);
 uint64_t qnt_file_checksum(const void *block, size_t bytes);
@@ -146,6 +161,16 @@ struct qnt_meaning {
 /* For all nodes. 0 or -ENOMEM. */
 int qnt_meanings(const struct qnt_graph *graph, const struct qnt_calibration *calibration,
                  const struct qnt_quantise_options *options, struct qnt_meaning *out);
+/* ---- Adds (residual.c), by node */
+struct qnt_adds {
+    uint8_t *wide;    /* 1: an ADD that keeps its sum in 16 bits, too */
+    int32_t *partner; /* of an ADD the convolution that computes it, of that the ADD; else 0 */
+};
+/* Fills both arrays, which are zero: graph->count elements each. */
+void qnt_plan_adds(const struct qnt_graph *graph, const uint8_t *live, int32_t output,
+                   const struct qnt_quantise_options *options, struct qnt_adds *adds);
+/* 1 where the sum of an ADD, or one of its operands, has 16 bits. */
+int qnt_add_is_wide(const struct qnt_graph *graph, const struct qnt_adds *adds, int32_t add);
 /* Bias' magnitude in units of the accumulator: leaves the other half of 32 bits to the products. */
 #define QNT_BIAS_MAX (1 << 30)
 /* The scale of a channel's weights: 127 at its largest, but wide enough for its bias to fit the

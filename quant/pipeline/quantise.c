@@ -15,6 +15,7 @@ struct job {
     struct qnt_error *error;
     uint8_t *live; /* by node, as all that follow */
     struct qnt_meaning *meanings;
+    struct qnt_adds adds;
     int32_t *layer_of;
     int32_t output; /* node */
     struct qnt_file_header *header;
@@ -32,6 +33,19 @@ static uint64_t padded(uint64_t bytes)
 static int is_convolution(const struct qnt_node *n)
 {
     return n->op == QNT_OP_CONV || n->op == QNT_OP_LINEAR;
+}
+
+/* 1 for a convolution that runs at the place of an add, whose layer it is. */
+static int runs_in_add(const struct job *job, int32_t node)
+{
+    return is_convolution(&job->graph->nodes[node]) && job->adds.partner[node];
+}
+
+/* The convolution that a node is, or runs; the node itself if it is none. */
+static int32_t computed_by(const struct job *job, int32_t node)
+{
+    const int32_t partner = job->adds.partner[node];
+    return partner ? partner : node;
 }
 
 /* ---- What can be quantised at all */
@@ -95,12 +109,14 @@ static int allocate(struct job *job)
         const struct qnt_node *n = &job->graph->nodes[i];
         if (!job->live[i])
             continue;
-        job->layer_of[i] = (int32_t)layers++;
-        text += strlen(n->name) + 1;
         if (is_convolution(n))
             data += padded(n->weight_count) + 2 * padded((uint64_t)n->problem.oc * 4);
         if (n->op == QNT_OP_FUNCTION)
             data += padded(FUNCTION_VALUES * sizeof(float));
+        if (runs_in_add(job, i))
+            continue;
+        job->layer_of[i] = (int32_t)layers++;
+        text += strlen(job->graph->nodes[computed_by(job, i)].name) + 1;
     }
     const uint64_t sizes[QNT_SECTION_COUNT] = { layers * sizeof(struct qnt_layer), text, data };
     offset = padded(sizeof(struct qnt_file_header));
@@ -176,23 +192,6 @@ static void set_factors(const struct job *job, int32_t node, struct qnt_layer *l
 
 /* ---- Residual chains in 16 bits */
 
-static int is_wide(const struct job *job, int32_t node)
-{
-    return job->layers[job->layer_of[node]].wide;
-}
-
-/* An add that another add reads. */
-static void mark_wide(struct job *job)
-{
-    for (int32_t i = 0; i < job->graph->count; i++) {
-        const struct qnt_node *n = &job->graph->nodes[i];
-        const int adds = job->live[i] && n->op == QNT_OP_ADD && i != job->output;
-        for (int32_t k = 0; adds && k < n->input_count; k++)
-            if (job->graph->nodes[n->inputs[k]].op == QNT_OP_ADD)
-                job->layers[job->layer_of[n->inputs[k]]].wide = 1;
-    }
-}
-
 /* Ratios of steps, where those of a wide tensor are finer; the sum is always wide. */
 static void set_wide_factors(const struct job *job, int32_t node, struct qnt_layer *l)
 {
@@ -201,7 +200,7 @@ static void set_wide_factors(const struct job *job, int32_t node, struct qnt_lay
     int32_t most[2];
 
     for (int32_t k = 0; k < 2; k++) {
-        const int wide = is_wide(job, n->inputs[k]);
+        const int wide = job->adds.wide[n->inputs[k]];
         ratio[k] = (double)scale_of(job, n->inputs[k]) / (double)l->scale;
         ratio[k] *= wide ? 1 : QNT_WIDE_STEPS;
         most[k] = wide ? QNT_WIDE_FACTOR_MAX : QNT_FACTOR_MAX;
@@ -214,7 +213,7 @@ static int adds_wide(const struct job *job, int32_t node)
     const struct qnt_node *n = &job->graph->nodes[node];
 
     return n->op == QNT_OP_ADD && node != job->output &&
-           (is_wide(job, node) || is_wide(job, n->inputs[0]) || is_wide(job, n->inputs[1]));
+           qnt_add_is_wide(job->graph, &job->adds, node);
 }
 
 /* The table of a function: bytes, or real values where it gives the scores. */
@@ -276,18 +275,32 @@ static int set_convolution(struct job *job, const struct qnt_node *n, struct qnt
     return 0;
 }
 
+/* The convolution reads what it reads, then what is added to it. */
+static void set_inputs(const struct job *job, int32_t node, struct qnt_layer *l)
+{
+    const struct qnt_node *n = &job->graph->nodes[node];
+    const int32_t conv = job->adds.partner[node];
+
+    l->input_count = n->input_count;
+    for (int32_t i = 0; i < n->input_count; i++)
+        l->inputs[i] = job->layer_of[n->inputs[i]];
+    if (conv) {
+        l->inputs[1] = l->inputs[n->inputs[0] == conv];
+        l->inputs[0] = job->layer_of[job->graph->nodes[conv].inputs[0]];
+    }
+}
+
 static int set_layer(struct job *job, int32_t node)
 {
     const struct qnt_node *n = &job->graph->nodes[node];
+    const struct qnt_node *by = &job->graph->nodes[computed_by(job, node)];
     struct qnt_layer *l = &job->layers[job->layer_of[node]];
     const struct qnt_meaning m = job->meanings[node];
     int gives_scores = node == job->output;
 
-    l->name = put_text(job, n->name);
-    l->op = n->op;
-    l->input_count = n->input_count;
-    for (int32_t i = 0; i < n->input_count; i++)
-        l->inputs[i] = job->layer_of[n->inputs[i]];
+    l->name = put_text(job, by->name);
+    l->op = by->op;
+    set_inputs(job, node, l);
     l->h = n->h;
     l->w = n->w;
     l->c = n->c;
@@ -301,8 +314,9 @@ static int set_layer(struct job *job, int32_t node)
     l->hi = to_byte((double)n->hi, m);
     l->lo_real = n->lo;
     l->hi_real = n->hi;
-    if (is_convolution(n))
-        return set_convolution(job, n, l, gives_scores);
+    l->wide = job->adds.wide[node];
+    if (is_convolution(by))
+        return set_convolution(job, by, l, gives_scores);
     if (n->op == QNT_OP_FUNCTION)
         set_function(job, n, l, m, gives_scores);
     else if (adds_wide(job, node))
@@ -316,10 +330,8 @@ static int build(struct job *job)
 {
     int result = allocate(job);
 
-    if (result == 0 && job->options.residual_16)
-        mark_wide(job);
     for (int32_t i = 0; i < job->graph->count && result == 0; i++)
-        if (job->live[i])
+        if (job->live[i] && !runs_in_add(job, i))
             result = set_layer(job, i);
     if (result != 0)
         return result;
@@ -344,12 +356,16 @@ int qnt_quantise(const struct qnt_graph *graph, const struct qnt_calibration *ca
         job.options = *options;
     job.live = calloc(count, 1);
     job.meanings = calloc(count, sizeof(*job.meanings));
+    job.adds.wide = calloc(count, 1);
+    job.adds.partner = calloc(count, sizeof(*job.adds.partner));
     job.layer_of = calloc(count, sizeof(*job.layer_of));
-    if (!network || !job.live || !job.meanings || !job.layer_of) {
+    if (!network || !job.live || !job.meanings || !job.adds.wide || !job.adds.partner ||
+        !job.layer_of) {
         qnt_error_set(error, result, "out of memory");
         goto fail;
     }
     job.output = qnt_live_nodes(graph, job.live);
+    qnt_plan_adds(graph, job.live, job.output, &job.options, &job.adds);
     result = qnt_meanings(graph, calibration, &job.options, job.meanings);
     if (result != 0)
         qnt_error_set(error, result, "out of memory");
@@ -371,6 +387,8 @@ fail:
     free(network);
     free(job.live);
     free(job.meanings);
+    free(job.adds.wide);
+    free(job.adds.partner);
     free(job.layer_of);
     return result;
 }

@@ -1,0 +1,42 @@
+/* How an int8 network runs the adds of a graph: in the output of a convolution, in 16 bits, or as
+ * an operator of its own. */
+#include "quant/pipeline/pipeline_int.h"
+
+static int is_add(const struct qnt_graph *graph, const uint8_t *live, int32_t node)
+{
+    return live[node] && graph->nodes[node].op == QNT_OP_ADD;
+}
+
+/* An add that another add reads. */
+static void mark_wide(const struct qnt_graph *graph, const uint8_t *live, int32_t output,
+                      uint8_t *wide)
+{
+    for (int32_t i = 0; i < graph->count; i++)
+        for (int32_t k = 0; k < 2 && i != output && is_add(graph, live, i); k++) {
+            const int32_t from = graph->nodes[i].inputs[k];
+            wide[from] |= graph->nodes[from].op == QNT_OP_ADD;
+        }
+}
+
+int qnt_add_is_wide(const struct qnt_graph *graph, const struct qnt_adds *adds, int32_t add)
+{
+    const struct qnt_node *n = &graph->nodes[add];
+
+    return adds->wide[add] || adds->wide[n->inputs[0]] || adds->wide[n->inputs[1]];
+}
+
+void qnt_plan_adds(const struct qnt_graph *graph, const uint8_t *live, int32_t output,
+                   const struct qnt_quantise_options *options, struct qnt_adds *adds)
+{
+    if (options->residual_16)
+        mark_wide(graph, live, output, adds->wide);
+    for (int32_t i = 0; i < graph->count; i++) {
+        if (!is_add(graph, live, i) || i == output || qnt_add_is_wide(graph, adds, i))
+            continue;
+        const int32_t conv = qnt_add_conv(graph, i);
+        if (conv >= 0) {
+            adds->partner[i] = conv;
+            adds->partner[conv] = i;
+        }
+    }
+}
