@@ -236,7 +236,8 @@ static inline struct qnt_network *t_network(const struct t_graph *g)
 
 /* ---- The networks */
 
-/* Stem, depthwise separable block, residual, concatenation, all pools, groups, classifier. */
+/* Stem, depthwise separable block, residual, concatenation, all pools, groups, a residual that the
+ * convolution runs, classifier. */
 static inline void t_make_everything(struct t_graph *g)
 {
     t_graph_open(g, t_seed, 17, 17, 3);
@@ -251,6 +252,7 @@ static inline void t_make_everything(struct t_graph *g)
     x = t_join(g, QNT_OP_CONCAT, a, b);
     x = t_pool(g, QNT_OP_AVGPOOL, x, 3, 1, 1);
     x = t_conv(g, x, 20, 3, 1, 1, 2);
+    x = t_clamp(g, t_join(g, QNT_OP_ADD, t_conv(g, x, 20, 3, 1, 1, 1), x), 0, INFINITY);
     t_linear(g, t_flatten(g, t_global(g, x)), 10);
 }
 
@@ -277,6 +279,27 @@ static inline void t_make_shared(struct t_graph *g)
     t_flatten(g, t_global(g, y));
 }
 
+/* A block with a way around it, as it is or through a layer, which comes before or after; the add
+ * reads them in either order. Some have tensors of nearly no or of large magnitude. */
+static inline int t_residual(struct t_graph *g, int x, uint64_t *s)
+{
+    const int c = g->graph.nodes[x].c, k = 2 * t_between(s, 0, 2) + 1;
+    const int wide = t_between(s, 1, 40), around = t_between(s, 0, 3);
+    const float gain = (float)pow(10, t_between(s, -2, 2) / 2);
+    int way = around == 0 ? t_conv(g, x, c, 1, 1, 0, 1) : x;
+    int y = t_clamp(g, t_conv(g, x, wide, 1, 1, 0, 1), 0, INFINITY);
+
+    y = t_conv(g, y, c, k, 1, k / 2, 1);
+    for (size_t i = 0; i < g->graph.nodes[y].weight_count; i++)
+        g->graph.nodes[y].weight[i] *= gain;
+    if (around == 1)
+        way = t_conv(g, x, c, 3, 1, 1, 1);
+    else if (around == 2)
+        way = t_pool(g, QNT_OP_MAXPOOL, x, 3, 1, 1); /* after the convolution that adds it */
+    x = t_between(s, 0, 1) ? t_join(g, QNT_OP_ADD, way, y) : t_join(g, QNT_OP_ADD, y, way);
+    return t_between(s, 0, 1) ? t_clamp(g, x, 0, INFINITY) : x;
+}
+
 /* Random operators on random earlier tensors. */
 static inline void t_make_random(struct t_graph *g, uint64_t seed)
 {
@@ -291,7 +314,7 @@ static inline void t_make_random(struct t_graph *g, uint64_t seed)
         int earlier = t_between(&s, 1, g->graph.count - 1);
         const struct qnt_node *n = &g->graph.nodes[x], *e = &g->graph.nodes[earlier];
         int c = n->c, same = n->h == e->h && n->w == e->w;
-        switch (t_between(&s, 0, 8)) {
+        switch (t_between(&s, 0, 10)) {
         case 0:
         case 1:
             x = t_conv(g, x, t_between(&s, 1, 24), 2 * t_between(&s, 0, 2) + 1, 1, 0, 1);
@@ -310,6 +333,10 @@ static inline void t_make_random(struct t_graph *g, uint64_t seed)
             break;
         case 6:
             x = t_clamp(g, t_node(g, QNT_OP_CLIP, x), -0.5, 2);
+            break;
+        case 7:
+        case 8:
+            x = t_residual(g, x, &s);
             break;
         default:
             if (same && c == e->c)

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "quant/pipeline/pipeline.h"
+#include "quant/pipeline/pipeline_int.h"
 #include "tests/t_graph.h"
 
 static char folder[] = "/tmp/quern-test-network-XXXXXX";
@@ -171,6 +171,79 @@ static void check_hostile(const uint8_t *data, size_t bytes, uint64_t *state)
     free(copy);
 }
 
+/* The layer of the file that is a convolution with an add. */
+static struct qnt_layer *find_sum(uint8_t *data)
+{
+    struct qnt_file_header *h = (void *)data;
+    struct qnt_layer *layers = (void *)(data + h->section[QNT_SECTION_LAYERS].offset);
+
+    for (int32_t i = 0; i < h->layer_count; i++)
+        if (layers[i].op == QNT_OP_CONV && layers[i].input_count == 2)
+            return &layers[i];
+    T_CHECK(!"a convolution with an add");
+    exit(1);
+}
+
+static void refuse_sum(uint8_t *data, size_t bytes, const char *what, const char *word)
+{
+    fix_checksum(data, bytes);
+    write_file(data, bytes);
+    check_refused(what, word);
+}
+
+/* What a convolution adds must be there before it, of its size, and of a scale that keeps sums
+ * finite. */
+static void check_sums(const uint8_t *data, size_t bytes)
+{
+    uint8_t *copy = t_alloc(bytes, 1);
+    const struct qnt_file_header *h = (const void *)copy;
+
+    memcpy(copy, data, bytes);
+    struct qnt_layer *sum = find_sum(copy), good = *sum;
+    struct qnt_layer *layers = (void *)(copy + h->section[QNT_SECTION_LAYERS].offset);
+    struct qnt_layer *other = &layers[sum->inputs[1]];
+    const float scale = other->scale;
+    const int32_t at = (int32_t)(sum - layers);
+    const int32_t bad[] = { -1, at, at + 1, h->layer_count, INT32_MAX, INT32_MIN };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        sum->inputs[1] = bad[i];
+        refuse_sum(copy, bytes, "an add of a later layer", "does not come before it");
+    }
+    sum->inputs[1] = 0;
+    refuse_sum(copy, bytes, "an add of the image", "another size");
+    *sum = good;
+    sum->input_count = 3;
+    refuse_sum(copy, bytes, "two adds", "too many inputs");
+    *sum = good;
+    other->scale = 1e34f;
+    refuse_sum(copy, bytes, "scales far apart", "too far");
+    other->scale = scale;
+    struct qnt_layer *last = &layers[h->layer_count - 1];
+    last->inputs[last->input_count++] = last->inputs[0];
+    refuse_sum(copy, bytes, "scores with an add", "gives the scores");
+    free(copy);
+}
+
+/* Files of the versions before mean what they meant. */
+static void check_versions(const uint8_t *data, size_t bytes)
+{
+    uint8_t *copy = t_alloc(bytes, 1);
+
+    memcpy(copy, data, bytes);
+    for (int version = 0; version <= QNT_FILE_VERSION + 1; version++) {
+        struct qnt_network *network;
+        struct qnt_error error;
+        const int good = version >= QNT_FILE_VERSION_OLDEST && version <= QNT_FILE_VERSION;
+        ((struct qnt_file_header *)(void *)copy)->version = (uint32_t)version;
+        fix_checksum(copy, bytes);
+        write_file(copy, bytes);
+        T_CHECK((load(&network, &error) == 0) == good);
+        T_CHECK(good || strstr(error.text, "reads 2 to 4: quantise again"));
+        qnt_network_free(network);
+    }
+    free(copy);
+}
+
 static void check_foreign(const uint8_t *data, size_t bytes)
 {
     uint8_t *copy = t_alloc(bytes, 1);
@@ -244,6 +317,8 @@ int main(int argc, char **argv)
     check_truncations(data, bytes, &state);
     check_flips(data, bytes, &state);
     check_hostile(data, bytes, &state);
+    check_sums(data, bytes);
+    check_versions(data, bytes);
     check_foreign(data, bytes);
     check_unwritable(network);
     free(data);
