@@ -35,8 +35,7 @@ static int emit(const struct var_variant *v, struct var_text *out, char *err, si
 
 int var_feasible(const struct var_variant *v, char *err, size_t err_bytes)
 {
-    char unused[200];
-    return err ? emit(v, NULL, err, err_bytes) : emit(v, NULL, unused, sizeof(unused));
+    return emit(v, NULL, err, err ? err_bytes : 0);
 }
 
 int var_generate(const struct var_variant *v, struct var_text *out, char *err, size_t err_bytes)

@@ -1,21 +1,12 @@
-/* Greedy colouring of live ranges that may have holes. Liveness is a data-flow analysis over the
- * instructions; each virtual register then occupies a set of half positions: reads of instruction i
- * happen at 2 * i, writes at 2 * i + 1, early writes at both. Two may share a register where those
- * sets are disjoint, so what is loaded at the end of one iteration for the next leaves its register
- * free in between. Nothing is spilled: a kernel that would spill is refused. */
-#include "variants/ir.h"
+/* Greedy colouring of live ranges that may have holes. Two virtual registers may share a register
+ * where what they occupy is disjoint, so what is loaded at the end of one iteration for the next
+ * leaves its register free in between. Nothing is spilled: a kernel that would spill is refused. */
+#include "variants/live.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { WORD = 64 };
-
-struct rows {
-    uint64_t *bit;
-    int words; /* of one row */
-};
 
 struct span {
     int begin, vreg;
@@ -23,153 +14,16 @@ struct span {
 
 struct work {
     struct ir *ir;
-    struct rows live;     /* [instruction][virtual register]: live before it */
-    struct rows occupied; /* [virtual register][half position] */
-    struct rows taken;    /* [file * 32 + register][half position] */
-    int *label_at;        /* [label]: its instruction, or -1 */
-    struct span *order;   /* virtual registers by the begin of their ranges */
+    struct ir_ranges ranges;
+    uint64_t *taken;                 /* [file][register][half position] */
+    int words;                       /* of a register in `taken` */
+    struct span *order;              /* virtual registers by the begin of their ranges */
+    uint32_t offered[IR_FILE_COUNT]; /* bit sets of register numbers */
 };
 
-static int words_of(int bits)
+static uint64_t *taken_of(const struct work *w, int file, int reg)
 {
-    return (bits + WORD - 1) / WORD;
-}
-
-static int rows_open(struct rows *rows, int count, int bits)
-{
-    rows->words = words_of(bits);
-    rows->bit = calloc((size_t)count * (size_t)rows->words + 1, sizeof(*rows->bit));
-    return rows->bit ? 0 : -ENOMEM;
-}
-
-static uint64_t *row_of(const struct rows *rows, int index)
-{
-    return rows->bit + (size_t)index * (size_t)rows->words;
-}
-
-static void set(uint64_t *row, int bit)
-{
-    row[bit / WORD] |= (uint64_t)1 << bit % WORD;
-}
-
-static int has(const uint64_t *row, int bit)
-{
-    return (int)(row[bit / WORD] >> bit % WORD & 1);
-}
-
-static int is_register(char role)
-{
-    return role != 'i' && role != 'l';
-}
-
-static int is_read(char role)
-{
-    return role == 'r' || role == '+';
-}
-
-/* ---- Liveness */
-
-/* Live behind instruction i: before the next one, and before the target of a branch. */
-static void live_behind(const struct work *w, int i, uint64_t *out)
-{
-    const struct ir_insn *insn = &w->ir->insn[i];
-    const char *roles = w->ir->target->ops[insn->op].roles;
-    memset(out, 0, (size_t)w->live.words * sizeof(*out));
-    if (insn->op != IR_JUMP && i + 1 < w->ir->insn_count)
-        memcpy(out, row_of(&w->live, i + 1), (size_t)w->live.words * sizeof(*out));
-    if (w->ir->target->ops[insn->op].class != IR_BRANCH)
-        return;
-    for (int k = 0; roles[k]; k++) {
-        int at = roles[k] == 'l' ? w->label_at[insn->arg[k]] : -1;
-        for (int word = 0; at >= 0 && word < w->live.words; word++)
-            out[word] |= row_of(&w->live, at)[word];
-    }
-}
-
-/* One pass from the end to the beginning; 1 if anything changed. */
-static int flow(const struct work *w, uint64_t *row)
-{
-    int changed = 0;
-    for (int i = w->ir->insn_count - 1; i >= 0; i--) {
-        const struct ir_insn *insn = &w->ir->insn[i];
-        const char *roles = w->ir->target->ops[insn->op].roles;
-        live_behind(w, i, row);
-        for (int k = 0; roles[k]; k++)
-            if (is_register(roles[k]) && !is_read(roles[k]))
-                row[insn->arg[k] / WORD] &= ~((uint64_t)1 << insn->arg[k] % WORD);
-        for (int k = 0; roles[k]; k++)
-            if (is_register(roles[k]) && is_read(roles[k]))
-                set(row, insn->arg[k]);
-        size_t bytes = (size_t)w->live.words * sizeof(*row);
-        if (memcmp(row, row_of(&w->live, i), bytes)) {
-            memcpy(row_of(&w->live, i), row, bytes);
-            changed = 1;
-        }
-    }
-    return changed;
-}
-
-static void occupy_live(const struct work *w, const uint64_t *row, int half)
-{
-    for (int word = 0; word < w->live.words; word++)
-        for (uint64_t bits = row[word]; bits; bits &= bits - 1)
-            set(row_of(&w->occupied, word * WORD + __builtin_ctzll(bits)), half);
-}
-
-static void occupy(const struct work *w, uint64_t *row)
-{
-    for (int i = 0; i < w->ir->insn_count; i++) {
-        const struct ir_insn *insn = &w->ir->insn[i];
-        const char *roles = w->ir->target->ops[insn->op].roles;
-        occupy_live(w, row_of(&w->live, i), 2 * i);
-        live_behind(w, i, row);
-        occupy_live(w, row, 2 * i + 1);
-        for (int k = 0; roles[k]; k++) {
-            if (!is_register(roles[k]))
-                continue;
-            set(row_of(&w->occupied, insn->arg[k]), 2 * i + (roles[k] != 'r'));
-            if (roles[k] == 'W')
-                set(row_of(&w->occupied, insn->arg[k]), 2 * i);
-        }
-    }
-}
-
-static int find_ranges(struct work *w)
-{
-    struct ir *ir = w->ir;
-    uint64_t *row = calloc((size_t)w->live.words + 1, sizeof(*row));
-    if (!row)
-        return -ENOMEM;
-    for (int i = 0; i < ir->label_count; i++)
-        w->label_at[i] = -1;
-    for (int i = 0; i < ir->insn_count; i++)
-        if (ir->insn[i].op == IR_LABEL)
-            w->label_at[ir->insn[i].arg[0]] = i;
-    while (flow(w, row))
-        ;
-    occupy(w, row);
-    free(row);
-    return 0;
-}
-
-/* ---- Colouring */
-
-static void find_ends(struct work *w)
-{
-    for (int i = 0; i < w->ir->vreg_count; i++) {
-        struct ir_vreg *v = &w->ir->vreg[i];
-        const uint64_t *row = row_of(&w->occupied, i);
-        v->begin = v->end = -1;
-        for (int word = 0; word < w->occupied.words; word++) {
-            if (!row[word])
-                continue;
-            if (v->begin < 0)
-                v->begin = word * WORD + __builtin_ctzll(row[word]);
-            v->end = word * WORD + WORD - 1 - __builtin_clzll(row[word]);
-        }
-        if (v->fixed >= 0)
-            v->begin = 0;
-    }
+    return w->taken + ((size_t)file * 32 + (size_t)reg) * (size_t)w->words;
 }
 
 static int by_begin(const void *a, const void *b)
@@ -183,10 +37,9 @@ static int by_begin(const void *a, const void *b)
 static int is_free(const struct work *w, int vreg, int reg)
 {
     const struct ir_vreg *v = &w->ir->vreg[vreg];
-    const uint64_t *mine = row_of(&w->occupied, vreg);
-    const uint64_t *taken = row_of(&w->taken, v->file * 32 + reg);
-    for (int word = v->begin / WORD; word <= v->end / WORD; word++)
-        if (mine[word] & taken[word])
+    const uint64_t *taken = taken_of(w, v->file, reg);
+    for (int word = v->begin / IR_WORD; word <= v->end / IR_WORD; word++)
+        if (ir_ranges_word(&w->ranges, vreg, word) & taken[word])
             return 0;
     return 1;
 }
@@ -194,11 +47,8 @@ static int is_free(const struct work *w, int vreg, int reg)
 static int may_have(const struct work *w, int vreg, int reg)
 {
     const struct ir_vreg *v = &w->ir->vreg[vreg];
-    const struct ir_regs *regs = &w->ir->target->file[v->file];
-    int offered = 0;
-    for (int i = 0; i < regs->count; i++)
-        offered |= regs->order[i] == reg;
-    return offered && !(v->limit && reg >= v->limit) && is_free(w, vreg, reg);
+    return w->offered[v->file] >> reg & 1 && !(v->limit && reg >= v->limit) &&
+           is_free(w, vreg, reg);
 }
 
 /* The free register that has been free for longest, so that temporaries rotate; callee-saved ones
@@ -210,12 +60,11 @@ static int pick(const struct work *w, int vreg, const int *free_since)
     int best = -1, best_saved = 1, members = v->tuple > 0 ? v->tuple : 1;
     for (int i = 0; i < regs->count; i++) {
         int reg = regs->order[i], saved = regs->callee_saved >> reg & 1, fits = 1;
-        for (int k = 0; k < members && fits; k++)
+        int is_better = best < 0 || saved < best_saved ||
+                        (saved == best_saved && !saved && free_since[reg] < free_since[best]);
+        for (int k = 0; k < members && is_better && fits; k++)
             fits = may_have(w, vreg + k, (reg + k) % 32);
-        if (!fits)
-            continue;
-        if (best < 0 || saved < best_saved ||
-            (saved == best_saved && !saved && free_since[reg] < free_since[best])) {
+        if (is_better && fits) {
             best = reg;
             best_saved = saved;
         }
@@ -226,10 +75,10 @@ static int pick(const struct work *w, int vreg, const int *free_since)
 static void take(struct work *w, int vreg, int reg, int *free_since)
 {
     struct ir_vreg *v = &w->ir->vreg[vreg];
-    uint64_t *taken = row_of(&w->taken, v->file * 32 + reg);
+    uint64_t *taken = taken_of(w, v->file, reg);
     v->phys = reg;
-    for (int word = 0; word < w->taken.words; word++)
-        taken[word] |= row_of(&w->occupied, vreg)[word];
+    for (int word = v->begin / IR_WORD; word <= v->end / IR_WORD; word++)
+        taken[word] |= ir_ranges_word(&w->ranges, vreg, word);
     free_since[reg] = v->end;
 }
 
@@ -237,8 +86,11 @@ static void take(struct work *w, int vreg, int reg, int *free_since)
 static int pressure(const struct work *w, enum ir_file file, int half)
 {
     int live = 0;
-    for (int i = 0; i < w->ir->vreg_count; i++)
-        live += w->ir->vreg[i].file == file && has(row_of(&w->occupied, i), half);
+    for (int i = 0; i < w->ir->vreg_count; i++) {
+        const struct ir_vreg *v = &w->ir->vreg[i];
+        live += v->file == file && v->begin <= half && half <= v->end &&
+                ir_ranges_word(&w->ranges, i, half / IR_WORD) >> half % IR_WORD & 1;
+    }
     return live;
 }
 
@@ -246,7 +98,7 @@ static int refuse(const struct work *w, const struct ir_vreg *v, char *err, size
 {
     const struct ir_regs *regs = &w->ir->target->file[v->file];
     int most = regs->count + 1;
-    for (int half = v->begin; half <= v->end; half++) {
+    for (int half = v->begin; half <= v->end && err_bytes; half++) {
         int live = pressure(w, v->file, half);
         most = live > most ? live : most;
     }
@@ -276,44 +128,36 @@ static int colour(struct work *w, char *err, size_t err_bytes)
     return 0;
 }
 
-static void work_close(struct work *w)
-{
-    free(w->live.bit);
-    free(w->occupied.bit);
-    free(w->taken.bit);
-    free(w->label_at);
-    free(w->order);
-}
-
 static int work_open(struct work *w, struct ir *ir)
 {
-    int halves = 2 * ir->insn_count;
-    *w = (struct work) { .ir = ir };
-    w->label_at = malloc(((size_t)ir->label_count + 1) * sizeof(*w->label_at));
+    *w = (struct work) { .ir = ir, .words = (2 * ir->insn_count + IR_WORD - 1) / IR_WORD };
+    for (int file = 0; file < IR_FILE_COUNT; file++)
+        for (int i = 0; i < ir->target->file[file].count; i++)
+            w->offered[file] |= 1u << ir->target->file[file].order[i];
     w->order = malloc(((size_t)ir->vreg_count + 1) * sizeof(*w->order));
-    if (w->label_at && w->order && rows_open(&w->live, ir->insn_count, ir->vreg_count) == 0 &&
-        rows_open(&w->occupied, ir->vreg_count, halves) == 0 &&
-        rows_open(&w->taken, IR_FILE_COUNT * 32, halves) == 0)
-        return 0;
-    work_close(w);
-    return -ENOMEM;
+    w->taken = calloc((size_t)IR_FILE_COUNT * 32 * (size_t)w->words + 1, sizeof(*w->taken));
+    return w->order && w->taken ? ir_ranges_find(ir, &w->ranges) : -ENOMEM;
+}
+
+static void work_close(struct work *w)
+{
+    free(w->taken);
+    free(w->order);
+    ir_ranges_clear(&w->ranges);
 }
 
 int ir_allocate(struct ir *ir, char *err, size_t err_bytes)
 {
     struct work w;
-    int rc = ir->failed ? ir->failed : work_open(&w, ir);
-    if (rc) {
-        snprintf(err, err_bytes, "%s", rc == -ENOMEM ? "out of memory" : ir->why);
-        return rc;
+    if (ir->failed) {
+        snprintf(err, err_bytes, "%s", ir->failed == -ENOMEM ? "out of memory" : ir->why);
+        return ir->failed;
     }
-    rc = find_ranges(&w);
-    if (rc == 0) {
-        find_ends(&w);
-        rc = colour(&w, err, err_bytes);
-    } else {
+    int rc = work_open(&w, ir);
+    if (rc)
         snprintf(err, err_bytes, "out of memory");
-    }
+    else
+        rc = colour(&w, err, err_bytes);
     work_close(&w);
     return rc;
 }

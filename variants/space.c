@@ -35,8 +35,14 @@ static void domain_point(const struct var_domain *domain, enum krn_family family
     }
 }
 
+/* Where a point is: that of `index` of one family of a domain. */
+struct place {
+    const struct var_domain *domain;
+    uint64_t index;
+};
+
 /* The point at `position` of the whole space (PEAK left out), or 0 behind its end. */
-static int space_point(uint64_t position, struct var_variant *out)
+static int space_point(uint64_t position, struct place *at, struct var_variant *out)
 {
     for (size_t d = 0; d < var_domain_count; d++) {
         uint64_t points = domain_points(&var_domains[d]);
@@ -44,6 +50,7 @@ static int space_point(uint64_t position, struct var_variant *out)
             if (!(var_domains[d].families & 1u << family))
                 continue;
             if (position < points) {
+                *at = (struct place) { &var_domains[d], position };
                 domain_point(&var_domains[d], (enum krn_family)family, position, out);
                 return 1;
             }
@@ -51,6 +58,31 @@ static int space_point(uint64_t position, struct var_variant *out)
         }
     }
     return 0;
+}
+
+/* Whether the generator can make the point at `position`. Another order of the driver asks for the
+ * same kernel, and such points are near: what is known of the last few kernels is kept. */
+static int is_made(struct var_space *space, uint64_t position, const struct place *at,
+                   const struct var_variant *v)
+{
+    const struct var_axis *axis = at->domain->axis;
+    uint64_t orders = axis[VAR_KNOB_ORDER].count ? axis[VAR_KNOB_ORDER].count : 1, kernels = 1;
+    for (int k = VAR_KNOB_ORDER + 1; k < VAR_KNOB_COUNT; k++)
+        kernels *= axis[k].count ? axis[k].count : 1;
+    uint64_t first = position - at->index % (orders * kernels);
+    uint64_t bit = kernels <= 64 ? (uint64_t)1 << at->index % kernels : 0;
+    if (space->asked_at != first) {
+        space->asked_at = first;
+        space->asked = space->refused = 0;
+    }
+    if (!(space->asked & bit)) {
+        space->asked |= bit;
+        if (var_feasible(v, NULL, 0) == 0)
+            return 1;
+        space->refused |= bit;
+        return 0;
+    }
+    return !(space->refused & bit);
 }
 
 int var_default_variant(const struct var_default_row *row, enum krn_epilogue epilogue,
@@ -285,17 +317,18 @@ static int worth_trying(const struct var_variant *v, const struct krn_problem *p
 int var_space_next(struct var_space *space, struct var_variant *out)
 {
     struct demand demand = { 0 };
+    struct place at;
     if (space->problem)
         demand = demand_of(space->problem);
-    while (space_point(space->next, out)) {
-        space->next++;
+    while (space_point(space->next, &at, out)) {
+        uint64_t position = space->next++;
         if (!(space->isas & 1u << out->isa))
             continue;
         if (space->problem && out->knob[VAR_KNOB_EPILOGUE] != (int)space->epilogue)
             continue;
         if (space->problem && !worth_trying(out, space->problem, &demand))
             continue;
-        if (space->with_refused || var_feasible(out, NULL, 0) == 0)
+        if (space->with_refused || is_made(space, position, &at, out))
             return 1;
     }
     return 0;

@@ -86,6 +86,9 @@ struct var_space {
     enum krn_epilogue epilogue; /* with a problem, only points of this one; set it after the start
                                  */
     int with_refused; /* points that var_feasible() may refuse are given, too; as epilogue */
+    /* What the walk knows of kernels that it has asked for, so that it need not ask again for
+     * another choice of the driver. */
+    uint64_t asked_at, asked, refused;
 };
 void var_space_init(struct var_space *space, uint32_t isas, const struct krn_problem *problem);
 /* 1 and *out filled, or 0 at the end. Asking whether a point is feasible is what takes the time. */
