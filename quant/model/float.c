@@ -7,9 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int has_weights(const struct qnt_node *node)
+{
+    return node->op == QNT_OP_CONV || node->op == QNT_OP_LINEAR;
+}
+
 static void clamp(const struct qnt_node *node, float *x)
 {
-    if (isinf(node->lo) && isinf(node->hi))
+    if ((isinf(node->lo) && isinf(node->hi)) || has_weights(node)) /* they have done it */
         return;
     const size_t count = qnt_node_elements(node);
     const float lo = node->lo, hi = node->hi;
@@ -48,59 +53,33 @@ const float *qnt_float_tensor(const struct qnt_float *exec, int32_t node)
 
 /* ---- Buffers */
 
-/* Elements of the patch matrix; 0 if the node needs none. */
-static size_t patch_elements(const struct qnt_node *node)
-{
-    const struct krn_problem *p = &node->problem;
-    if (node->op != QNT_OP_CONV || krn_problem_is_depthwise(p) || krn_problem_is_pointwise(p))
-        return 0;
-    return (size_t)p->oh * (size_t)p->ow * (size_t)p->kh * (size_t)p->kw *
-           (size_t)(p->ic / p->groups);
-}
-
-/* [c][kh * kw] -> [kh * kw][c], so that the inner loop walks along channels. */
-static float *transpose_taps(const struct qnt_node *node)
-{
-    const size_t c = (size_t)node->c, taps = node->weight_count / c;
-    float *out = malloc(node->weight_count * sizeof(*out));
-    if (!out)
-        return NULL;
-    for (size_t i = 0; i < c; i++)
-        for (size_t t = 0; t < taps; t++)
-            out[t * c + i] = node->weight[i * taps + t];
-    return out;
-}
-
-static int open_node(struct qnt_float *exec, int32_t index)
+static int open_node(struct qnt_float *exec, int32_t index, size_t *scratch)
 {
     const struct qnt_node *node = &exec->graph->nodes[index];
 
+    *scratch = 0;
     exec->tensors[index] = malloc(qnt_node_elements(node) * sizeof(float));
     if (!exec->tensors[index])
         return -ENOMEM;
-    if (node->op != QNT_OP_CONV || !krn_problem_is_depthwise(&node->problem))
-        return 0;
-    exec->taps[index] = transpose_taps(node);
-    return exec->taps[index] ? 0 : -ENOMEM;
+    return has_weights(node) ? qnt_float_layer_open(node, &exec->layers[index], scratch) : 0;
 }
 
 static int open_buffers(struct qnt_float *exec)
 {
     const size_t count = (size_t)exec->graph->count;
-    size_t patches = 1;
+    size_t most = 1, wanted;
 
     exec->tensors = calloc(count, sizeof(*exec->tensors));
-    exec->taps = calloc(count, sizeof(*exec->taps));
-    if (!exec->tensors || !exec->taps)
+    exec->layers = calloc(count, sizeof(*exec->layers));
+    if (!exec->tensors || !exec->layers)
         return -ENOMEM;
     for (int32_t i = 0; i < exec->graph->count; i++) {
-        size_t wanted = patch_elements(&exec->graph->nodes[i]);
-        patches = wanted > patches ? wanted : patches;
-        if (open_node(exec, i))
+        if (open_node(exec, i, &wanted))
             return -ENOMEM;
+        most = wanted > most ? wanted : most;
     }
-    exec->patches = patches > SIZE_MAX / sizeof(float) ? NULL : malloc(patches * sizeof(float));
-    return exec->patches ? 0 : -ENOMEM;
+    exec->scratch = most > SIZE_MAX / sizeof(float) ? NULL : malloc(most * sizeof(float));
+    return exec->scratch ? 0 : -ENOMEM;
 }
 
 int qnt_float_open(const struct qnt_graph *graph, struct qnt_float **out, struct qnt_error *error)
@@ -131,11 +110,11 @@ void qnt_float_close(struct qnt_float *exec)
     for (int32_t i = 0; i < exec->graph->count; i++) {
         if (exec->tensors)
             free(exec->tensors[i]);
-        if (exec->taps)
-            free(exec->taps[i]);
+        if (exec->layers)
+            qnt_float_layer_close(&exec->layers[i]);
     }
     free(exec->tensors);
-    free(exec->taps);
-    free(exec->patches);
+    free(exec->layers);
+    free(exec->scratch);
     free(exec);
 }

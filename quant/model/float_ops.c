@@ -1,6 +1,5 @@
 #include "quant/model/float_int.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
@@ -16,110 +15,6 @@ static const float *input_tensor(const struct qnt_float *exec, int32_t index, in
 {
     return exec->tensors[exec->graph->nodes[index].inputs[i]];
 }
-
-/* ---- Convolution */
-
-/* One row of taps of one window, [kw][ic / groups]: at once where it lies in the image and no
- * channel of another group stands between. */
-static void fill_taps(const struct krn_problem *p, const float *row, int32_t z, float *patches)
-{
-    const size_t ic = (size_t)(p->ic / p->groups), pixel = (size_t)p->ic;
-    const int64_t ix = (int64_t)z * p->sw - p->pw;
-
-    if (ix >= 0 && ix + p->kw <= p->iw && p->dw == 1 && p->groups == 1) {
-        memcpy(patches, row + (size_t)ix * pixel, (size_t)p->kw * ic * sizeof(*patches));
-        return;
-    }
-    for (int32_t kx = 0; kx < p->kw; kx++, patches += ic) {
-        const int64_t x = ix + (int64_t)kx * p->dw;
-        if (x < 0 || x >= p->iw)
-            memset(patches, 0, ic * sizeof(*patches));
-        else
-            memcpy(patches, row + (size_t)x * pixel, ic * sizeof(*patches));
-    }
-}
-
-/* Rows of the patch matrix of one group: [oh * ow][kh][kw][ic / groups], zeros outside the image.
- */
-static void fill_patches(const struct krn_problem *p, const float *x, int32_t group, float *patches)
-{
-    const size_t ic = (size_t)(p->ic / p->groups), taps = (size_t)p->kw * ic;
-    const float *first = x + (size_t)group * ic;
-
-    for (int32_t y = 0; y < p->oh; y++)
-        for (int32_t z = 0; z < p->ow; z++)
-            for (int32_t ky = 0; ky < p->kh; ky++, patches += taps) {
-                int64_t iy = (int64_t)y * p->sh - p->ph + (int64_t)ky * p->dh;
-                if (iy < 0 || iy >= p->ih)
-                    memset(patches, 0, taps * sizeof(*patches));
-                else
-                    fill_taps(p, first + (size_t)iy * (size_t)p->iw * (size_t)p->ic, z, patches);
-            }
-}
-
-static void fill_bias(const struct qnt_node *node, float *out)
-{
-    const size_t c = (size_t)node->c, pixels = qnt_node_elements(node) / c;
-    for (size_t i = 0; i < pixels; i++)
-        memcpy(out + i * c, node->bias, c * sizeof(*out));
-}
-
-static void run_dense(struct qnt_float *exec, int32_t index, float *out)
-{
-    const struct qnt_node *node = &exec->graph->nodes[index];
-    const struct krn_problem *p = &node->problem;
-    const float *x = input_tensor(exec, index, 0);
-    const int32_t oc = p->oc / p->groups, pixels = p->oh * p->ow;
-    const int32_t depth = p->kh * p->kw * (p->ic / p->groups);
-
-    fill_bias(node, out);
-    for (int32_t g = 0; g < p->groups; g++) {
-        const float *a = x;
-        if (!krn_problem_is_pointwise(p)) {
-            fill_patches(p, x, g, exec->patches);
-            a = exec->patches;
-        }
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, pixels, oc, depth, 1, a, depth,
-                    node->weight + (size_t)g * (size_t)oc * (size_t)depth, depth, 1,
-                    out + (size_t)g * (size_t)oc, p->oc);
-    }
-}
-
-/* One output pixel of a depthwise layer: adds every tap that lies in the image. */
-QNT_WIDE static void depthwise_pixel(const struct krn_problem *p, const float *x, const float *taps,
-                                     int32_t y, int32_t z, float *restrict out)
-{
-    const size_t c = (size_t)p->ic;
-
-    for (int32_t ky = 0; ky < p->kh; ky++)
-        for (int32_t kx = 0; kx < p->kw; kx++) {
-            int64_t iy = (int64_t)y * p->sh - p->ph + (int64_t)ky * p->dh;
-            int64_t ix = (int64_t)z * p->sw - p->pw + (int64_t)kx * p->dw;
-            if (iy < 0 || iy >= p->ih || ix < 0 || ix >= p->iw)
-                continue;
-            const float *in = x + ((size_t)iy * (size_t)p->iw + (size_t)ix) * c;
-            const float *tap = taps + ((size_t)ky * (size_t)p->kw + (size_t)kx) * c;
-            for (size_t i = 0; i < c; i++)
-                out[i] += in[i] * tap[i];
-        }
-}
-
-static void run_conv(struct qnt_float *exec, int32_t index, float *out)
-{
-    const struct qnt_node *node = &exec->graph->nodes[index];
-    const struct krn_problem *p = &node->problem;
-
-    if (!krn_problem_is_depthwise(p)) {
-        run_dense(exec, index, out);
-        return;
-    }
-    fill_bias(node, out);
-    for (int32_t y = 0; y < p->oh; y++)
-        for (int32_t z = 0; z < p->ow; z++, out += p->oc)
-            depthwise_pixel(p, input_tensor(exec, index, 0), exec->taps[index], y, z, out);
-}
-
-/* ---- The rest */
 
 static void run_input(struct qnt_float *exec, int32_t index, float *out)
 {
@@ -277,8 +172,8 @@ static void run_softmax(struct qnt_float *exec, int32_t index, float *out)
 
 qnt_run_op *const qnt_run_ops[QNT_OP_COUNT] = {
     [QNT_OP_INPUT] = run_input,
-    [QNT_OP_CONV] = run_conv,
-    [QNT_OP_LINEAR] = run_dense,
+    [QNT_OP_CONV] = qnt_run_conv,
+    [QNT_OP_LINEAR] = qnt_run_conv,
     [QNT_OP_BATCHNORM] = run_batchnorm,
     [QNT_OP_CLIP] = run_copy,
     [QNT_OP_ADD] = run_add,
