@@ -7,21 +7,33 @@
  * bin [a, a + 1) is F(a + 1) - F(a). Summed by edges instead, each F is weighed by how much fewer
  * values the bin behind its edge has than the bin before: no term waits for the one before it. */
 
-enum { LANES = 8 };
+enum { LANES = 8, BLOCK = 64 };
 
-QNT_WIDE static double sum_drops(const double *drop, int levels, double bins)
+/* F at the edges first + 1, first + 2, ... times how many values fewer lie behind each. */
+QNT_WIDE static void find_terms(const double *restrict drop, int first, int levels, double bins,
+                                double *restrict term)
 {
     const double step = bins / levels, inverse = levels / bins;
     const double cell = step * step * step / 12, third = 1.0 / 3;
-    double sum[LANES] = { 0 };
 
-    for (int first = 0; first < QNT_BINS; first += LANES)
-        for (int j = 0; j < LANES; j++) {
-            double edge = first + j + 1, level = edge * inverse + 0.5;
-            int k = level < levels ? (int)level : levels;
-            double d = edge - k * step;
-            sum[j] += drop[first + j] * (k * cell + d * d * d * third);
-        }
+    for (int i = 0; i < BLOCK; i++) {
+        double edge = first + i + 1, level = edge * inverse + 0.5;
+        double k = (int32_t)(level < levels ? level : levels);
+        double d = edge - k * step;
+        term[i] = drop[i] * (k * cell + d * d * d * third);
+    }
+}
+
+static double sum_drops(const double *drop, int levels, double bins)
+{
+    double sum[LANES] = { 0 }, term[BLOCK];
+
+    for (int first = 0; first < QNT_BINS; first += BLOCK) {
+        find_terms(drop + first, first, levels, bins, term);
+        for (int i = 0; i < BLOCK; i += LANES)
+            for (int j = 0; j < LANES; j++)
+                sum[j] += term[i + j];
+    }
     return (sum[0] + sum[1] + sum[2] + sum[3]) + (sum[4] + sum[5] + sum[6] + sum[7]);
 }
 

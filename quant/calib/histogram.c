@@ -104,6 +104,19 @@ QNT_WIDE static struct counted find_places(const float *values, size_t count, fl
     return n;
 }
 
+static void increment(const int32_t *place, size_t count, uint32_t *restrict even,
+                      uint32_t *restrict odd)
+{
+    size_t i = 0;
+
+    for (; i + 1 < count; i += 2) {
+        even[place[i]]++;
+        odd[place[i + 1]]++;
+    }
+    if (i < count)
+        even[place[i]]++;
+}
+
 void qnt_histogram_count(struct qnt_histogram *h, const float *values, size_t count)
 {
     uint32_t counts[2][QNT_BINS + SLOTS];
@@ -119,8 +132,7 @@ void qnt_histogram_count(struct qnt_histogram *h, const float *values, size_t co
             const struct counted counted = find_places(values + first, n, h->absmax, place);
             h->zeros += (uint64_t)counted.zeros;
             h->total += (uint64_t)counted.finite;
-            for (size_t i = 0; i < n; i++)
-                counts[i % 2][place[i]]++;
+            increment(place, n, counts[0], counts[1]);
             first += n;
         }
         for (int i = 0; i < QNT_BINS; i++)

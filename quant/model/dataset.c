@@ -9,6 +9,7 @@
 
 #include "quant/model/files.h"
 #include "quant/model/picture.h"
+#include "quant/model/shelf.h"
 
 #define FASHION_FOLDER "/usr/share/datasets/fashion-mnist"
 #define FASHION_REMEDY                                                                             \
@@ -26,6 +27,7 @@ struct idx { /* a file of unsigned bytes */
 struct qnt_dataset {
     struct idx images, labels; /* [n][h][w] or [n][h][w][c]; [n], or without data */
     struct qnt_files files;    /* or these; images has no data */
+    struct qnt_shelf *shelf;   /* pixels of files that have been read, or NULL */
     struct qnt_input input;    /* what comes out */
     int label_offset;
 };
@@ -223,7 +225,12 @@ static int open_files(const struct paths *p, list_files *list, struct qnt_datase
                              "%s: pictures have 1 or 3 channels; the model takes %dx%dx%d",
                              p->images, in->w, in->h, in->c);
     int rc = list(p->images, &set->files, error);
-    return rc || !p->labels[0] ? rc : qnt_files_label(&set->files, p->labels, error);
+    if (rc == 0 && p->labels[0])
+        rc = qnt_files_label(&set->files, p->labels, error);
+    if (rc == 0)
+        set->shelf =
+            qnt_shelf_open(set->files.count, (size_t)in->h * (size_t)in->w * (size_t)in->c);
+    return rc;
 }
 
 static int open_set(const char *spec, struct qnt_dataset *set, struct qnt_error *error)
@@ -271,6 +278,7 @@ void qnt_dataset_close(struct qnt_dataset *set)
     free(set->images.data);
     free(set->labels.data);
     qnt_files_clear(&set->files);
+    qnt_shelf_close(set->shelf);
     free(set);
 }
 
@@ -317,21 +325,34 @@ static void normalise(const struct qnt_input *in, const uint8_t *pixels, int rev
         }
 }
 
-static int picture_image(const struct qnt_dataset *set, const char *path, float *out,
+/* Pixels of a picture, stretched, from its file. */
+static int decode_picture(const struct qnt_input *in, const char *path, uint8_t *pixels,
+                          struct qnt_error *error)
+{
+    struct qnt_picture picture = { 0 };
+    int rc = qnt_picture_read(path, in->c, &picture, error);
+
+    if (rc == 0 && qnt_picture_stretch(&picture, in->w, in->h, pixels) != 0)
+        rc = qnt_error_set(error, -ENOMEM, "%s: not enough memory", path);
+    qnt_picture_clear(&picture);
+    return rc;
+}
+
+static int picture_image(const struct qnt_dataset *set, size_t index, float *out,
                          struct qnt_error *error)
 {
     const struct qnt_input *in = &set->input;
+    const char *path = set->files.items[index].path;
     uint8_t *pixels = malloc((size_t)in->h * (size_t)in->w * (size_t)in->c);
-    struct qnt_picture picture = { 0 };
     int rc = pixels ? 0 : qnt_error_set(error, -ENOMEM, "%s: not enough memory", path);
 
-    if (rc == 0)
-        rc = qnt_picture_read(path, in->c, &picture, error);
-    if (rc == 0 && qnt_picture_stretch(&picture, in->w, in->h, pixels) != 0)
-        rc = qnt_error_set(error, -ENOMEM, "%s: not enough memory", path);
+    if (rc == 0 && !qnt_shelf_get(set->shelf, index, pixels)) {
+        rc = decode_picture(in, path, pixels, error);
+        if (rc == 0)
+            qnt_shelf_put(set->shelf, index, pixels);
+    }
     if (rc == 0)
         normalise(in, pixels, in->c == 3 && in->pixels.order == QNT_ORDER_BGR, out);
-    qnt_picture_clear(&picture);
     free(pixels);
     return rc;
 }
@@ -345,7 +366,7 @@ int qnt_dataset_image(const struct qnt_dataset *set, size_t index, float *out,
     if (index >= count)
         return qnt_error_set(error, -ERANGE, "image %zu of %zu does not exist", index, count);
     if (!set->images.data)
-        return picture_image(set, set->files.items[index].path, out, error);
+        return picture_image(set, index, out, error);
     normalise(in, set->images.data + index * (size_t)in->h * (size_t)in->w * (size_t)in->c, 0, out);
     return 0;
 }

@@ -52,7 +52,8 @@ static size_t panel_pixels(const struct krn_problem *p, const struct area *area)
     size_t pixels = PANEL_FLOATS / (depth_of(p) + (size_t)p->oc);
 
     pixels = pixels < PANEL_LEAST ? PANEL_LEAST : pixels;
-    return pixels < all ? pixels : all;
+    const size_t panels = (all + pixels - 1) / pixels;
+    return panels ? (all + panels - 1) / panels : 0;
 }
 
 /* ---- Patches */

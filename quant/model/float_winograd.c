@@ -15,7 +15,7 @@
 enum { IN_MAX = 6, OUT_MAX = 4, TAPS = 3, LANES = 32 };
 /* Floats of V and M of a block; the fewest tiles of one, and channels of a layer that are worth
  * it. */
-enum { BLOCK_FLOATS = 192 << 10, BLOCK_LEAST = 16, CHANNELS_LEAST = 8 };
+enum { BLOCK_FLOATS = 272 << 10, BLOCK_LEAST = 16, CHANNELS_LEAST = 8 };
 
 /* Tiles [in][in] or [out][out] of vectors of `lanes` channels: so many floats apart. */
 struct view {
@@ -216,7 +216,8 @@ static size_t block_tiles(const struct qnt_winograd *form, const struct krn_prob
     size_t tiles = BLOCK_FLOATS / (in * in * ((size_t)p->ic + (size_t)p->oc));
 
     tiles = tiles < BLOCK_LEAST ? BLOCK_LEAST : tiles;
-    return tiles < all ? tiles : all;
+    const size_t blocks = (all + tiles - 1) / tiles;
+    return (all + blocks - 1) / blocks; /* all of a size: each packs the weights anew */
 }
 
 size_t qnt_winograd_scratch(const struct qnt_winograd *form, const struct krn_problem *p)
