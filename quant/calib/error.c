@@ -14,11 +14,11 @@ QNT_WIDE static void find_terms(const double *restrict drop, int first, int leve
                                 double *restrict term)
 {
     const double step = bins / levels, inverse = levels / bins;
-    const double cell = step * step * step / 12, third = 1.0 / 3;
+    const double cell = step * step * step / 12, third = 1.0 / 3, most = levels;
 
     for (int i = 0; i < BLOCK; i++) {
         double edge = first + i + 1, level = edge * inverse + 0.5;
-        double k = (int32_t)(level < levels ? level : levels);
+        double k = (int32_t)(level < most ? level : most);
         double d = edge - k * step;
         term[i] = drop[i] * (k * cell + d * d * d * third);
     }

@@ -11,67 +11,77 @@ void qnt_histogram_init(struct qnt_histogram *h)
     memset(h, 0, sizeof(*h));
 }
 
-enum { LANES = 32, BLOCK = 512 };
-
-/* Extremes lane by lane: a compiler may not reorder comparisons that a NaN could take part in. */
-QNT_WIDE static void extremes(const float *values, size_t count, float *min, float *max)
-{
-    float low[LANES], high[LANES];
-    size_t i = 0;
-
-    for (int k = 0; k < LANES; k++) {
-        low[k] = *min;
-        high[k] = *max;
-    }
-    for (; i + LANES <= count; i += LANES)
-        for (int k = 0; k < LANES; k++) {
-            float x = values[i + (size_t)k];
-            low[k] = x < low[k] ? x : low[k];
-            high[k] = x > high[k] ? x : high[k];
-        }
-    for (; i < count; i++) {
-        low[0] = values[i] < low[0] ? values[i] : low[0];
-        high[0] = values[i] > high[0] ? values[i] : high[0];
-    }
-    for (int k = 0; k < LANES; k++) {
-        *min = low[k] < *min ? low[k] : *min;
-        *max = high[k] > *max ? high[k] : *max;
-    }
-}
+enum { LANES = 32, BLOCK = 512, PIECE = 1 << 14 };
 
 static int is_finite(float x)
 {
     return fabsf(x) <= FLT_MAX; /* a NaN compares false */
 }
 
-QNT_WIDE static uint64_t count_finite(const float *values, size_t count)
+/* Extremes of `count` values, LANES at a time: a compiler may not reorder comparisons that a NaN
+ * could take part in. Returns how many are finite; if not all are, the extremes say nothing. */
+QNT_WIDE static size_t extremes(const float *values, size_t count, float *min, float *max)
 {
-    uint64_t finite = 0;
+    float low[LANES], high[LANES];
+    int32_t finite[LANES] = { 0 };
 
-    for (size_t first = 0; first < count; first += BLOCK) {
-        const size_t end = count - first < BLOCK ? count : first + BLOCK;
-        int32_t n = 0; /* of a block: as wide as the values, so that lanes match */
-        for (size_t i = first; i < end; i++)
-            n += is_finite(values[i]);
-        finite += (uint64_t)n;
+    for (int k = 0; k < LANES; k++) {
+        low[k] = *min;
+        high[k] = *max;
     }
+    for (size_t i = 0; i + LANES <= count; i += LANES)
+        for (int k = 0; k < LANES; k++) {
+            float x = values[i + (size_t)k];
+            low[k] = x < low[k] ? x : low[k];
+            high[k] = x > high[k] ? x : high[k];
+            finite[k] += is_finite(x);
+        }
+    for (size_t i = count / LANES * LANES; i < count; i++) {
+        low[0] = values[i] < low[0] ? values[i] : low[0];
+        high[0] = values[i] > high[0] ? values[i] : high[0];
+        finite[0] += is_finite(values[i]);
+    }
+    for (int k = 1; k < LANES; k++) {
+        low[0] = low[k] < low[0] ? low[k] : low[0];
+        high[0] = high[k] > high[0] ? high[k] : high[0];
+        finite[0] += finite[k];
+    }
+    *min = low[0];
+    *max = high[0];
+    return (size_t)finite[0];
+}
+
+/* The same of the finite ones alone. */
+static size_t finite_extremes(const float *values, size_t count, float *min, float *max)
+{
+    size_t finite = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (is_finite(values[i]))
+            finite += extremes(&values[i], 1, min, max);
     return finite;
 }
 
 void qnt_histogram_range(struct qnt_histogram *h, const float *values, size_t count)
 {
     float min = h->seen ? h->min : FLT_MAX, max = h->seen ? h->max : -FLT_MAX;
-    const uint64_t nonfinite = count - count_finite(values, count);
 
-    if (nonfinite == 0)
-        extremes(values, count, &min, &max);
-    for (size_t i = 0; i < count && nonfinite; i++)
-        if (is_finite(values[i]))
-            extremes(&values[i], 1, &min, &max);
-    h->nonfinite += nonfinite;
-    if (nonfinite == count)
+    for (size_t first = 0; first < count; first += PIECE) {
+        const size_t n = count - first < PIECE ? count - first : PIECE;
+        float low = min, high = max;
+        size_t finite = extremes(values + first, n, &low, &high);
+        if (finite < n) {
+            low = min;
+            high = max;
+            finite = finite_extremes(values + first, n, &low, &high);
+        }
+        min = low;
+        max = high;
+        h->nonfinite += n - finite;
+        h->seen |= finite > 0;
+    }
+    if (!h->seen)
         return;
-    h->seen = 1;
     h->min = min;
     h->max = max;
     h->absmax = fmaxf(fabsf(min), fabsf(max));

@@ -12,6 +12,7 @@
 /* Floats of a panel, inputs and outputs, and the fewest pixels of one: the weights are packed anew
  * for each. */
 enum { PANEL_FLOATS = 96 << 10, PANEL_LEAST = 192 };
+enum { CALL_LEAST = 32 }; /* floats that are worth a call of memcpy() */
 
 /* The outputs whose windows meet the image; the others are their bias. */
 struct area {
@@ -66,7 +67,12 @@ static void fill_taps(const struct krn_problem *p, const float *row, int32_t z, 
     const int64_t ix = (int64_t)z * p->sw - p->pw;
 
     if (ix >= 0 && ix + p->kw <= p->iw && p->dw == 1 && p->groups == 1) {
-        memcpy(patches, row + (size_t)ix * pixel, (size_t)p->kw * ic * sizeof(*patches));
+        const float *restrict from = row + (size_t)ix * pixel;
+        const size_t count = (size_t)p->kw * ic;
+        if (count >= CALL_LEAST)
+            memcpy(patches, from, count * sizeof(*patches));
+        for (size_t i = 0; i < count && count < CALL_LEAST; i++)
+            patches[i] = from[i];
         return;
     }
     for (int32_t kx = 0; kx < p->kw; kx++, patches += ic) {

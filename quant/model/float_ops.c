@@ -56,8 +56,23 @@ static void clip_window(int32_t out, int32_t stride, int32_t pad, int32_t taps, 
     *end = (int32_t)(last > in ? in : last);
 }
 
-QNT_WIDE static void pool_pixel(const struct qnt_node *in, const struct qnt_node *node,
-                                const float *x, int32_t y, int32_t z, float *restrict out)
+/* Two at a time: half of the loads and stores of `out`. */
+QNT_WIDE static void keep_larger(const float *a, const float *b, size_t c, float *restrict out)
+{
+    for (size_t i = 0; i < c; i++) {
+        const float larger = a[i] > b[i] ? a[i] : b[i];
+        out[i] = larger > out[i] ? larger : out[i];
+    }
+}
+
+QNT_WIDE static void add_to(const float *x, size_t c, float *restrict out)
+{
+    for (size_t i = 0; i < c; i++)
+        out[i] += x[i];
+}
+
+static void pool_pixel(const struct qnt_node *in, const struct qnt_node *node, const float *x,
+                       int32_t y, int32_t z, float *out)
 {
     const struct qnt_window *w = &node->window;
     const size_t c = (size_t)node->c;
@@ -68,14 +83,13 @@ QNT_WIDE static void pool_pixel(const struct qnt_node *in, const struct qnt_node
     clip_window(z, w->sw, w->pw, w->kw, in->w, &left, &right);
     for (size_t i = 0; i < c; i++)
         out[i] = max ? -INFINITY : 0;
-    for (int32_t iy = top; iy < bottom; iy++)
-        for (int32_t ix = left; ix < right; ix++) {
-            const float *pixel = x + ((size_t)iy * (size_t)in->w + (size_t)ix) * c;
-            for (size_t i = 0; i < c && max; i++)
-                out[i] = pixel[i] > out[i] ? pixel[i] : out[i];
-            for (size_t i = 0; i < c && !max; i++)
-                out[i] += pixel[i];
-        }
+    for (int32_t iy = top; iy < bottom; iy++) {
+        const float *row = x + (size_t)iy * (size_t)in->w * c;
+        for (int32_t ix = left; ix < right && max; ix += 2)
+            keep_larger(row + (size_t)ix * c, row + (size_t)(ix + (ix + 1 < right)) * c, c, out);
+        for (int32_t ix = left; ix < right && !max; ix++)
+            add_to(row + (size_t)ix * c, c, out);
+    }
     if (!max)
         for (size_t i = 0; i < c; i++)
             out[i] /= w->whole ? (float)w->kh * (float)w->kw
