@@ -69,7 +69,7 @@ struct qnt_calibrate_options {
                       is worth it */
     int threads;   /* 0 = 1; each has the tensors of one image, and histograms */
 };
-/* Runs the images twice through the float graph: 2 * count steps of progress, from whatever thread
+/* Runs the images at most twice through the float graph: 2 * count steps of progress, from whatever thread
  * but never two at once. Every fifth image, where there are ten or more, is one that AUTO judges
  * by. The result does not depend on the number of threads. -EINVAL if a tensor is not finite, or
  * the set has not so many images or not of this shape. */
