@@ -6,6 +6,7 @@
 #include <jpeglib.h>
 
 #include "quant/model/picture.h"
+#include "quant/model/shelf.h"
 #include "tests/t.h"
 
 static char folder[64] = "/tmp/quern-pictures-XXXXXX";
@@ -298,6 +299,42 @@ static void test_sets(void)
     unlink(in_folder("labels.tsv"));
 }
 
+/* A picture is decoded once: what it was is set aside, each in its place, as much as there is room
+ * for. */
+static void test_shelf(void)
+{
+    static const uint8_t pixels[4] = { 1, 2, 3, 4 };
+    struct qnt_dataset *set;
+    struct qnt_error error = { "" };
+    float first[2][W * W * 3], again[W * W * 3];
+    uint8_t got[4] = { 0 };
+
+    write_ppm("gone.ppm");
+    write_file("list", "b.png\ngone.ppm\n", 15);
+    if (T_CHECK(open_set(in_folder("list"), &set, &error) == 0)) {
+        T_CHECK(qnt_dataset_image(set, 1, first[1], &error) == 0);
+        T_CHECK(qnt_dataset_image(set, 0, first[0], &error) == 0);
+        unlink(in_folder("gone.ppm"));
+        for (size_t i = 0; i < 2; i++)
+            T_CHECK(qnt_dataset_image(set, i, again, &error) == 0 &&
+                    memcmp(again, first[i], sizeof(again)) == 0);
+        qnt_dataset_close(set);
+    }
+    unlink(in_folder("list"));
+    T_CHECK(!qnt_shelf_open(2, SIZE_MAX / 2));
+    struct qnt_shelf *shelf = qnt_shelf_open(3, 4), *large = qnt_shelf_open(3, QNT_SHELF_BYTES + 1);
+    if (T_CHECK(shelf && large)) {
+        qnt_shelf_put(shelf, 1, pixels);
+        qnt_shelf_put(shelf, 3, pixels);
+        T_CHECK(!qnt_shelf_get(shelf, 0, got) && !qnt_shelf_get(shelf, 3, got));
+        T_CHECK(qnt_shelf_get(shelf, 1, got) && memcmp(got, pixels, 4) == 0);
+        qnt_shelf_put(large, 0, pixels);
+        T_CHECK(!qnt_shelf_get(large, 0, got));
+    }
+    qnt_shelf_close(shelf);
+    qnt_shelf_close(large);
+}
+
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
@@ -308,6 +345,7 @@ int main(int argc, char **argv)
     test_stretch();
     unlink(in_folder("d.jpeg"));
     test_sets();
+    test_shelf();
     unlink(in_folder("a.ppm"));
     unlink(in_folder("b.png"));
     unlink(in_folder("c.jpg"));

@@ -44,7 +44,7 @@ void qnt_shelf_put(struct qnt_shelf *shelf, size_t slot, const uint8_t *pixels)
 {
     const size_t bytes = shelf ? shelf->bytes : 0;
 
-    if (!shelf || slot >= shelf->slots ||
+    if (!shelf || slot >= shelf->slots || bytes > QNT_SHELF_BYTES ||
         atomic_fetch_add(&shelf->taken, bytes) > QNT_SHELF_BYTES - bytes)
         return;
     if (pwrite(fileno(shelf->file), pixels, bytes, (off_t)(slot * bytes)) == (ssize_t)bytes)

@@ -69,10 +69,10 @@ struct qnt_calibrate_options {
                       is worth it */
     int threads;   /* 0 = 1; each has the tensors of one image, and histograms */
 };
-/* Runs the images at most twice through the float graph: 2 * count steps of progress, from whatever thread
- * but never two at once. Every fifth image, where there are ten or more, is one that AUTO judges
- * by. The result does not depend on the number of threads. -EINVAL if a tensor is not finite, or
- * the set has not so many images or not of this shape. */
+/* Runs the images at most twice through the float graph: 2 * count steps of progress, from whatever
+ * thread but never two at once. Every fifth image, where there are ten or more, is one that AUTO
+ * judges by. The result does not depend on the number of threads. -EINVAL if a tensor is not
+ * finite, or the set has not so many images or not of this shape. */
 int qnt_calibrate(const struct qnt_graph *graph, const struct qnt_dataset *set,
                   const struct qnt_calibrate_options *options, qnt_progress *progress, void *user,
                   struct qnt_calibration *out, struct qnt_error *error);
