@@ -5,9 +5,9 @@
  *     test_clusters QUERN SOURCE_ROOT CACHE */
 #include <errno.h>
 
-#include "harness/device/vm.h"
 #include "perfdb/perfdb.h"
 #include "tests/t_remote.h"
+#include "tests/t_vm.h"
 
 enum { CLUSTERS = 2, VARIANTS = 4, WAIT_MS = 240000 };
 
@@ -20,7 +20,6 @@ static struct cluster {
 static const char *const layers[] = { "ic16ih8oc16oh8kh3ph1", "ic16ih7oc32oh7kh1",
                                       "ic32ih5oc16oh5kh3ph1" };
 enum { LAYERS = sizeof layers / sizeof *layers };
-static const char *quern;
 static char folder[200], db[300];
 
 #define SWEEP(option)                                                                              \
@@ -30,20 +29,6 @@ static char folder[200], db[300];
             "--wait=1", "--isa=neon,dotprod", "--max-variants=4", "-e", "INST_RETIRED", "--quiet", \
             "--problem", layers[0], "--problem", layers[1], "--problem", layers[2], NULL           \
     }
-
-static int start(const struct cluster *c, char *said, size_t bytes)
-{
-    char option[80];
-    snprintf(option, sizeof option, "--name=%s", c->name);
-    const char *const argv[] = { quern, "vm", "start", c->cpu, option, NULL };
-    return t_run(NULL, said, bytes, argv);
-}
-
-static void send_signal(const struct cluster *c, int number)
-{
-    struct hrn_vm vm;
-    T_CHECK(hrn_vm_find(c->name, &vm) == 0 && vm.runs && kill(vm.pid, number) == 0);
-}
 
 /* ---- what the database has of a cluster */
 
@@ -110,9 +95,9 @@ static int stopped_sweep(const struct cluster *c, const char *log)
             return WEXITSTATUS(status);
         poll(NULL, 0, 100);
     }
-    send_signal(c, SIGSTOP);
+    t_vm_signal(c->name, SIGSTOP);
     waitpid(pid, &status, 0);
-    send_signal(c, SIGCONT);
+    t_vm_signal(c->name, SIGCONT);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -141,24 +126,15 @@ static void check_sweep(void)
 
 int main(int argc, char **argv)
 {
-    char said[4000], vm_folder[400];
-    t_begin(argc, argv);
-    if (argc < 4)
-        t_skip("usage: test_clusters QUERN SOURCE_ROOT CACHE");
-    if (!t_has_program("qemu-system-aarch64") || !t_has_program("cpio"))
-        t_skip("needs qemu-system-arm and cpio");
-    quern = argv[1];
-    setenv("QUERN_SOURCE_ROOT", argv[2], 1);
-    setenv("QUERN_CACHE", argv[3], 0); /* the image is worth sharing among builds */
-    snprintf(vm_folder, sizeof vm_folder, "%s/vm", getenv("QUERN_CACHE"));
-    hrn_vm_use_folder(vm_folder);
+    char said[4000];
+    t_vm_begin(argc, argv);
     t_folder(folder, sizeof folder);
     snprintf(db, sizeof db, "%s/two.db", folder);
     for (int i = 0; i < CLUSTERS; i++) {
         struct cluster *c = &clusters[i];
         snprintf(c->name, sizeof c->name, "quern-test-%s-%d", c->cpu, (int)getpid());
         snprintf(c->key, sizeof c->key, "vm:%s", c->name);
-        int code = start(c, said, sizeof said);
+        int code = t_vm_start(c->name, c->cpu, NULL, said, sizeof said);
         if (code == 3 && strstr(said, "image")) {
             t_remove(folder);
             t_skip(said);

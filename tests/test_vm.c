@@ -3,13 +3,12 @@
  * the same again and again.
  *
  *     test_vm QUERN SOURCE_ROOT CACHE */
-#include "harness/device/vm.h"
 #include "harness/pmu/event.h"
 #include "harness/pmu/plan.h"
+#include "tests/t_vm.h"
 #include "tests/t_vm_pmu.h"
 
-static const char *quern;
-static char name[32], key[40], vm_folder[4096];
+static char name[32], key[40];
 
 /* The verb, as a user types it. */
 static int vm(const char *verb, const char *a, const char *b, char *said, size_t bytes)
@@ -20,23 +19,12 @@ static int vm(const char *verb, const char *a, const char *b, char *said, size_t
 
 static int start(char *said, size_t bytes)
 {
-    char option[48];
-    snprintf(option, sizeof option, "--name=%s", name);
-    return vm("start", "cortex-a76", option, said, bytes);
-}
-
-static pid_t machine(void)
-{
-    struct hrn_vm found;
-    return hrn_vm_find(name, &found) == 0 && found.runs ? found.pid : 0;
+    return t_vm_start(name, "cortex-a76", NULL, said, bytes);
 }
 
 static void kill_machine(void)
 {
-    pid_t pid = machine();
-    T_CHECK(pid > 0 && kill(pid, SIGKILL) == 0);
-    while (machine()) /* is reaped by whoever adopted it */
-        poll(NULL, 0, 10);
+    t_vm_kill(name);
 }
 
 static void restart(void)
@@ -48,12 +36,12 @@ static void restart(void)
 
 static void freeze(void)
 {
-    kill(machine(), SIGSTOP);
+    t_vm_signal(name, SIGSTOP);
 }
 
 static void thaw(void)
 {
-    kill(machine(), SIGCONT);
+    t_vm_signal(name, SIGCONT);
 }
 
 static struct hrn_device *open_machine(void)
@@ -143,7 +131,7 @@ static void check_machine(const char *source_root, const char *cache)
     struct hrn_patience patience = *hrn_device_patience(d);
     check_info(d);
     t_remote_commands(d);
-    t_remote_files(d, vm_folder, 2000000);
+    t_remote_files(d, getenv("QUERN_CACHE"), 2000000);
     if (t_remote_build("aarch64", source_root, cache) == 0) {
         t_remote_session(d, NULL, NULL);
         counts(d);
@@ -161,15 +149,7 @@ static void check_machine(const char *source_root, const char *cache)
 int main(int argc, char **argv)
 {
     char said[4000];
-    t_begin(argc, argv);
-    if (argc < 4)
-        t_skip("usage: test_vm QUERN SOURCE_ROOT CACHE");
-    if (!t_has_program("qemu-system-aarch64") || !t_has_program("cpio"))
-        t_skip("needs qemu-system-arm and cpio");
-    quern = argv[1];
-    setenv("QUERN_CACHE", argv[3], 0); /* the image is worth sharing among builds */
-    snprintf(vm_folder, sizeof vm_folder, "%s/vm", getenv("QUERN_CACHE"));
-    hrn_vm_use_folder(vm_folder);
+    t_vm_begin(argc, argv);
     snprintf(name, sizeof name, "quern-test-%d", (int)getpid());
     snprintf(key, sizeof key, "vm:%s", name);
     if (start(said, sizeof said) == 3 && strstr(said, "image"))
@@ -177,7 +157,7 @@ int main(int argc, char **argv)
     check_machine(argv[2], argv[3]);
     refuses();
     T_CHECK(vm("status", name, NULL, said, sizeof said) == 0 && strstr(said, "runs"));
-    T_CHECK(vm("stop", name, NULL, said, sizeof said) == 0 && !machine());
+    T_CHECK(vm("stop", name, NULL, said, sizeof said) == 0 && !t_vm_pid(name));
     T_CHECK(vm("list", NULL, NULL, said, sizeof said) == 0 && !strstr(said, name));
     return t_end();
 }

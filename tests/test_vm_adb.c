@@ -3,13 +3,12 @@
  * sweep goes on with nothing lost and nothing done twice.
  *
  *     test_vm_adb QUERN SOURCE_ROOT CACHE */
-#include "harness/device/vm.h"
 #include "perfdb/perfdb.h"
 #include "tests/t_adb.h"
+#include "tests/t_vm.h"
 
 enum { VARIANTS = 4, LAYERS = 3, WAIT_MS = 120000 };
 
-static const char *quern;
 static char folder[200], db[300], name[40], key[60];
 
 #define SWEEP(resume)                                                                              \
@@ -24,18 +23,7 @@ static char folder[200], db[300], name[40], key[60];
 
 static int start(char *said, size_t bytes)
 {
-    char option[60];
-    snprintf(option, sizeof option, "--name=%s", name);
-    const char *const argv[] = { quern, "vm", "start", "cortex-a76", "--adb", option, NULL };
-    return t_run(NULL, said, bytes, argv);
-}
-
-static void kill_machine(void)
-{
-    struct hrn_vm vm;
-    T_CHECK(hrn_vm_find(name, &vm) == 0 && vm.runs && kill(vm.pid, SIGKILL) == 0);
-    while (hrn_vm_find(name, &vm) == 0 && vm.runs) /* is reaped by whoever adopted it */
-        poll(NULL, 0, 10);
+    return t_vm_start(name, "cortex-a76", "--adb", said, bytes);
 }
 
 /* ---- what the database has */
@@ -89,7 +77,7 @@ static int killed_sweep(const char *log)
             return WEXITSTATUS(status);
         poll(NULL, 0, 20);
     }
-    kill_machine();
+    t_vm_kill(name);
     waitpid(pid, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
@@ -136,18 +124,11 @@ static void check_device(void)
 
 int main(int argc, char **argv)
 {
-    char said[4000], vm_folder[400];
+    char said[4000];
     struct hrn_vm vm;
-    t_begin(argc, argv);
-    if (argc < 4)
-        t_skip("usage: test_vm_adb QUERN SOURCE_ROOT CACHE");
-    if (!t_has_program("qemu-system-aarch64") || !t_has_program("cpio") || !t_has_program("adb"))
-        t_skip("needs qemu-system-arm, cpio and adb");
-    quern = argv[1];
-    setenv("QUERN_SOURCE_ROOT", argv[2], 1);
-    setenv("QUERN_CACHE", argv[3], 0); /* the image is worth sharing among builds */
-    snprintf(vm_folder, sizeof vm_folder, "%s/vm", getenv("QUERN_CACHE"));
-    hrn_vm_use_folder(vm_folder);
+    t_vm_begin(argc, argv);
+    if (!t_has_program("adb"))
+        t_skip("needs adb");
     snprintf(name, sizeof name, "quern-test-adb-%d", (int)getpid());
     t_folder(folder, sizeof folder);
     t_adb_begin(folder);
