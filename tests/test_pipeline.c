@@ -447,13 +447,38 @@ static void check_tasks(void)
 
     t_make_flatten(&g);
     struct qnt_network *network = t_network(&g);
-    /* A convolution and an inner product; the last one gives scores and runs in plain C. */
-    T_CHECK(qnt_network_tasks(network, tasks, 16) == 2);
+    T_CHECK(qnt_network_tasks(network, tasks, 16) == 3);
     T_CHECK(tasks[0].problem.kh == 5 && tasks[0].epilogue == KRN_EPILOGUE_FLOAT);
     T_CHECK(tasks[1].problem.ic == 6 * 5 * 12 && tasks[1].problem.oc == 33);
-    T_CHECK(qnt_network_tasks(network, NULL, 0) == 2);
+    T_CHECK(tasks[1].epilogue == KRN_EPILOGUE_FLOAT);
+    T_CHECK(tasks[2].problem.oc == 7 && tasks[2].epilogue == KRN_EPILOGUE_SUMS);
+    T_CHECK(qnt_network_tasks(network, NULL, 0) == 3);
     qnt_network_free(network);
     qnt_graph_free(&g.graph);
+}
+
+/* Ends in a convolution of pixels, as detectors do: `groups` of it. */
+static void make_head(struct t_graph *g, int groups)
+{
+    t_graph_open(g, t_seed + 3, 9, 7, 3);
+    int x = t_clamp(g, t_conv(g, 0, 2 * groups, 3, 2, 1, 1), 0, INFINITY);
+    x = t_conv(g, x, 4, 1, 1, 0, 1);
+    t_clamp(g, t_conv(g, x, groups == 4 ? 4 : 6, 3, 2, 1, groups), -1.5, INFINITY);
+}
+
+static void make_dense_head(struct t_graph *g)
+{
+    make_head(g, 1);
+}
+
+static void make_grouped_head(struct t_graph *g)
+{
+    make_head(g, 2);
+}
+
+static void make_depthwise_head(struct t_graph *g)
+{
+    make_head(g, 4);
 }
 
 int main(int argc, char **argv)
@@ -463,9 +488,9 @@ int main(int argc, char **argv)
         void (*make)(struct t_graph *g);
         double least_db;
     } networks[] = {
-        { "everything", t_make_everything, 25 },
-        { "flatten", t_make_flatten, 30 },
-        { "shared", t_make_shared, 25 },
+        { "everything", t_make_everything, 25 },   { "flatten", t_make_flatten, 30 },
+        { "shared", t_make_shared, 25 },           { "head", make_dense_head, 30 },
+        { "grouped head", make_grouped_head, 30 }, { "depthwise head", make_depthwise_head, 30 },
     };
     struct t_graph g;
 

@@ -21,14 +21,15 @@ static size_t padded(size_t bytes)
 
 /* ---- Choosing: what the caller wants, then what is built in. */
 
-static int plan_with(const struct qnt_layer *l, int32_t zero_in, struct qnt_choice choice,
+static int plan_with(const struct qnt_network *network, int32_t index, struct qnt_choice choice,
                      struct qnt_step *step, char *err, size_t err_bytes)
 {
+    const struct qnt_layer *l = &network->layers[index];
     const struct krn_quant quant = {
-        .zp_in = zero_in, .zp_out = l->zero, .lo = l->lo, .hi = l->hi
+        .zp_in = network->layers[l->inputs[0]].zero, .zp_out = l->zero, .lo = l->lo, .hi = l->hi
     };
 
-    const enum krn_epilogue epilogue = qnt_layer_epilogue(l);
+    const enum krn_epilogue epilogue = qnt_layer_epilogue(network, index);
     if (!choice.kernel) {
         snprintf(err, err_bytes, "no kernel for it");
         return -ENOTSUP;
@@ -45,18 +46,20 @@ static int plan_with(const struct qnt_layer *l, int32_t zero_in, struct qnt_choi
 }
 
 /* A layer that no kernel takes stays with the reference; its bytes are the same. */
-static void plan_step(const struct qnt_layer *l, int32_t zero_in, qnt_choose *choose, void *user,
-                      struct qnt_step *step)
+static void plan_step(const struct qnt_network *network, int32_t index, qnt_choose *choose,
+                      void *user, struct qnt_step *step)
 {
+    const struct krn_problem *problem = &network->layers[index].problem;
+    const enum krn_epilogue epilogue = qnt_layer_epilogue(network, index);
     if (choose && choose != qnt_choose_builtin) {
-        struct qnt_choice choice = choose(&l->problem, qnt_layer_epilogue(l), user);
+        struct qnt_choice choice = choose(problem, epilogue, user);
         if (choice.kernel &&
-            plan_with(l, zero_in, choice, step, step->note, sizeof(step->note)) == 0)
+            plan_with(network, index, choice, step, step->note, sizeof(step->note)) == 0)
             return;
     }
     char why[160];
-    const struct qnt_choice choice = qnt_choose_builtin(&l->problem, qnt_layer_epilogue(l), NULL);
-    if (plan_with(l, zero_in, choice, step, why, sizeof(why)) != 0)
+    const struct qnt_choice choice = qnt_choose_builtin(problem, epilogue, NULL);
+    if (plan_with(network, index, choice, step, why, sizeof(why)) != 0)
         snprintf(step->note, sizeof(step->note), "the reference runs: %.120s", why);
 }
 
@@ -64,10 +67,9 @@ static int plan_steps(struct qnt_exec *exec, qnt_choose *choose, void *user)
 {
     for (int32_t i = 0; i < exec->network->count; i++) {
         struct qnt_step *step = &exec->steps[i];
-        if (!qnt_layer_on_kernel(exec->network, i))
+        if (!qnt_layer_is_conv(&exec->network->layers[i]))
             continue;
-        const struct qnt_layer *l = &exec->network->layers[i];
-        plan_step(l, exec->network->layers[l->inputs[0]].zero, choose, user, step);
+        plan_step(exec->network, i, choose, user, step);
         if (!step->on_kernel)
             continue;
         const struct krn_conv *conv = &step->conv;
@@ -128,13 +130,23 @@ static void forget_slices(struct qnt_exec *exec)
     }
 }
 
+/* Of what a layer writes. */
+static size_t bytes_of(const struct qnt_step *step, const struct qnt_layer *l)
+{
+    if (step->whole)
+        return 0;
+    if (step->on_kernel)
+        return qnt_layer_elements(l) * (size_t)krn_output_bytes(step->conv.kernel);
+    return qnt_layer_bytes(l);
+}
+
 static int plan_arena(struct qnt_exec *exec, struct qnt_span *spans)
 {
     const struct qnt_network *network = exec->network;
 
     for (int32_t i = 0; i < network->count; i++) {
         const struct qnt_layer *l = &network->layers[i];
-        spans[i] = (struct qnt_span) { exec->steps[i].whole ? 0 : qnt_layer_bytes(l), i, i, 0 };
+        spans[i] = (struct qnt_span) { bytes_of(&exec->steps[i], l), i, i, 0 };
         for (int32_t k = 0; k < l->input_count; k++)
             spans[l->inputs[k]].last = i;
     }
@@ -313,7 +325,7 @@ int qnt_exec_layer(const struct qnt_exec *exec, size_t index, struct qnt_exec_la
         return -ERANGE;
     const struct qnt_layer *l = &network->layers[index];
     const struct qnt_step *step = &exec->steps[index];
-    int has_problem = l->op == QNT_OP_CONV || l->op == QNT_OP_LINEAR;
+    int has_problem = qnt_layer_is_conv(l);
     *out = (struct qnt_exec_layer) {
         .name = network->text + l->name,
         .op = (enum qnt_op)l->op,
@@ -322,7 +334,7 @@ int qnt_exec_layer(const struct qnt_exec *exec, size_t index, struct qnt_exec_la
         .w = l->w,
         .c = l->c,
         .problem = has_problem ? &l->problem : NULL,
-        .epilogue = has_problem ? qnt_layer_epilogue(l) : KRN_EPILOGUE_FLOAT,
+        .epilogue = has_problem ? qnt_layer_epilogue(network, (int32_t)index) : KRN_EPILOGUE_FLOAT,
         .conv = step->on_kernel ? &step->conv : NULL,
         .note = step->note,
         .time_ns = exec->runs ? (double)step->time_ns / (double)exec->runs : 0,

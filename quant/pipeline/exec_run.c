@@ -38,7 +38,7 @@ static void run_piece(int worker, int64_t begin, int64_t end, void *user)
 static int64_t effort_of(const struct layer_job *job)
 {
     const struct qnt_layer *l = job->args.layer;
-    if (l->op == QNT_OP_CONV || l->op == QNT_OP_LINEAR)
+    if (qnt_layer_is_conv(l) && job->run != qnt_scores_of_sums)
         return krn_problem_macs(&l->problem) / MACS_PER_ELEMENT;
     return (int64_t)qnt_layer_elements(l);
 }
@@ -61,7 +61,7 @@ static void run_reference(const struct qnt_op_args *args)
     const struct krn_quant quant = {
         .zp_in = network->layers[l->inputs[0]].zero, .zp_out = l->zero, .lo = l->lo, .hi = l->hi
     };
-    const enum krn_epilogue epilogue = qnt_layer_epilogue(l);
+    const enum krn_epilogue epilogue = qnt_layer_epilogue(network, (int32_t)(l - network->layers));
     struct krn_add add = { .tensor = NULL };
     if (epilogue == KRN_EPILOGUE_ADD) {
         add = qnt_layer_add(network, l);
@@ -85,18 +85,24 @@ static void run_layer(struct qnt_exec *exec, int32_t index, float *scores)
     };
     for (int32_t k = 0; k < l->input_count; k++)
         job.args.in[k] = exec->steps[l->inputs[k]].out;
-    if (scores) {
+    if (step->on_kernel) {
+        job.units = step->conv.tiles;
+    } else if (scores) {
         job.run = qnt_scores_run;
         job.units = (int64_t)qnt_scores_units(l);
-    } else if (step->on_kernel) {
-        job.units = step->conv.tiles;
-    } else if (qnt_layer_on_kernel(network, index)) {
+    } else if (qnt_layer_is_conv(l)) {
         job.run = run_reference;
     } else {
         job.run = qnt_op_runs[l->op];
         job.units = (int64_t)qnt_op_units(l);
     }
     share(&job);
+    if (scores && step->on_kernel) {
+        job.run = qnt_scores_of_sums;
+        job.args.in[0] = step->out;
+        job.units = (int64_t)qnt_layer_elements(l);
+        share(&job);
+    }
 }
 
 static int64_t now_ns(void)

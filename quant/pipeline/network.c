@@ -71,11 +71,11 @@ size_t qnt_network_tasks(const struct qnt_network *network, struct qnt_task *out
     size_t count = 0;
 
     for (int32_t i = 0; i < network->count; i++) {
-        if (!qnt_layer_on_kernel(network, i))
+        if (!qnt_layer_is_conv(&network->layers[i]))
             continue;
         if (count < capacity)
-            out[count] = (struct qnt_task) { network->layers[i].problem,
-                                             qnt_layer_epilogue(&network->layers[i]) };
+            out[count] =
+                (struct qnt_task) { network->layers[i].problem, qnt_layer_epilogue(network, i) };
         count++;
     }
     return count;

@@ -111,17 +111,19 @@ static inline const int16_t *qnt_layer_wide(const struct qnt_layer *l, const int
     return (const void *)(bytes + qnt_layer_bytes(l) - 2 * qnt_layer_elements(l));
 }
 
-/* 1 if the layer is a convolution that a micro-kernel runs: all but one that gives the scores. */
-static inline int qnt_layer_on_kernel(const struct qnt_network *network, int32_t index)
+/* 1 if the layer is a convolution, which a micro-kernel runs where there is one. */
+static inline int qnt_layer_is_conv(const struct qnt_layer *l)
 {
-    uint32_t op = network->layers[index].op;
-    return (op == QNT_OP_CONV || op == QNT_OP_LINEAR) && index != network->count - 1;
+    return l->op == QNT_OP_CONV || l->op == QNT_OP_LINEAR;
 }
 
-/* What an accumulator of such a layer becomes: with a second input, one byte of that sum. */
-static inline enum krn_epilogue qnt_layer_epilogue(const struct qnt_layer *l)
+/* What an accumulator of such a layer becomes: part of the scores, a byte, or, with a second input,
+ * a byte of that sum. */
+static inline enum krn_epilogue qnt_layer_epilogue(const struct qnt_network *network, int32_t index)
 {
-    return l->input_count == 2 ? KRN_EPILOGUE_ADD : KRN_EPILOGUE_FLOAT;
+    if (index == network->count - 1)
+        return KRN_EPILOGUE_SUMS;
+    return network->layers[index].input_count == 2 ? KRN_EPILOGUE_ADD : KRN_EPILOGUE_FLOAT;
 }
 
 /* The second input of such a layer, but for the tensor: its scale over that of the output. */
@@ -242,6 +244,8 @@ void qnt_run_add_wide(const struct qnt_op_args *args);
 int qnt_adds_wide(const struct qnt_network *network, const struct qnt_layer *l);
 /* The last layer, whatever its operator. */
 void qnt_scores_run(const struct qnt_op_args *args);
+/* The scores of a convolution, elements [begin, end), from its sums, s32, which are in[0]. */
+void qnt_scores_of_sums(const struct qnt_op_args *args);
 /* The network that `exec` runs. */
 const struct qnt_network *qnt_exec_network(const struct qnt_exec *exec);
 /* q = zero + clamp(round_half_even(x * (1 / scale))), all within the layer's bounds. */

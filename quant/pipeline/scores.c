@@ -60,6 +60,22 @@ static void convolution_scores(const struct qnt_op_args *args)
             }
 }
 
+QNT_WIDE void qnt_scores_of_sums(const struct qnt_op_args *args)
+{
+    const struct qnt_layer *l = args->layer;
+    const float *multiplier = qnt_layer_data(args->network, l->multiplier);
+    const int32_t *sums = (const void *)args->in[0];
+    const size_t channels = (size_t)l->c;
+    float *scores = args->scores;
+
+    for (size_t i = args->begin, n; i < args->end; i += n) { /* what is left of a pixel */
+        const size_t c = i % channels;
+        n = channels - c < args->end - i ? channels - c : args->end - i;
+        for (size_t k = 0; k < n; k++)
+            scores[i + k] = qnt_clamp_score(l, (float)sums[i + k] * multiplier[c + k]);
+    }
+}
+
 static void add_scores(const struct qnt_op_args *args)
 {
     const struct qnt_layer *l = args->layer, *a = input_of(args, 0), *b = input_of(args, 1);
