@@ -263,6 +263,7 @@ static int take_fact(const char *name, const char *value, void *user)
         { "no-counters", run->no_counters, sizeof run->no_counters },
         { "events-left-out", run->left_out, sizeof run->left_out },
         { "pmu", run->pmu, sizeof run->pmu },
+        { "filtered", run->filtered, sizeof run->filtered },
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(name, texts[i].name) == 0) {

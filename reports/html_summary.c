@@ -184,6 +184,8 @@ static void put_facts(const struct rpt_page *page)
         put_fact(page->out, "Samples", text);
         put_energy(page);
     }
+    if (run->filtered[0])
+        put_fact(page->out, "Points that filters removed", run->filtered);
     snprintf(text, sizeof text, "%llu", run->seed);
     put_fact(page->out, "Seed", text);
     snprintf(text, sizeof text, "%s", run->tool_version);

@@ -100,6 +100,8 @@ static struct object context_of(const struct rpt_run *run, const struct rpt_dige
     add_int(&c, "proved", (long long)digest->proved);
     add_int(&c, "without_a_time", (long long)digest->fates[RPT_VOID]);
     add_int(&c, "failed", (long long)digest->fates[RPT_FAILED]);
+    if (run->filtered[0])
+        add_text(&c, "filtered", run->filtered);
     if (run->pmu[0])
         add_text(&c, "pmu", run->pmu);
     if (run->no_counters[0])

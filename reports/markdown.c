@@ -51,6 +51,8 @@ static void put_summary(const struct rpt_run *run, const struct rpt_digest *d, F
     fprintf(out, "- **Evidence**: %s\n", evidence[run->evidence]);
     put_field(out, "Compiler", run->compiler, run->compiler_flags);
     put_field(out, "Proofs", rpt_proof_words(run, d, words), "");
+    if (run->filtered[0])
+        put_field(out, "Points that filters removed", run->filtered, "");
     fprintf(out, "- **Seed**: %llu\n- **Again**: ", run->seed);
     put_code(out, run->command);
     fputs("\n\n", out);

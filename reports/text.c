@@ -123,6 +123,8 @@ static void put_heading(const struct rpt_run *run, const struct rpt_digest *d,
                 "  samples   %lld of at least %.3g ms (%zu void), up to %d rounds, seed %llu\n",
                 run->samples, (double)run->min_sample_ns / 1e6, d->void_samples, run->rounds,
                 run->seed);
+    if (run->filtered[0])
+        fprintf(out, "  filtered  points that were not tried: %s\n", run->filtered);
     fprintf(out, "  again     %s\n\n", run->command);
 }
 

@@ -309,7 +309,7 @@ int a64_direct_build(struct ir *ir, const struct var_variant *v, char *err, size
     if (accumulators >= vectors) {
         snprintf(err, err_bytes, "needs %d accumulators and has %d vector registers", accumulators,
                  vectors);
-        return -ENOTSUP;
+        return -ENOSPC;
     }
     d.g.args = gemm_argument(ir);
     make_registers(&d);

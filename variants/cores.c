@@ -11,6 +11,9 @@
         [KRN_ISA_NEON] = (neon), [KRN_ISA_DOTPROD] = (dot), [KRN_ISA_I8MM] = (mm)                  \
     }
 
+/* LLVM 19's latencies and throughputs, those of A55 and A510 as LLVM has them, too. */
+#define CHAINS(neon, dot, mm) PEAK(neon, dot, mm)
+
 #define BIT(class) (1u << (class))
 #define VECTORS (BIT(VAR_T_VECTOR) | BIT(VAR_T_VECTOR_HALF))
 #define MEMORY                                                                                     \
@@ -43,6 +46,8 @@ const struct var_core var_cores[] = {
     { .name = "cortex-a53",
       .isas = V8,
       .peak = PEAK(16 / 3.0, 0, 0),
+      .chains = CHAINS(4, 0, 0),
+      .weave = 3,
       .width = 2,
       .vectors = 2,
       .memory = 1,
@@ -51,6 +56,8 @@ const struct var_core var_cores[] = {
     { .name = "cortex-a55",
       .isas = DOT,
       .peak = PEAK(16 / 3.0, 16, 0),
+      .chains = CHAINS(4, 4, 0),
+      .weave = 2,
       .width = 2,
       .vectors = 2,
       .memory = 1,
@@ -63,6 +70,8 @@ const struct var_core var_cores[] = {
     { .name = "cortex-a510",
       .isas = MM,
       .peak = PEAK(32 / 3.0, 32, 64),
+      .chains = CHAINS(8, 8, 8),
+      .weave = 4,
       .width = 3,
       .vectors = 2,
       .memory = 2,
@@ -85,21 +94,36 @@ const struct var_core var_cores[] = {
     { .name = "cortex-a57",
       .isas = V8,
       .peak = PEAK(8, 0, 0),
+      .chains = CHAINS(1, 0, 0),
       .llvm_cpu = "cortex-a57",
       .rewrites_post_index = 1 },
     { .name = "cortex-a72",
       .isas = V8,
       .peak = PEAK(8, 0, 0),
+      .chains = CHAINS(1, 0, 0),
       .llvm_cpu = "cortex-a72",
       .rewrites_post_index = 1 },
-    { .name = "neoverse-n1", .isas = DOT, .peak = PEAK(8, 32, 0), .llvm_cpu = "neoverse-n1" },
+    { .name = "neoverse-n1",
+      .isas = DOT,
+      .peak = PEAK(8, 32, 0),
+      .chains = CHAINS(4, 4, 0),
+      .llvm_cpu = "neoverse-n1" },
     { .name = "neoverse-n2",
       .isas = MM,
       .peak = PEAK(32 / 3.0, 32, 64),
+      .chains = CHAINS(4, 6, 6),
       .llvm_cpu = "neoverse-n2",
       .rewrites_post_index = 1 },
-    { .name = "neoverse-v1", .isas = MM, .peak = PEAK(16, 64, 128), .llvm_cpu = "neoverse-v1" },
-    { .name = "neoverse-v2", .isas = MM, .peak = PEAK(16, 64, 128), .llvm_cpu = "neoverse-v2" },
+    { .name = "neoverse-v1",
+      .isas = MM,
+      .peak = PEAK(16, 64, 128),
+      .chains = CHAINS(8, 8, 12),
+      .llvm_cpu = "neoverse-v1" },
+    { .name = "neoverse-v2",
+      .isas = MM,
+      .peak = PEAK(16, 64, 128),
+      .chains = CHAINS(4, 4, 4),
+      .llvm_cpu = "neoverse-v2" },
 };
 const size_t var_core_count = sizeof var_cores / sizeof *var_cores;
 

@@ -44,9 +44,13 @@ struct var_core {
     uint32_t isas;    /* bit set of the levels that it has */
     /* Multiply-accumulates per cycle at best, by level; 0 = not a level of this core. */
     double peak[KRN_ISA_COUNT];
+    /* Multiply-accumulates in flight at that pace, throughput times latency: fewer accumulators
+     * wait for themselves. v8.0: of smlal by lane. By level; 0 = as the peak. */
+    uint8_t chains[KRN_ISA_COUNT];
     const char *llvm_cpu;    /* out of order: the name that llvm-mca has for it; else NULL */
     int rewrites_post_index; /* llvm-mca gives the write-back of vector loads the load's latency */
     /* in order */
+    int weave;           /* value of the schedule knob that is woven for it; 0 = out of order */
     int width;           /* instructions issued in a cycle */
     int vectors, memory; /* of which at most so many are vector arithmetic, loads and stores */
     int forward;         /* latency from a MAC to the accumulator of a MAC of the same kind */

@@ -286,7 +286,7 @@ int x86_accumulators_fit(const struct ir *ir, int count, char *err, size_t err_b
     if (count < vectors)
         return 0;
     snprintf(err, err_bytes, "needs %d accumulators and has %d vector registers", count, vectors);
-    return -ENOTSUP;
+    return -ENOSPC;
 }
 
 /* ---- Peak: `unroll` independent chains of the level's MAC */

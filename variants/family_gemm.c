@@ -519,7 +519,7 @@ int gemm_build(struct ir *ir, const struct var_variant *v, const struct gemm_sch
     if (accumulators >= vectors) {
         snprintf(err, err_bytes, "needs %d accumulators and has %d vector registers", accumulators,
                  vectors);
-        return -ENOTSUP;
+        return -ENOSPC;
     }
     const char *clash = knob_clash(v);
     if (clash) {

@@ -40,7 +40,7 @@ int wino_build(struct ir *ir, const struct var_variant *v, const struct wino_sch
     if (w.mr * w.vectors >= vectors) {
         snprintf(err, err_bytes, "needs %d accumulators and has %d vector registers",
                  w.mr * w.vectors, vectors);
-        return -ENOTSUP;
+        return -ENOSPC;
     }
     w.args = gemm_argument(ir);
     w.a = load_arg(&w, "A", ARG(a));

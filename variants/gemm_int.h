@@ -57,8 +57,8 @@ struct gemm {
     struct gemm_stream a_stream, b_stream; /* of a loop body; schemes may use them or not */
 };
 
-/* Builds the whole kernel into `ir`, which is initialised. 0, or -ENOTSUP and the reason, before
- * anything is built, if the accumulators alone are too many. */
+/* Builds the whole kernel into `ir`, which is initialised. 0, or -ENOTSUP or -ENOSPC and the
+ * reason, before anything is built, if the accumulators alone are too many. */
 int gemm_build(struct ir *ir, const struct var_variant *v, const struct gemm_scheme *scheme,
                char *err, size_t err_bytes);
 

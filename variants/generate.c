@@ -45,7 +45,7 @@ int var_generate(const struct var_variant *v, struct var_text *out, char *err, s
         snprintf(err, err_bytes, "out of memory");
         rc = out->failed;
     }
-    return rc;
+    return rc == -ENOSPC ? -ENOTSUP : rc;
 }
 
 void var_text_banner(struct var_text *out, const char *open, const struct var_variant *v,

@@ -139,7 +139,7 @@ void ir_spread(struct ir *ir, int begin, int end, int lead);
  * its stores must not write what its loads read. */
 void ir_list(struct ir *ir, int begin, int end, int window);
 
-/* Gives every virtual register a register of its file. 0; -ENOTSUP if they do not suffice (nothing
+/* Gives every virtual register a register of its file. 0; -ENOSPC if they do not suffice (nothing
  * is ever spilled), with the count in err; -ENOMEM. */
 int ir_allocate(struct ir *ir, char *err, size_t err_bytes);
 

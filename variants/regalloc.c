@@ -104,7 +104,7 @@ static int refuse(const struct work *w, const struct ir_vreg *v, char *err, size
     }
     snprintf(err, err_bytes, "needs at least %d %s and has %d: it would spill", most, regs->what,
              regs->count);
-    return -ENOTSUP;
+    return -ENOSPC;
 }
 
 static int colour(struct work *w, char *err, size_t err_bytes)

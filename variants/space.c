@@ -1,6 +1,8 @@
 /* The space of variants: which points there are, which are worth trying, and the plain choice. */
+#include "variants/filters.h"
 #include "variants/variant_int.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,18 +72,19 @@ static int is_made(struct var_space *space, uint64_t position, const struct plac
     for (int k = VAR_KNOB_ORDER + 1; k < VAR_KNOB_COUNT; k++)
         kernels *= axis[k].count ? axis[k].count : 1;
     uint64_t first = position - at->index % (orders * kernels);
-    uint64_t bit = kernels <= 64 ? (uint64_t)1 << at->index % kernels : 0;
+    uint64_t bit = (uint64_t)1 << at->index % kernels;
+    assert(kernels <= 64); /* bits of a set */
     if (space->asked_at != first) {
         space->asked_at = first;
-        space->asked = space->refused = 0;
+        space->asked = space->refused = space->spilled = 0;
     }
     if (!(space->asked & bit)) {
+        int rc = var_feasible(v, NULL, 0);
         space->asked |= bit;
-        if (var_feasible(v, NULL, 0) == 0)
-            return 1;
-        space->refused |= bit;
-        return 0;
+        space->refused |= rc ? bit : 0;
+        space->spilled |= rc == -ENOSPC ? bit : 0;
     }
+    space->removed[VAR_FILTER_REGISTERS] += (space->spilled & bit) != 0;
     return !(space->refused & bit);
 }
 
@@ -190,12 +193,16 @@ static int near_default(const struct var_variant *v, uint32_t free_knobs)
     return 0;
 }
 
-static int is_default(const struct var_variant *v, const struct krn_problem *problem)
+/* Whether it is the plain choice of its level, which is asked for once a level. */
+static int is_default(struct var_space *space, const struct var_variant *v)
 {
-    enum krn_epilogue epilogue = (enum krn_epilogue)v->knob[VAR_KNOB_EPILOGUE];
-    struct var_variant plain;
-    return var_default_of(v->isa, problem, epilogue, &plain) == 0 &&
-           memcmp(v->knob, plain.knob, sizeof(v->knob)) == 0 && v->family == plain.family;
+    if (space->plain_of != 1 + (int)v->isa) {
+        space->plain_of = 1 + (int)v->isa;
+        if (var_default_on(space->core, v->isa, space->problem, space->epilogue, &space->plain))
+            space->plain.family = KRN_FAMILY_COUNT;
+    }
+    return v->family == space->plain.family &&
+           memcmp(v->knob, space->plain.knob, sizeof(v->knob)) == 0;
 }
 
 /* Whether the unroll is the largest of the domain that makes whole bodies of a tap, if one does.
@@ -292,8 +299,6 @@ static int worth_trying(const struct var_variant *v, const struct krn_problem *p
     const uint32_t order = 1u << VAR_KNOB_ORDER, schedule = 1u << VAR_KNOB_SCHEDULE;
     const uint32_t finer = 1u << VAR_KNOB_FORM | 1u << VAR_KNOB_ADDRESS | 1u << VAR_KNOB_HOLD |
                            1u << VAR_KNOB_FLIGHT | 1u << VAR_KNOB_PIPELINE;
-    if (is_default(v, problem))
-        return 1;
     if (!(demand->families & 1u << v->family) || !tile_fits(v, demand))
         return 0;
     if (v->family == KRN_FAMILY_DIRECT && !is_good_step(v, problem, demand))
@@ -314,6 +319,29 @@ static int worth_trying(const struct var_variant *v, const struct krn_problem *p
     return 1;
 }
 
+/* Whether a filter removes it; then it is counted. */
+static int is_filtered(struct var_space *space, const struct var_variant *v,
+                       const struct demand *demand)
+{
+    int64_t rows = v->family == KRN_FAMILY_DIRECT ? demand->run : demand->rows;
+    enum var_filter filter =
+        space->unfiltered ? VAR_FILTER_COUNT : var_filter_of(v, space->core, rows);
+    if (filter != VAR_FILTER_COUNT)
+        space->removed[filter]++;
+    return filter != VAR_FILTER_COUNT;
+}
+
+/* Whether a problem wants it: the plain choice always. */
+static int is_wanted(struct var_space *space, const struct var_variant *v,
+                     const struct demand *demand)
+{
+    if (v->knob[VAR_KNOB_EPILOGUE] != (int)space->epilogue)
+        return 0;
+    if (is_default(space, v))
+        return 1;
+    return worth_trying(v, space->problem, demand) && !is_filtered(space, v, demand);
+}
+
 int var_space_next(struct var_space *space, struct var_variant *out)
 {
     struct demand demand = { 0 };
@@ -322,11 +350,11 @@ int var_space_next(struct var_space *space, struct var_variant *out)
         demand = demand_of(space->problem);
     while (space_point(space->next, &at, out)) {
         uint64_t position = space->next++;
-        if (!(space->isas & 1u << out->isa))
+        if (!(space->isas & 1u << out->isa)) {
+            space->next += domain_points(at.domain) - at.index - 1; /* to the end of the family */
             continue;
-        if (space->problem && out->knob[VAR_KNOB_EPILOGUE] != (int)space->epilogue)
-            continue;
-        if (space->problem && !worth_trying(out, space->problem, &demand))
+        }
+        if (space->problem && !is_wanted(space, out, &demand))
             continue;
         if (space->with_refused || is_made(space, position, &at, out))
             return 1;
@@ -381,24 +409,40 @@ static int64_t waste_of(const struct var_default_row *row, const struct demand *
     return 100 * (done - rows * columns) / (rows * columns);
 }
 
+/* What has been found until now: the best suited row, and what it wastes. */
+struct choice {
+    const struct var_default_row *best;
+    int64_t least;
+};
+
+static void consider(const struct var_default_row *row, const struct demand *demand,
+                     enum krn_isa isa, enum krn_epilogue epilogue, struct choice *choice)
+{
+    if (choice->least == 0 || row->isa != isa || !row_fits(row, demand, epilogue))
+        return;
+    int64_t waste = row->max_waste ? waste_of(row, demand) : 0;
+    waste = waste > row->max_waste ? waste : 0;
+    if (waste < choice->least)
+        *choice = (struct choice) { row, waste };
+}
+
+int var_default_on(const struct var_core *core, enum krn_isa isa, const struct krn_problem *problem,
+                   enum krn_epilogue epilogue, struct var_variant *out)
+{
+    struct demand demand = demand_of(problem);
+    struct choice choice = { NULL, INT64_MAX };
+    for (size_t i = 0; i < var_core_default_count; i++)
+        if (core && core->weave == var_core_defaults[i].weave)
+            consider(&var_core_defaults[i].row, &demand, isa, epilogue, &choice);
+    for (size_t i = 0; i < var_default_count; i++)
+        consider(&var_defaults[i], &demand, isa, epilogue, &choice);
+    return choice.best ? var_default_variant(choice.best, epilogue, out) : -ENOTSUP;
+}
+
 int var_default_of(enum krn_isa isa, const struct krn_problem *problem, enum krn_epilogue epilogue,
                    struct var_variant *out)
 {
-    struct demand demand = demand_of(problem);
-    const struct var_default_row *best = NULL;
-    int64_t least = INT64_MAX;
-    for (size_t i = 0; i < var_default_count && least > 0; i++) {
-        const struct var_default_row *row = &var_defaults[i];
-        if (row->isa != isa || !row_fits(row, &demand, epilogue))
-            continue;
-        int64_t waste = row->max_waste ? waste_of(row, &demand) : 0;
-        waste = waste > row->max_waste ? waste : 0;
-        best = waste < least ? row : best;
-        least = waste < least ? waste : least;
-    }
-    if (!best)
-        return -ENOTSUP;
-    return var_default_variant(best, epilogue, out);
+    return var_default_on(NULL, isa, problem, epilogue, out);
 }
 
 int var_default(enum krn_isa isa, const struct krn_problem *problem, struct var_variant *out)

@@ -71,9 +71,14 @@ int var_name_parse(const char *name, struct var_variant *out, char *err, size_t 
  * too. 0 or -EINVAL, as above. */
 int var_name_read(const char *name, struct var_variant *out, char *err, size_t err_bytes);
 
-/* 0 if the generator can make it (registers, accumulators, knob ranges), else -ENOTSUP and the
- * reason (err may be NULL). */
+/* 0 if the generator can make it; -ENOSPC where registers do not suffice, -ENOTSUP where knobs are
+ * out of range or cannot be combined, with the reason (err may be NULL). */
 int var_feasible(const struct var_variant *v, char *err, size_t err_bytes);
+
+/* What removes a point that is worth trying (filters.h), the cheapest to ask first. */
+enum var_filter { VAR_FILTER_ACCUMULATORS, VAR_FILTER_MIX, VAR_FILTER_REGISTERS, VAR_FILTER_COUNT };
+
+struct var_core;
 
 /* Walks the feasible points of the space in a fixed order.
  *   isas     bit set of 1u << enum krn_isa
@@ -86,9 +91,15 @@ struct var_space {
     enum krn_epilogue epilogue; /* with a problem, only points of this one; set it after the start
                                  */
     int with_refused; /* points that var_feasible() may refuse are given, too; as epilogue */
+    const struct var_core
+        *core;      /* whose filters and plain choices count; NULL = none in particular */
+    int unfiltered; /* with a problem, points that filters would remove are given, too */
+    uint64_t removed[VAR_FILTER_COUNT]; /* points until now that each filter removed */
     /* What the walk knows of kernels that it has asked for, so that it need not ask again for
-     * another choice of the driver. */
-    uint64_t asked_at, asked, refused;
+     * another choice of the driver; and the plain choice of the level that it is in. */
+    uint64_t asked_at, asked, refused, spilled;
+    int plain_of; /* 1 + the level; 0 = none yet */
+    struct var_variant plain;
 };
 void var_space_init(struct var_space *space, uint32_t isas, const struct krn_problem *problem);
 /* 1 and *out filled, or 0 at the end. Asking whether a point is feasible is what takes the time. */
@@ -101,6 +112,10 @@ int var_default(enum krn_isa isa, const struct krn_problem *problem, struct var_
 /* The same with another epilogue. What these two name is built in, FIXED ones left out. */
 int var_default_of(enum krn_isa isa, const struct krn_problem *problem, enum krn_epilogue epilogue,
                    struct var_variant *out);
+
+/* The same for a core, whose own plain choices go first; NULL = none in particular. */
+int var_default_on(const struct var_core *core, enum krn_isa isa, const struct krn_problem *problem,
+                   enum krn_epilogue epilogue, struct var_variant *out);
 
 /* The peak micro-kernel of an ISA (family PEAK). 0, or -ENOTSUP: portable C has none, since what
  * the compiler makes of it is no limit of the machine. */

@@ -44,6 +44,14 @@ struct var_default_row {
 extern const struct var_default_row var_defaults[];
 extern const size_t var_default_count;
 
+/* Plain choices of cores that issue in order, which go before the others there. Not built in. */
+struct var_core_default {
+    int weave; /* var_core.weave */
+    struct var_default_row row;
+};
+extern const struct var_core_default var_core_defaults[];
+extern const size_t var_core_default_count;
+
 /* Epilogues, a bit set, with which the plain choices are built in: those of networks. */
 enum {
     VAR_BUILTIN_EPILOGUES = 1 << KRN_EPILOGUE_FLOAT | 1 << KRN_EPILOGUE_SUMS | 1 << KRN_EPILOGUE_ADD
@@ -55,7 +63,7 @@ int var_default_variant(const struct var_default_row *row, enum krn_epilogue epi
                         struct var_variant *out);
 
 /* Writes the micro-kernel of a feasible variant; out == NULL only asks whether it can be made.
- * 0, -ENOTSUP and the reason, -ENOMEM. */
+ * 0; -ENOTSUP, or -ENOSPC where registers do not suffice, and the reason; -ENOMEM. */
 typedef int var_emit_fn(const struct var_variant *v, struct var_text *out, char *err,
                         size_t err_bytes);
 var_emit_fn var_emit_c, var_emit_a64, var_emit_x86;

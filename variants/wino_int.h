@@ -24,7 +24,7 @@ struct wino {
     int row[GEMM_MAX_ROWS];  /* A, eight of depth */
 };
 
-/* 0, or -ENOTSUP and the reason if the accumulators alone are too many. */
+/* 0, or -ENOSPC and the reason if the accumulators alone are too many. */
 int wino_build(struct ir *ir, const struct var_variant *v, const struct wino_scheme *scheme,
                char *err, size_t err_bytes);
 

@@ -386,7 +386,7 @@ int x86_direct_build(struct ir *ir, const struct var_variant *v, char *err, size
     d.group_bytes = d.nr * v->knob[VAR_KNOB_KR] * domain->w_bytes;
     d.is_evex = v->isa == KRN_ISA_AVX512VNNI;
     if (x86_accumulators_fit(ir, d.mr * d.vectors, err, err_bytes))
-        return -ENOTSUP;
+        return -ENOSPC;
     d.args = gemm_argument(ir);
     constants(&d);
     make_registers(&d);

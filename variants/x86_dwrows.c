@@ -382,7 +382,7 @@ int x86_dwrows_build(struct ir *ir, const struct var_variant *v, char *err, size
     int done = ir_label(ir, "pixels_end");
     init(&d, ir, v);
     if (x86_accumulators_fit(ir, d.rows * d.step * d.vectors, err, err_bytes))
-        return -ENOTSUP;
+        return -ENOSPC;
     make_registers(&d);
     IR(ir, IR_MOV_IMM, d.begin, 0);
     IR(ir, IR_LABEL, block);

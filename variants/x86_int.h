@@ -150,7 +150,7 @@ int x86_narrow_bytes(struct ir *ir, const struct x86_narrow *n, const int *words
 void x86_quick_begin(struct ir *ir, int args, int out_offset, int with_order, struct x86_narrow *n);
 void x86_quick_round(struct ir *ir, int acc, int scale, int offset);
 
-/* 0, or -ENOTSUP and the reason before anything is built. */
+/* 0, or -ENOSPC and the reason before anything is built. */
 int x86_accumulators_fit(const struct ir *ir, int count, char *err, size_t err_bytes);
 int x86_direct_build(struct ir *ir, const struct var_variant *v, char *err, size_t err_bytes);
 int x86_dwrows_build(struct ir *ir, const struct var_variant *v, char *err, size_t err_bytes);

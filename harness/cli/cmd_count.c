@@ -202,7 +202,7 @@ static int run(struct work *w)
     info = hrn_device_info(w->device);
     if (hrn_toolchain_find(info->arch, w->cc, &w->toolchain, w->err, sizeof w->err))
         return cli_fail(CLI_DEVICE, "%s", w->err);
-    int rc = cli_look_plan(&w->look, info->key, info->isas);
+    int rc = cli_look_plan(&w->look, info->key, info->isas, hrn_device_core(info));
     return rc ? rc : count(w);
 }
 

@@ -2,13 +2,15 @@
 #include "harness/cli/cli.h"
 
 #include "harness/cli/cli_int.h"
+#include "harness/cli/filtered.h"
 #include "harness/cli/select.h"
+#include "variants/cores.h"
 #include "variants/variant.h"
 
 struct list_options {
     struct cli_list isas, families;
-    const char *problem, *filter;
-    int count, json;
+    const char *problem, *filter, *core;
+    int count, no_filters, json;
 };
 
 /* How many variants there are of each ISA and family, with the micro-kernels behind them. */
@@ -43,7 +45,7 @@ static void print_variant_json(const struct var_variant *v, int first)
     fputs("}}", stdout);
 }
 
-static void print_tally_json(const struct tally *t)
+static void print_tally_json(const struct tally *t, const uint64_t *removed)
 {
     int first = 1;
     fputs("  \"counts\": [", stdout);
@@ -57,8 +59,9 @@ static void print_tally_json(const struct tally *t)
                    t->kernels[isa][family], t->variants[isa][family]);
             first = 0;
         }
-    printf("\n  ],\n  \"kernels\": %zu,\n  \"variants_total\": %zu\n}\n", t->total_kernels,
-           t->total);
+    fputs("\n  ],\n  \"filtered\": ", stdout);
+    cli_filtered_json(removed, stdout);
+    printf(",\n  \"kernels\": %zu,\n  \"variants_total\": %zu\n}\n", t->total_kernels, t->total);
 }
 
 static void print_tally(const struct tally *t)
@@ -82,12 +85,14 @@ static void print_tally(const struct tally *t)
 }
 
 static int list(const struct list_options *o, const struct cli_select *select,
-                const struct krn_problem *problem)
+                const struct krn_problem *problem, const struct var_core *core)
 {
     struct tally tally = { .total = 0 };
     struct var_space space;
     struct var_variant v;
     var_space_init(&space, select->isas, problem);
+    space.core = core;
+    space.unfiltered = o->no_filters;
     if (o->json)
         fputs(o->count ? "{\n" : "{\n  \"variants\": [", stdout);
     while (var_space_next(&space, &v)) {
@@ -104,9 +109,11 @@ static int list(const struct list_options *o, const struct cli_select *select,
     if (o->json && !o->count)
         fputs("\n  ],\n", stdout);
     if (o->json)
-        print_tally_json(&tally);
+        print_tally_json(&tally, space.removed);
     else if (o->count)
         print_tally(&tally);
+    if (!o->json)
+        cli_filtered_say("list", space.removed);
     return tally.total ? CLI_OK : cli_fail(CLI_FAILED, "no variant fits");
 }
 
@@ -116,12 +123,18 @@ static int run(const struct list_options *o)
     char err[256];
     if (o->problem && krn_problem_parse(o->problem, &problem, err, sizeof(err)))
         return cli_fail(CLI_USAGE, "--problem: %s", err);
+    const struct var_core *core = o->core ? var_core_find(o->core, NULL) : NULL;
+    if (o->core && !core)
+        return cli_fail(CLI_USAGE,
+                        "--core: there is no table of '%s'; 'quern devices' has the names, as "
+                        "model:CORE",
+                        o->core);
     struct cli_select select;
     int code =
         cli_select_open(&select, &o->isas, (1u << KRN_ISA_COUNT) - 1, &o->families, o->filter);
     if (code)
         return code;
-    code = list(o, &select, o->problem ? &problem : NULL);
+    code = list(o, &select, o->problem ? &problem : NULL, core);
     cli_select_clear(&select);
     return code;
 }
@@ -142,6 +155,12 @@ int cmd_list(int argc, char **argv)
           "Only what is worth trying on this convolution, such as ic64ih56oc64kh3ph1 or "
           "56:56:64:64.",
           &o.problem },
+        { 0, "core", CLI_STRING, "CORE",
+          "With --problem: for this core, such as cortex-a55, whose filters and plain choices "
+          "count. "
+          "Default: none in particular.",
+          &o.core },
+        CLI_NO_FILTERS(o.no_filters),
         { 0, "filter", CLI_STRING, "REGEX",
           "Only names that match this POSIX extended regular expression.", &o.filter },
         { 'c', "count", CLI_FLAG, NULL, "Counts per ISA and family instead of names.", &o.count },
@@ -149,8 +168,8 @@ int cmd_list(int argc, char **argv)
     };
     const struct cli_command command = {
         .name = "list",
-        .synopsis = "quern list [--isa=A,B] [--family=F] [--problem=P] [--filter=REGEX] [--count] "
-                    "[--json]",
+        .synopsis = "quern list [--isa=A,B] [--family=F] [--problem=P] [--core=CORE] "
+                    "[--no-filters] [--filter=REGEX] [--count] [--json]",
         .description =
             "Lists the variants that the generator can make, one name a line, in a fixed order.\n\n"
             "A name is <isa>_<family>_<knobs>[__<driver knobs>]; 'quern show --knobs' explains the "

@@ -248,7 +248,7 @@ static int run(struct work *w)
     int rc = find_core(w);
     if (!rc)
         rc = cli_look_plan(&w->look, w->core_name,
-                           w->alias && w->alias->isas ? w->alias->isas : w->core->isas);
+                           w->alias && w->alias->isas ? w->alias->isas : w->core->isas, w->core);
     return rc ? rc : predict(w);
 }
 

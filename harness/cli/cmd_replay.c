@@ -349,8 +349,9 @@ static int draw(struct work *w)
             used += 2 * r->rows[i].first.step_count;
         }
     }
-    const struct rpt_curves all = { "device time, s", "best so far, times the fastest", panels,
-                                    w->layer_count, CLI_CLOSE_ENOUGH, 0 };
+    const struct rpt_curves all = { "device time, s", "best so far, times the fastest",
+                                    panels,           w->layer_count,
+                                    CLI_CLOSE_ENOUGH, 0 };
     if (!rc)
         rc = rpt_curves_draw(&all, w->a.plot, w->err, sizeof w->err);
     free(pool);

@@ -8,6 +8,7 @@
 
 #include "harness/cli/counters.h"
 #include "harness/cli/each_device.h"
+#include "harness/cli/filtered.h"
 #include "harness/cli/layers.h"
 #include "harness/cli/patience.h"
 #include "harness/cli/search.h"
@@ -26,7 +27,7 @@ struct arguments {
     struct cli_search search;
     long long max_variants, timeout_s, wait_s, seed, cpu;
     double screen_ms, sample_ms, warmup_ms;
-    int share, no_tails, no_transfer, dry_run, json, quiet;
+    int no_filters, share, no_tails, no_transfer, dry_run, json, quiet;
 };
 
 /* What the verb works with. */
@@ -105,6 +106,7 @@ static const struct cli_option option_table[] = {
       "Only variants whose name matches this extended regular expression; the default of each "
       "level always stays.",
       &typed.filter },
+    CLI_NO_FILTERS(typed.no_filters),
     { 0, "max-variants", CLI_INT, "N",
       "At most N variants per layer, a seeded choice of the space. Default: all.",
       &typed.max_variants },
@@ -305,6 +307,8 @@ static int cut_by_model(struct work *w)
 
 static int make_plan(struct work *w)
 {
+    w->layers.core = hrn_device_core(hrn_device_info(w->device));
+    w->layers.unfiltered = w->a.no_filters;
     if (hrn_plan_make(&w->layers, w->select.isas, is_wanted, w, (size_t)w->a.max_variants,
                       (uint64_t)w->a.seed, &w->plan, w->err, sizeof w->err))
         return cli_fail(CLI_FAILED, "%s", w->err);
@@ -330,6 +334,7 @@ static int print_plan(const struct work *w)
     }
     cli_table_print(table, stdout);
     printf("%zu layers, %zu measurements\n", w->plan.count, w->plan.variants);
+    cli_filtered_say("sweep", w->plan.removed);
     return CLI_OK;
 }
 

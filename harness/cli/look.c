@@ -53,7 +53,8 @@ static int make_plan(struct cli_look *look, const char *key, uint32_t isas)
     return look->plan.variants ? CLI_OK : cli_fail(CLI_USAGE, "no such variant fits these layers");
 }
 
-int cli_look_plan(struct cli_look *look, const char *key, uint32_t isas)
+int cli_look_plan(struct cli_look *look, const char *key, uint32_t isas,
+                  const struct var_core *core)
 {
     const struct cli_list all = { 0 };
     int rc = check_names(look);
@@ -64,6 +65,8 @@ int cli_look_plan(struct cli_look *look, const char *key, uint32_t isas)
                              look->filter);
     if (!rc)
         rc = cli_layers_gather(&look->named, &look->layers);
+    look->layers.core = core;
+    look->layers.unfiltered = 1;
     return rc ? rc : make_plan(look, key, isas);
 }
 

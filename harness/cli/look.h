@@ -30,9 +30,11 @@ struct cli_look { /* zero-initialise */
       &(look).max_variants }
 /* clang-format on */
 
-/* Fills layers and plan, of a device that is called `key` and has `isas`. 0, or an exit code,
+/* Fills layers and plan, of a device that is called `key`, has `isas` and, if not NULL, this core,
+ * whose plain choices are taken; filters remove nothing. 0, or an exit code,
  * explained. Clear in every case. */
-int cli_look_plan(struct cli_look *look, const char *key, uint32_t isas);
+int cli_look_plan(struct cli_look *look, const char *key, uint32_t isas,
+                  const struct var_core *core);
 void cli_look_clear(struct cli_look *look);
 
 #endif

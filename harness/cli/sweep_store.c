@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "harness/cli/cli.h"
+#include "harness/cli/filtered.h"
 #include "harness/cli/patience.h"
 
 struct known {
@@ -91,6 +92,10 @@ int sweep_store_begin(struct sweep_store *s, const struct pdb_run *run)
                             layer->place, layer->times, krn_problem_macs(&layer->problem)))
             return db_failed(s);
     }
+    char filtered[CLI_FILTERED_MAX];
+    cli_filtered_format(s->plan->removed, filtered);
+    if (filtered[0] && pdb_run_fact(s->db, s->run_id, "filtered", filtered))
+        return db_failed(s);
     return pdb_commit(s->db) ? db_failed(s) : CLI_OK;
 }
 

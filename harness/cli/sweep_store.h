@@ -19,8 +19,8 @@ struct sweep_store { /* zero-initialise */
     struct known *known; /* of a resumed run */
     size_t known_count;
     struct hrn_symbols symbols; /* of the program that was built */
-    const char *gathering; /* the problem whose rows are being read */
-    double voltages_uv; /* sum over the samples on the battery */
+    const char *gathering;      /* the problem whose rows are being read */
+    double voltages_uv;         /* sum over the samples on the battery */
     size_t voltage_count;
     void (*progress)(size_t done, size_t total, const char *note);
 };

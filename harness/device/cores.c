@@ -1,7 +1,10 @@
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/device/device_int.h"
+#include "variants/cores.h"
 
 /* MIDR: implementer in bits 31..24, part in bits 15..4. From Arm's technical reference manuals and
  * the kernel's asm/cputype.h. */
@@ -33,6 +36,18 @@ const char *hrn_core_name(uint32_t midr)
         if (cores[i].implementer == midr >> 24 && cores[i].part == (midr >> 4 & 0xfff))
             return cores[i].name;
     return "";
+}
+
+const struct var_core *hrn_device_core(const struct hrn_device_info *info)
+{
+    const char *colon = strchr(info->key, ':');
+    char name[40];
+    if (info->evidence == HRN_PREDICTED)
+        return colon ? var_core_find(colon + 1, NULL) : NULL;
+    snprintf(name, sizeof name, "%s", hrn_core_name((uint32_t)strtoul(info->midr, NULL, 16)));
+    for (char *c = name; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return var_core_find(name, NULL);
 }
 
 static int has_cpu(const struct hrn_core_kind *core, int cpu)

@@ -47,6 +47,10 @@ struct hrn_device_info {
     struct hrn_core_kind cores[HRN_CORE_KINDS_MAX];
     size_t core_count;
 };
+/* The core that kernels are chosen for (variants/cores.h), or NULL where there is no table of it.
+ */
+struct var_core;
+const struct var_core *hrn_device_core(const struct hrn_device_info *info);
 /* Index in info->cores of the kind that the CPU is of, or -1. */
 int hrn_core_of_cpu(const struct hrn_device_info *info, int cpu);
 /* The CPUs of a kind as the kernel writes lists: "0-3,6". */

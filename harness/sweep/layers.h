@@ -16,10 +16,15 @@ struct hrn_layer {
     int times;
 };
 
+struct var_core;
+
 struct hrn_layers {          /* zero-initialise */
     struct hrn_layer *items; /* owned */
     size_t count, capacity;
-    enum krn_epilogue epilogue; /* that the variants of a plan have, besides the defaults */
+    enum krn_epilogue epilogue;  /* that the variants of a plan have, besides the defaults */
+    const struct var_core *core; /* that a plan is for: its filters count (variants/filters.h); NULL
+                                    = none in particular */
+    int unfiltered;              /* a plan has what filters would remove, too */
 };
 
 void hrn_layers_clear(struct hrn_layers *layers);

@@ -35,12 +35,15 @@ static int is_default(const struct hrn_plan_layer *layer, const struct var_varia
 }
 
 /* The plain choices, strongest level first: without them nothing could be compared. */
-static int add_defaults(struct hrn_plan_layer *layer, size_t *capacity, uint32_t isas)
+static int add_defaults(struct hrn_plan_layer *layer, const struct hrn_layers *layers,
+                        size_t *capacity, uint32_t isas)
 {
     int rc = 0;
     for (int isa = KRN_ISA_COUNT - 1; !rc && isa >= 0; isa--) {
         struct var_variant v;
-        if (!(isas >> isa & 1) || var_default((enum krn_isa)isa, &layer->layer->problem, &v) ||
+        if (!(isas >> isa & 1) ||
+            var_default_on(layers->core, (enum krn_isa)isa, &layer->layer->problem,
+                           KRN_EPILOGUE_FLOAT, &v) ||
             is_default(layer, &v))
             continue;
         rc = append(layer, capacity, &v);
@@ -49,18 +52,22 @@ static int add_defaults(struct hrn_plan_layer *layer, size_t *capacity, uint32_t
     return rc ? rc : layer->count ? 0 : -ENOENT;
 }
 
-static int fill(struct hrn_plan_layer *layer, enum krn_epilogue epilogue, uint32_t isas,
-                hrn_wanted *wanted, void *user)
+static int fill(struct hrn_plan_layer *layer, const struct hrn_layers *layers, uint32_t isas,
+                hrn_wanted *wanted, void *user, uint64_t *removed)
 {
     size_t capacity = 0;
     struct var_variant v;
-    int rc = add_defaults(layer, &capacity, isas);
+    int rc = add_defaults(layer, layers, &capacity, isas);
     struct var_space space;
     var_space_init(&space, isas, &layer->layer->problem);
-    space.epilogue = epilogue;
+    space.epilogue = layers->epilogue;
+    space.core = layers->core;
+    space.unfiltered = layers->unfiltered;
     while (!rc && var_space_next(&space, &v))
         if (!is_default(layer, &v) && (!wanted || wanted(&v, user)))
             rc = append(layer, &capacity, &v);
+    for (int i = 0; i < VAR_FILTER_COUNT; i++)
+        removed[i] += space.removed[i];
     return rc;
 }
 
@@ -87,7 +94,7 @@ int hrn_plan_make(const struct hrn_layers *layers, uint32_t isas, hrn_wanted *wa
     for (size_t i = 0; !rc && i < layers->count; i++) {
         struct hrn_plan_layer *layer = &out->layers[out->count++];
         layer->layer = &layers->items[i];
-        rc = fill(layer, layers->epilogue, isas, wanted, user);
+        rc = fill(layer, layers, isas, wanted, user, out->removed);
         if (!rc && max_variants && layer->count > max_variants)
             thin(layer, max_variants, seed + i);
         out->variants += layer->count;

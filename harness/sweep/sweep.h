@@ -32,8 +32,9 @@ struct hrn_plan_layer {
     double *predicted; /* owned; NULL, or per variant what a static model says; NAN = nothing */
 };
 struct hrn_plan {
-    struct hrn_plan_layer *layers; /* owned */
-    size_t count, variants;        /* `variants`: of all layers together */
+    struct hrn_plan_layer *layers;      /* owned */
+    size_t count, variants;             /* `variants`: of all layers together */
+    uint64_t removed[VAR_FILTER_COUNT]; /* that each filter removed, of all layers */
 };
 
 /* Non-zero if the variant is wanted. */
@@ -61,10 +62,10 @@ struct hrn_sweep_options {
     struct hrn_search_options
         search; /* but for seed, stop and final_sample_s, which are set here */
     int64_t screen_sample_ns, final_sample_ns, warmup_ns;
-    int timeout_ms;                    /* of one proof or one sample */
-    int tails;                         /* prove also the small problems around the tails */
+    int timeout_ms;                             /* of one proof or one sample */
+    int tails;                                  /* prove also the small problems around the tails */
     const struct hrn_counter_request *counters; /* NULL = none */
-    const volatile sig_atomic_t *stop; /* Ctrl-C: finish the sample, return -EINTR */
+    const volatile sig_atomic_t *stop;          /* Ctrl-C: finish the sample, return -EINTR */
     /* Which layer is next, where several devices share the plan: 0; -ENOENT after the last; another
      * negative errno ends the sweep. NULL = all, in order. */
     int (*next_layer)(size_t *layer, void *user);
