@@ -114,6 +114,42 @@ static double want_shuffle(const struct subject *s, int y, int x, int c)
     return value(s, 0, y, x, c % groups * part + c / groups);
 }
 
+/* Each pixel counts by how near it is; what lies outside is at the edge. */
+static double want_resize(const struct subject *s, int y, int x, int c)
+{
+    const struct qnt_node *in = s->in[0];
+    const double fy =
+        fmin(in->h - 1, fmax(0, y * s->op->sampling.step[0] + s->op->sampling.offset[0]));
+    const double fx =
+        fmin(in->w - 1, fmax(0, x * s->op->sampling.step[1] + s->op->sampling.offset[1]));
+    double sum = 0;
+
+    if (s->op->sampling.nearest)
+        return value(s, 0, (int)(fy + 1e-9), (int)(fx + 1e-9), c);
+    for (int iy = 0; iy < in->h; iy++)
+        for (int ix = 0; ix < in->w; ix++)
+            sum += fmax(0, 1 - fabs(fy - iy)) * fmax(0, 1 - fabs(fx - ix)) * value(s, 0, iy, ix, c);
+    return sum;
+}
+
+static double want_lrn(const struct subject *s, int y, int x, int c)
+{
+    const struct qnt_lrn *l = &s->op->lrn;
+    double sum = 0;
+
+    for (int k = 0; k < s->op->c; k++)
+        if (abs(k - c) <= l->size / 2)
+            sum += pow(value(s, 0, y, x, k), 2);
+    return value(s, 0, y, x, c) /
+           pow((double)l->bias + (double)l->alpha / l->size * sum, l->quarters / 4.0);
+}
+
+static double want_blocks(const struct subject *s, int y, int x, int c)
+{
+    const int sh = s->op->h / s->in[0]->h, sw = s->op->w / s->in[0]->w;
+    return value(s, 0, y / sh, x / sw, (y % sh * sw + x % sw) * s->op->c + c);
+}
+
 static double want_reshape(const struct subject *s, int y, int x, int c)
 {
     const struct qnt_node *in = s->in[0];
@@ -215,6 +251,43 @@ static void make_shuffle(struct t_graph *g, struct qnt_node *n, uint64_t *r)
     while (n->c % n->place.begin[2]);
 }
 
+static void make_resize(struct t_graph *g, struct qnt_node *n, uint64_t *r)
+{
+    int32_t *const size[2] = { &n->h, &n->w };
+    const int grid = t_between(r, 0, 2);
+
+    (void)g;
+    n->sampling.nearest = t_between(r, 0, 3) == 0;
+    for (int k = 0; k < 2; k++) {
+        const int in = *size[k], out = *size[k] = t_between(r, 1, 2 * in + 1);
+        n->sampling.step[k] = grid == 1 ? (in - 1.0) / (out > 1 ? out - 1 : 1) : (double)in / out;
+        n->sampling.offset[k] = grid == 0 ? 0.5 * n->sampling.step[k] - 0.5 : 0;
+    }
+}
+
+static void make_lrn(struct t_graph *g, struct qnt_node *n, uint64_t *r)
+{
+    (void)g;
+    n->lrn = (struct qnt_lrn) { .size = 2 * t_between(r, 0, 8) + 1,
+                                .quarters = t_between(r, 2, 4),
+                                .alpha = (float)(4 * fabs(t_real(r))),
+                                .bias = (float)(0.5 + fabs(t_real(r))) };
+}
+
+static void make_blocks(struct t_graph *g, struct qnt_node *n, uint64_t *r)
+{
+    int sh, sw;
+
+    (void)g;
+    do {
+        sh = t_between(r, 1, 3);
+        sw = t_between(r, 1, 3);
+    } while (n->c % (sh * sw));
+    n->h *= sh;
+    n->w *= sw;
+    n->c /= sh * sw;
+}
+
 static void make_reshape(struct t_graph *g, struct qnt_node *n, uint64_t *r)
 {
     const int32_t h = n->h;
@@ -249,31 +322,36 @@ static void make_global(struct t_graph *g, struct qnt_node *n, uint64_t *r)
 
 static const struct {
     enum qnt_op op;
-    int inputs; /* 3: two, of which the second is one pixel */
-    int exact;
+    int inputs;   /* 3: two, of which the second is one pixel */
+    double limit; /* how many steps it may be off; 0: none */
     void (*make)(struct t_graph *g, struct qnt_node *n, uint64_t *r);
     double (*want)(const struct subject *s, int y, int x, int c);
 } cases[] = {
-    { QNT_OP_ADD, 2, 0, NULL, want_add },
-    { QNT_OP_MUL, 2, 0, NULL, want_mul },
-    { QNT_OP_MUL, 3, 0, NULL, want_mul },
-    { QNT_OP_CLIP, 1, 0, make_clip, want_clip },
-    { QNT_OP_CONCAT, 2, 0, make_channels, want_concat },
-    { QNT_OP_FUNCTION, 1, 0, make_function, want_function },
-    { QNT_OP_SLICE, 1, 1, make_slice, want_slice },
-    { QNT_OP_PAD, 1, 1, make_pad, want_pad },
-    { QNT_OP_PERMUTE, 1, 1, make_permute, want_permute },
-    { QNT_OP_UPSAMPLE, 1, 1, make_upsample, want_upsample },
-    { QNT_OP_SHUFFLE, 1, 1, make_shuffle, want_shuffle },
-    { QNT_OP_RESHAPE, 1, 1, make_reshape, want_reshape },
-    { QNT_OP_MAXPOOL, 1, 1, make_pool, want_pool },
-    { QNT_OP_AVGPOOL, 1, 0, make_pool, want_pool },
-    { QNT_OP_GLOBAL_AVGPOOL, 1, 0, make_global, want_pool },
+    { QNT_OP_ADD, 2, 0.51, NULL, want_add },
+    { QNT_OP_MUL, 2, 0.51, NULL, want_mul },
+    { QNT_OP_MUL, 3, 0.51, NULL, want_mul },
+    { QNT_OP_CLIP, 1, 1.001, make_clip, want_clip }, /* a bound is rounded, too */
+    { QNT_OP_CONCAT, 2, 0.51, make_channels, want_concat },
+    /* a table holds what is rounded from a float scale */
+    { QNT_OP_FUNCTION, 1, 0.51, make_function, want_function },
+    { QNT_OP_SLICE, 1, 0, make_slice, want_slice },
+    { QNT_OP_PAD, 1, 0, make_pad, want_pad },
+    { QNT_OP_PERMUTE, 1, 0, make_permute, want_permute },
+    { QNT_OP_UPSAMPLE, 1, 0, make_upsample, want_upsample },
+    { QNT_OP_SHUFFLE, 1, 0, make_shuffle, want_shuffle },
+    { QNT_OP_RESHAPE, 1, 0, make_reshape, want_reshape },
+    { QNT_OP_MAXPOOL, 1, 0, make_pool, want_pool },
+    { QNT_OP_AVGPOOL, 1, 0.51, make_pool, want_pool },
+    { QNT_OP_GLOBAL_AVGPOOL, 1, 0.51, make_global, want_pool },
+    { QNT_OP_RESIZE, 1, 0.565, make_resize, want_resize }, /* shares of 1/4096 on two axes */
+    { QNT_OP_LRN, 1, 0.501, make_lrn, want_lrn },
+    { QNT_OP_DEPTH_TO_SPACE, 1, 0, make_blocks, want_blocks },
 };
 
 /* Two inputs of different ranges, each with a zero point or without, both read by more than the
- * operator, so that they keep scales of their own; the operator; a classifier. */
-static int make_graph(struct t_graph *g, size_t which, uint64_t seed)
+ * operator, so that they keep scales of their own; the operator; a classifier, unless the operator
+ * is to give the scores itself. */
+static int make_graph(struct t_graph *g, size_t which, uint64_t seed, int is_last)
 {
     uint64_t r = seed;
     const enum qnt_op op = cases[which].op;
@@ -289,6 +367,8 @@ static int make_graph(struct t_graph *g, size_t which, uint64_t seed)
         n->inputs[n->input_count++] = b;
     if (cases[which].make)
         cases[which].make(g, n, &r);
+    if (is_last)
+        return at;
     const int joined =
         t_join(g, QNT_OP_CONCAT, t_linear(g, t_flatten(g, a), 2), t_linear(g, t_flatten(g, b), 2));
     t_join(g, QNT_OP_CONCAT, t_linear(g, t_flatten(g, at), 2), joined);
@@ -325,12 +405,12 @@ static double worst_distance(const struct subject *s, size_t which)
 }
 
 static void run(const struct t_graph *g, const struct qnt_network *network, int at,
-                struct subject *s, int threads)
+                struct subject *s, int threads, float *scores)
 {
     struct qnt_error error;
     struct qnt_exec *exec;
     struct qnt_exec_layer l;
-    float image[7 * 7 * 70], scores[6];
+    float image[7 * 7 * 70];
 
     if (!T_CHECK(qnt_exec_open(network, NULL, NULL, &exec, &error) == 0))
         exit(1);
@@ -356,18 +436,18 @@ static void check(size_t which, uint64_t seed)
 {
     struct subject one = { 0 }, many = { 0 };
     struct t_graph g;
-    const int at = make_graph(&g, which, seed);
+    float scores[6];
+    const int at = make_graph(&g, which, seed, 0);
     struct qnt_network *network = t_network(&g);
 
     if (!network)
         exit(1);
-    run(&g, network, at, &one, 1);
-    run(&g, network, at, &many, 3);
+    run(&g, network, at, &one, 1, scores);
+    run(&g, network, at, &many, 3, scores);
     const struct bytes *a = &one.layer[one.op_layer], *b = &many.layer[many.op_layer];
     T_CHECK(a->count == b->count && memcmp(a->data, b->data, a->count) == 0);
     const double worst = worst_distance(&one, which);
-    /* A bound of a clip is rounded too, and a table holds what is rounded from a float scale. */
-    const double limit = cases[which].exact ? 1e-6 : one.op->op == QNT_OP_CLIP ? 1.001 : 0.51;
+    const double limit = cases[which].limit + 1e-6;
     if (!T_CHECK(worst <= limit))
         printf("  %s %d, seed %llu: %g steps off\n", qnt_op_names[one.op->op], one.op->function,
                (unsigned long long)seed, worst);
@@ -379,11 +459,46 @@ static void check(size_t which, uint64_t seed)
     qnt_graph_free(&g.graph);
 }
 
+/* The operator as the last one: scores that are not rounded to bytes, but by a resize. */
+static void check_scores(size_t which, uint64_t seed)
+{
+    struct subject s = { 0 };
+    struct t_graph g;
+    const int at = make_graph(&g, which, seed, 1);
+    struct qnt_network *network = t_network(&g);
+    float *scores = t_alloc(t_elements(&g.graph.nodes[at]), sizeof(float)), *score = scores;
+    double worst = 0, range = 0;
+
+    if (!network)
+        exit(1);
+    run(&g, network, at, &s, 2, scores);
+    for (int y = 0; y < s.op->h; y++)
+        for (int x = 0; x < s.op->w; x++)
+            for (int c = 0; c < s.op->c; c++) {
+                double want = cases[which].want(&s, y, x, c);
+                want = fmin((double)s.op->hi, fmax((double)s.op->lo, want));
+                worst = fmax(worst, fabs((double)*score++ - want));
+                range = fmax(range, fabs(want));
+            }
+    const double step = s.op->op == QNT_OP_RESIZE ? s.layer[s.in_layer[0]].scale : 0;
+    if (!T_CHECK(worst <= 1e-5 * range + step * cases[which].limit))
+        printf("  %s %d, seed %llu: scores %g off, of %g\n", qnt_op_names[s.op->op], s.op->function,
+               (unsigned long long)seed, worst, range);
+    for (int i = 0; i < LAYERS_MAX; i++)
+        free(s.layer[i].data);
+    free(scores);
+    qnt_network_free(network);
+    qnt_graph_free(&g.graph);
+}
+
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         for (uint64_t k = 0; k < 25; k++)
             check(i, t_seed * 1000 + i * 100 + k);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        for (uint64_t k = 0; k < 5; k++)
+            check_scores(i, t_seed * 1000 + i * 100 + 50 + k);
     return t_end();
 }

@@ -36,7 +36,8 @@ static void make(struct t_ncnn *m, uint64_t *rng)
     add_layer(m, rng, "Pooling p1 1 1 b2 f 0=0 1=3 2=1 3=1 5=1", 0, 0);
     add_layer(m, rng, "Concat k1 2 1 e f g 0=0", 0, 0);
     add_layer(m, rng, "Slice l1 1 2 g i j -23300=2,5,-233 1=0", 0, 0);
-    add_layer(m, rng, "Interp u1 1 1 i n 0=1 1=2.0 2=2.0", 0, 0);
+    add_layer(m, rng, "LRN n1 1 1 i i2 1=3 2=0.5 3=0.5", 0, 0);
+    add_layer(m, rng, "Interp u1 1 1 i2 n 0=2 1=2.0 2=2.0", 0, 0);
     add_layer(m, rng, "Padding q1 1 1 j o 0=2 1=2 2=2 3=3 7=1 8=2", 0, 0);
     add_layer(m, rng, "Permute r1 1 1 o o1 0=1", 0, 0);
     add_layer(m, rng, "Permute r2 1 1 o1 o2 0=1", 0, 0);

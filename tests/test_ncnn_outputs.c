@@ -151,12 +151,13 @@ static void test_unknown(void)
     }
 }
 
-/* Blobs that nobody reads, or that only a Noop lists, are all results. */
+/* Blobs that nobody reads, or that only a Noop lists, are all results; a line more than the head of
+ * the file counts is none. */
 static void test_all(void)
 {
-    static const char *const lists[] = { NULL, "Noop n 2 1 a b y" };
+    static const char *const lists[] = { NULL, "Noop n 2 1 a b y", "ReLU r2 1 1 a c" };
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         const struct qnt_load how = { .h = 3, .w = 2, .c = 1 };
         struct qnt_error error = { "" };
         struct qnt_graph graph;
@@ -166,6 +167,7 @@ static void test_all(void)
         t_ncnn_line(&m, "Sigmoid s 1 1 x b");
         if (lists[i])
             t_ncnn_line(&m, lists[i]);
+        m.layers = i == 2 ? 3 : m.layers;
         if (T_CHECK(load(&m, &how, &graph, &error) == 0)) {
             const struct qnt_node *out = &graph.nodes[graph.output];
             T_CHECK(graph.nodes[0].h == 3 && graph.nodes[0].w == 2 && graph.nodes[0].c == 1);

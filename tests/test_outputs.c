@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "quant/model/sampling.h"
 #include "quant/pipeline/output.h"
 #include "tests/t_graph.h"
 
@@ -47,6 +48,26 @@ static int move(struct t_graph *g, enum qnt_op op, int input, const int size[3],
     return at;
 }
 
+static int resize(struct t_graph *g, int input, int h, int w, enum qnt_grid grid)
+{
+    const struct qnt_node *in = &g->graph.nodes[input];
+    const int at = t_node(g, QNT_OP_RESIZE, input);
+
+    qnt_sampling_set(&last(g)->sampling, 0, grid, in->h, h);
+    qnt_sampling_set(&last(g)->sampling, 1, grid, in->w, w);
+    last(g)->h = h;
+    last(g)->w = w;
+    return at;
+}
+
+static int lrn(struct t_graph *g, int input)
+{
+    const int at = t_node(g, QNT_OP_LRN, input);
+
+    last(g)->lrn = (struct qnt_lrn) { .size = 3, .quarters = 3, .alpha = 0.5f, .bias = 1 };
+    return at;
+}
+
 /* Every operator and function of an int8 network, each at least once. */
 static void make_graph(struct t_graph *g)
 {
@@ -75,6 +96,10 @@ static void make_graph(struct t_graph *g)
     x = move(g, QNT_OP_PERMUTE, x, (int[]) { 4, 40, 5 }, (int[]) { 1, 2, 0 });
     x = function(g, x, QNT_FN_HARDSIGMOID, 0.2, 0.5);
     x = function(g, t_conv(g, x, 6, 1, 1, 0, 1), QNT_FN_SOFTPLUS, 0, 0);
+    x = resize(g, lrn(g, x), 7, 20, QNT_GRID_HALF);
+    x = resize(g, x, 5, 11, QNT_GRID_CORNERS);
+    x = move(g, QNT_OP_DEPTH_TO_SPACE, t_conv(g, x, 12, 1, 1, 0, 1), (int[]) { 10, 22, 3 },
+             (int[]) { 0, 0, 0 });
     x = t_clamp(g, t_linear(g, t_flatten(g, x), 20), 0, INFINITY);
     t_linear(g, x, 10);
 }

@@ -1,5 +1,7 @@
 /* Float execution: float.c has buffers and order, float_conv.c and float_winograd.c the layers of
- * weights, float_ops.c one function for each other operator. */
+ * weights, float_local.c what looks at neighbours, float_ops.c one function for each other
+ * operator.
+ */
 #ifndef QUERN_QUANT_FLOAT_INT_H
 #define QUERN_QUANT_FLOAT_INT_H
 
@@ -24,6 +26,7 @@ struct qnt_float {
 /* Writes the output tensor of node `index`; CONV and LINEAR with their clamp, others before it. */
 typedef void qnt_run_op(struct qnt_float *exec, int32_t index, float *out);
 extern qnt_run_op *const qnt_run_ops[QNT_OP_COUNT];
+qnt_run_op qnt_run_float_resize, qnt_run_float_lrn;
 
 qnt_run_op qnt_run_conv; /* also of LINEAR */
 

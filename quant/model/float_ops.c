@@ -204,4 +204,7 @@ qnt_run_op *const qnt_run_ops[QNT_OP_COUNT] = {
     [QNT_OP_PERMUTE] = run_move,
     [QNT_OP_UPSAMPLE] = run_move,
     [QNT_OP_SHUFFLE] = run_move,
+    [QNT_OP_RESIZE] = qnt_run_float_resize,
+    [QNT_OP_LRN] = qnt_run_float_lrn,
+    [QNT_OP_DEPTH_TO_SPACE] = run_move,
 };

@@ -40,6 +40,10 @@ enum qnt_op {
     QNT_OP_PERMUTE,  /* axis k of the output is axis place.begin[k] of the input */
     QNT_OP_UPSAMPLE, /* nearest: each pixel h / input's h by w / input's w times */
     QNT_OP_SHUFFLE,  /* channels [g][k] become [k][g], g = place.begin[2] groups */
+    QNT_OP_RESIZE,   /* the pixels of a grid that `sampling` lays on the input */
+    QNT_OP_LRN,      /* across channels, as `lrn` says */
+    QNT_OP_DEPTH_TO_SPACE, /* channels [s][t][c] of a pixel become a block of s x t pixels of c
+                              channels: s = h / input's h, t = w / input's w */
     QNT_OP_COUNT
 };
 extern const char *const qnt_op_names[QNT_OP_COUNT];
@@ -53,6 +57,21 @@ struct qnt_window { /* for pools; a convolution has its problem */
 
 struct qnt_place { /* by axis: h, w, c */
     int32_t begin[3], step[3];
+};
+
+/* Where the pixels of a RESIZE lie, by axis (h, w): number i at i * step + offset of the input, but
+ * within it. What lies between two pixels is a mixture of both, or the one before it. */
+struct qnt_sampling {
+    double step[2], offset[2];
+    int32_t nearest;
+};
+
+/* x / (bias + alpha / size * sum of squares)^beta: over the `size` (odd) channels around it. Only
+ * powers that square roots and a division make, which are the same everywhere. */
+#define QNT_LRN_SIZE_MAX 127
+struct qnt_lrn {
+    int32_t size, quarters; /* beta = quarters / 4: 2, 3 or 4 */
+    float alpha, bias;
 };
 
 /* Functions of one element, each a row of qnt_functions[]. */
@@ -112,6 +131,8 @@ struct qnt_node {
     struct krn_problem problem; /* CONV and LINEAR (as a 1x1): n = 1 */
     struct qnt_window window;
     struct qnt_place place;
+    struct qnt_sampling sampling;
+    struct qnt_lrn lrn;
     enum qnt_function function;
     float alpha, beta, fill;
     float *weight, *bias; /* owned; NULL where the operator has none */
@@ -158,7 +179,7 @@ int qnt_ncnn_read(struct qnt_bytes param, struct qnt_bytes bin, const char *path
                   const struct qnt_load *how, struct qnt_graph *out, struct qnt_error *error);
 /* What a file leaves open, or is to be taken otherwise; zeros: as the file says. */
 struct qnt_load {
-    int32_t h, w, c;    /* of the input; ncnn files may lack them, ONNX files leave them open */
+    int32_t h, w, c; /* of the input; ncnn files may lack them, ONNX files leave them open */
     /* The blobs or tensors that are the result, in this order, where several are left, or where
      * what comes after them is not wanted: only what leads to them is imported. Borrowed. */
     const char *const *outputs;

@@ -143,6 +143,17 @@ static void move_shuffle(const struct walk *k)
                     copy(k, first + i * groups + g, first + g * part + i, 1);
 }
 
+static void move_depth_to_space(const struct walk *k)
+{
+    const struct qnt_shape *in = &k->m->in, *out = &k->m->out;
+    const int32_t sh = out->h / in->h, sw = out->w / in->w;
+
+    for (int32_t h = 0; h < out->h; h++)
+        for (int32_t w = 0; w < out->w; w++)
+            copy(k, offset_of(out, h, w, 0),
+                 offset_of(in, h / sh, w / sw, (h % sh * sw + w % sw) * out->c), (size_t)out->c);
+}
+
 /* ---- What must hold */
 
 static int64_t elements(const struct qnt_shape *s)
@@ -202,6 +213,12 @@ static int fits_shuffle(const struct qnt_move *m)
            m->in.c % groups == 0;
 }
 
+static int fits_depth_to_space(const struct qnt_move *m)
+{
+    return m->out.h % m->in.h == 0 && m->out.w % m->in.w == 0 &&
+           elements(&m->in) == elements(&m->out);
+}
+
 static const struct {
     void (*move)(const struct walk *k);
     int (*fits)(const struct qnt_move *m);
@@ -212,6 +229,7 @@ static const struct {
     [QNT_OP_PERMUTE] = { move_permute, fits_permute },
     [QNT_OP_UPSAMPLE] = { move_upsample, fits_upsample },
     [QNT_OP_SHUFFLE] = { move_shuffle, fits_shuffle },
+    [QNT_OP_DEPTH_TO_SPACE] = { move_depth_to_space, fits_depth_to_space },
 };
 
 int qnt_move_fits(const struct qnt_move *m)

@@ -8,7 +8,7 @@ struct qnt_shape {
     int32_t h, w, c;
 };
 struct qnt_move {
-    enum qnt_op op; /* RESHAPE, SLICE, PAD, PERMUTE, UPSAMPLE, SHUFFLE */
+    enum qnt_op op; /* RESHAPE, SLICE, PAD, PERMUTE, UPSAMPLE, SHUFFLE, DEPTH_TO_SPACE */
     struct qnt_shape in, out;
     struct qnt_place place;
 };

@@ -21,4 +21,7 @@ const char *const qnt_op_names[QNT_OP_COUNT] = {
     [QNT_OP_PERMUTE] = "permute",
     [QNT_OP_UPSAMPLE] = "upsample",
     [QNT_OP_SHUFFLE] = "shuffle",
+    [QNT_OP_RESIZE] = "resize",
+    [QNT_OP_LRN] = "lrn",
+    [QNT_OP_DEPTH_TO_SPACE] = "depth-to-space",
 };

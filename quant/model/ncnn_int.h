@@ -1,8 +1,8 @@
 /* The ncnn importer: ncnn.c opens the files and keeps the blobs; ncnn_text.c reads the text line by
  * line; ncnn_outputs.c finds what is wanted, and what leads to it; ncnn_ops.c has one row per
  * operator; ncnn_layers.c (conv, linear, pools), ncnn_channels.c (what works on each element or
- * channel) and ncnn_shapes.c have their functions; ncnn_read.c reads parameters and weights for
- * them. Whatever the files say is checked before it is used. */
+ * channel), ncnn_shapes.c and ncnn_resize.c (what moves elements) have their functions; ncnn_read.c
+ * reads parameters and weights for them. Whatever the files say is checked before it is used. */
 #ifndef QUERN_QUANT_NCNN_INT_H
 #define QUERN_QUANT_NCNN_INT_H
 
@@ -94,11 +94,14 @@ int ncnn_import_function(struct ncnn *n);
 int ncnn_import_input(struct ncnn *n);
 int ncnn_import_interp(struct ncnn *n);
 int ncnn_import_linear(struct ncnn *n);
+int ncnn_import_lrn(struct ncnn *n);
 int ncnn_import_memory(struct ncnn *n);
 int ncnn_import_padding(struct ncnn *n);
 int ncnn_import_permute(struct ncnn *n);
 int ncnn_import_pooling(struct ncnn *n);
 int ncnn_import_prelu(struct ncnn *n);
+int ncnn_import_pixel_shuffle(struct ncnn *n);
+int ncnn_import_reduction(struct ncnn *n);
 int ncnn_import_relu(struct ncnn *n);
 int ncnn_import_reshape(struct ncnn *n);
 int ncnn_import_scale(struct ncnn *n);

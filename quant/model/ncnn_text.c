@@ -56,7 +56,8 @@ static int read_header(struct ncnn *n, char **at, long *layers)
     return 0;
 }
 
-/* All lines, cut into words. */
+/* The lines of all layers, cut into words. As to ncnn, what stands behind so many layers as the
+ * head says is nothing. */
 static int cut_lines(struct ncnn *n, char *at)
 {
     const size_t room = strlen(at) / 2 + 2; /* a word takes two characters at least */
@@ -80,8 +81,6 @@ static int cut_lines(struct ncnn *n, char *at)
         used += count;
         n->layer_count++;
     }
-    if (next_line(&at, n->words + used, &count) != 0)
-        return ncnn_fail(n, -EINVAL, "has more lines than its %ld layers", layers);
     return 0;
 }
 

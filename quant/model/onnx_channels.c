@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/model/sampling.h"
+
 /* ---- x * weight[c] + bias[c] */
 
 int onnx_import_batchnorm(struct onnx *o)
@@ -427,5 +429,31 @@ int onnx_import_prelu(struct onnx *o)
     struct qnt_node node = onnx_node_on(o, QNT_OP_FUNCTION, &x);
     node.function = QNT_FN_LEAKY;
     node.alpha = (float)onnx_real_at(slope, 0);
+    return onnx_emit(o, 0, &node, &x);
+}
+
+int onnx_import_lrn(struct onnx *o)
+{
+    struct onnx_view x;
+    int64_t size;
+    float alpha, beta, bias;
+    const char *why;
+    int rc = onnx_input_of_rank(o, 0, 4, &x);
+
+    if (rc == 0)
+        rc = onnx_attr_int(o, "size", 0, 1, INT32_MAX, &size);
+    if (rc == 0)
+        rc = onnx_attr_float(o, "alpha", 1e-4f, &alpha);
+    if (rc == 0)
+        rc = onnx_attr_float(o, "beta", 0.75f, &beta);
+    if (rc == 0)
+        rc = onnx_attr_float(o, "bias", 1, &bias);
+    if (rc)
+        return rc;
+    struct qnt_node node = onnx_node_on(o, QNT_OP_LRN, &x);
+    rc = qnt_lrn_set(&node.lrn, (double)size, alpha, beta, bias, &why);
+    if (rc)
+        return onnx_fail(o, rc, "size %lld, alpha %g, beta %g, bias %g: %s", (long long)size,
+                         (double)alpha, (double)beta, (double)bias, why);
     return onnx_emit(o, 0, &node, &x);
 }

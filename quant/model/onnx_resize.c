@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/model/sampling.h"
+
 /* ---- Parts along one dimension: of channels, whatever the axis */
 
 struct part {
@@ -360,36 +362,46 @@ enum rounding { PREFER_FLOOR, PREFER_CEIL, FLOOR, CEIL, ROUNDINGS };
 static const char *const rounding_names[ROUNDINGS] = { "round_prefer_floor", "round_prefer_ceil",
                                                        "floor", "ceil" };
 
-/* Which pixel of the input the output pixel i is, where each axis is `times` as large. */
-static int64_t pixel_of(enum coordinates c, enum rounding r, int64_t i, int64_t times, int64_t size)
-{
-    double at = (double)i / (double)times;
+/* What one axis becomes. */
+struct axis {
+    int64_t in, out;
+    double scale; /* as the file has it: out / in, but for what is rounded */
+};
 
-    if (c == HALF_PIXEL || c == TORCH_HALF_PIXEL)
-        at = ((double)i + 0.5) / (double)times - 0.5;
-    else if (c == TF_HALF_PIXEL)
-        at = ((double)i + 0.5) / (double)times;
-    else if (c == ALIGN_CORNERS)
-        at = size > 1 ? (double)i * (double)(size - 1) / (double)(size * times - 1) : 0;
-    const double rounded = r == FLOOR         ? floor(at)
-                           : r == CEIL        ? ceil(at)
-                           : r == PREFER_CEIL ? floor(at + 0.5)
-                                              : ceil(at - 0.5);
-    return (int64_t)fmin((double)(size - 1), fmax(0, rounded));
+static void set_axis(struct qnt_sampling *s, int k, enum coordinates c, const struct axis *a)
+{
+    const int centres = c == HALF_PIXEL || (c == TORCH_HALF_PIXEL && a->out > 1);
+
+    s->step[k] = 1 / a->scale;
+    s->offset[k] = centres ? 0.5 * s->step[k] - 0.5 : c == TF_HALF_PIXEL ? 0.5 * s->step[k] : 0;
+    if (c == ALIGN_CORNERS)
+        s->step[k] = a->out > 1 ? (double)(a->in - 1) / (double)(a->out - 1) : 0;
+    if (c == TORCH_HALF_PIXEL && a->out == 1)
+        s->step[k] = 0;
 }
 
-/* Every pixel must be repeated `times`, whatever the file calls it. */
-static int repeats(enum coordinates c, enum rounding r, int64_t times, int64_t size)
+/* The nearest pixel is the one at or before what is a little more. Distances of pixels from halves
+ * are more than 2^-20, or nothing. */
+static double nudge(enum rounding r)
 {
-    for (int64_t i = 0; i < size * times; i++)
-        if (pixel_of(c, r, i, times, size) != i / times)
+    static const double tie = 1.0 / (1 << 20);
+    return r == FLOOR ? 0 : r == CEIL ? 1 - tie : r == PREFER_CEIL ? 0.5 : 0.5 - tie;
+}
+
+/* 1 if every pixel is repeated a whole number of times, whatever the file calls it: a move. */
+static int repeats(const struct qnt_sampling *s, int k, const struct axis *a)
+{
+    if (!s->nearest || a->out % a->in)
+        return 0;
+    for (int64_t i = 0; i < a->out; i++)
+        if (qnt_sample(s, k, (int32_t)i, (int32_t)a->in).first != i / (a->out / a->in))
             return 0;
     return 1;
 }
 
 /* The sizes of h and w: given, or as factors. Resize has (x, roi, scales, sizes) since operator set
  * 11, and (x, scales), as Upsample, before. */
-static int read_sizes(struct onnx *o, const struct onnx_view *x, int64_t size[ONNX_RANK_MAX])
+static int read_sizes(struct onnx *o, const struct onnx_view *x, struct axis axes[4])
 {
     const int is_new = strcmp(o->op->name, "Resize") == 0 && o->opset >= 11;
     const size_t scales_at = is_new ? 2 : 1;
@@ -414,16 +426,31 @@ static int read_sizes(struct onnx *o, const struct onnx_view *x, int64_t size[ON
             by_size ? onnx_real_at(c, (size_t)i) : floor((double)onnx_dim(x, i) * factor + 1e-6);
         if (!(wanted >= 1 && wanted <= ONNX_EXTENT_MAX))
             return onnx_fail(o, -EINVAL, "dimension %d would become %g", i, wanted);
-        size[i] = (int64_t)wanted;
+        axes[i] = (struct axis) { onnx_dim(x, i), (int64_t)wanted, factor };
+        if (by_size)
+            axes[i].scale = wanted / (double)axes[i].in;
+        if (i < 2 && axes[i].out != axes[i].in)
+            return onnx_fail(o, -ENOTSUP,
+                             "resizes dimension %d from %lld to %lld; only h and w may change", i,
+                             (long long)axes[i].in, (long long)axes[i].out);
     }
     return 0;
 }
 
-static int read_ways(struct onnx *o, int *coordinates, int *rounding)
+enum { NEAREST, LINEAR, BILINEAR, MODES };
+
+static int read_ways(struct onnx *o, int *mode, int *coordinates, int *rounding)
 {
-    static const char *const modes[] = { "nearest" };
+    static const char *const modes[MODES] = { "nearest", "linear", "bilinear" };
+    static const char *const policies[] = { "stretch" };
     const int is_new = strcmp(o->op->name, "Resize") == 0 && o->opset >= 11;
-    int mode, rc = onnx_attr_word(o, "mode", modes, 1, 0, &mode);
+    int64_t smooth;
+    int policy, rc = onnx_attr_word(o, "mode", modes, is_new ? BILINEAR : MODES, NEAREST, mode);
+
+    if (rc == 0)
+        rc = onnx_attr_int(o, "antialias", 0, 0, 0, &smooth);
+    if (rc == 0)
+        rc = onnx_attr_word(o, "keep_aspect_ratio_policy", policies, 1, 0, &policy);
 
     if (rc == 0)
         rc = onnx_attr_word(o, "coordinate_transformation_mode", coordinate_names, COORDINATES,
@@ -431,36 +458,67 @@ static int read_ways(struct onnx *o, int *coordinates, int *rounding)
     if (rc == 0)
         rc = onnx_attr_word(o, "nearest_mode", rounding_names, ROUNDINGS,
                             is_new ? PREFER_FLOOR : FLOOR, rounding);
+    if (rc == 0 && *mode != NEAREST && *coordinates == TF_HALF_PIXEL)
+        rc = onnx_fail(o, -ENOTSUP, "'%s' is of nearest pixels only",
+                       coordinate_names[TF_HALF_PIXEL]);
     return rc;
 }
 
 int onnx_import_resize(struct onnx *o)
 {
-    int64_t size[ONNX_RANK_MAX];
-    int coordinates, rounding;
+    struct axis axes[4];
+    int mode, coordinates, rounding;
     struct onnx_view x;
     int rc = onnx_input_of_rank(o, 0, 4, &x);
 
     if (rc == 0)
-        rc = read_ways(o, &coordinates, &rounding);
+        rc = read_ways(o, &mode, &coordinates, &rounding);
     if (rc == 0)
-        rc = read_sizes(o, &x, size);
+        rc = read_sizes(o, &x, axes);
     if (rc)
         return rc;
-    struct qnt_node node = onnx_node_on(o, QNT_OP_UPSAMPLE, &x);
-    for (int i = 0; i < 4; i++) {
-        const int64_t times = size[i] / x.dims[i];
-        if (size[i] % x.dims[i] || (i < 2 && times != 1) ||
-            !repeats((enum coordinates)coordinates, (enum rounding)rounding, times, x.dims[i]))
-            return onnx_fail(o, -ENOTSUP,
-                             "resizes dimension %d from %lld to %lld (%s, %s); only repeating"
-                             " each pixel of h and w a whole number of times is supported",
-                             i, (long long)x.dims[i], (long long)size[i],
-                             coordinate_names[coordinates], rounding_names[rounding]);
+    struct qnt_node node = onnx_node_on(o, QNT_OP_RESIZE, &x);
+    struct qnt_sampling *s = &node.sampling;
+    s->nearest = mode == NEAREST;
+    for (int k = 0; k < 2; k++) {
+        set_axis(s, k, (enum coordinates)coordinates, &axes[2 + k]);
+        s->offset[k] += s->nearest ? nudge((enum rounding)rounding) : 0;
     }
-    node.h = (int32_t)size[2];
-    node.w = (int32_t)size[3];
-    if (node.h == x.dims[2] && node.w == x.dims[3])
+    if (repeats(s, 0, &axes[2]) && repeats(s, 1, &axes[3]))
+        node.op = QNT_OP_UPSAMPLE;
+    node.h = (int32_t)axes[2].out;
+    node.w = (int32_t)axes[3].out;
+    if (node.op == QNT_OP_UPSAMPLE && node.h == axes[2].in && node.w == axes[3].in)
         return onnx_alias(o, 0, &x);
     return onnx_emit_image(o, &node);
+}
+
+/* ---- Channels that become pixels */
+
+int onnx_import_depth_to_space(struct onnx *o)
+{
+    static const char *const modes[] = { "DCR", "CRD" };
+    struct onnx_view x;
+    int64_t times;
+    int mode, rc = onnx_input_of_rank(o, 0, 4, &x);
+
+    if (rc == 0)
+        rc = onnx_attr_int(o, "blocksize", 0, 1, 256, &times);
+    if (rc == 0)
+        rc = onnx_attr_word(o, "mode", modes, 2, 0, &mode);
+    if (rc)
+        return rc;
+    struct qnt_node node = onnx_node_on(o, QNT_OP_DEPTH_TO_SPACE, &x);
+    const int32_t blocks = (int32_t)(times * times);
+    if (node.c % blocks || node.h > ONNX_EXTENT_MAX || node.w > ONNX_EXTENT_MAX)
+        return onnx_fail(o, -EINVAL, "%d channels do not make blocks of %lldx%lld pixels", node.c,
+                         (long long)times, (long long)times);
+    const int32_t chw[3] = { node.c, node.h, node.w };
+    node.c /= blocks;
+    if (mode && times > 1 && node.c > 1) /* [c][times^2] -> [times^2][c] */
+        rc = onnx_emit_move(o, QNT_OP_SHUFFLE, chw, (struct qnt_place) { { 0, 0, node.c }, { 0 } },
+                            &node.inputs[0]);
+    node.h *= (int32_t)times;
+    node.w *= (int32_t)times;
+    return rc ? rc : onnx_emit_image(o, &node);
 }

@@ -243,6 +243,41 @@ static const char *check_function(struct check *c)
     return check_same(c);
 }
 
+static const char *check_resize(struct check *c)
+{
+    const struct qnt_layer *l = c->layer;
+    const uint64_t bytes = ((uint64_t)l->h + (uint64_t)l->w) * sizeof(struct qnt_share);
+
+    if (l->c != c->input->c)
+        return "a resize that changes the channels";
+    if (!in_data(c->network, l->weights, bytes))
+        return "a table outside the file";
+    const struct qnt_share *table = qnt_layer_data(c->network, l->weights);
+    for (int32_t i = 0; i < l->h + l->w; i++) {
+        const int32_t in = i < l->h ? c->input->h : c->input->w;
+        if (table[i].share < 0 || table[i].share >= QNT_SHARES || table[i].first < 0 ||
+            table[i].first >= in - (table[i].share > 0))
+            return "pixels outside the input";
+    }
+    return NULL;
+}
+
+static const char *check_lrn(struct check *c)
+{
+    const struct qnt_layer *l = c->layer;
+
+    if (l->factor[0] < 1 || l->factor[0] > QNT_LRN_SIZE_MAX || l->factor[0] % 2 != 1 ||
+        l->factor[1] < 2 || l->factor[1] > 4)
+        return "a sum or a power out of range";
+    if (!in_data(c->network, l->multiplier, QNT_LRN_PARAMETERS * sizeof(float)))
+        return "parameters outside the file";
+    const float *parameter = qnt_layer_data(c->network, l->multiplier);
+    for (int i = 0; i < QNT_LRN_PARAMETERS; i++)
+        if (!(parameter[i] >= 0 && parameter[i] <= 1e30f))
+            return "a parameter that is negative or not finite";
+    return parameter[QNT_LRN_BIAS] > 0 ? check_same(c) : "a division by zero";
+}
+
 static const char *check_move(struct check *c)
 {
     const struct qnt_move move = qnt_layer_move(c->network, c->layer);
@@ -271,6 +306,9 @@ static const struct {
     [QNT_OP_PERMUTE] = { 1, 1, check_move },
     [QNT_OP_UPSAMPLE] = { 1, 1, check_move },
     [QNT_OP_SHUFFLE] = { 1, 1, check_move },
+    [QNT_OP_RESIZE] = { 1, 1, check_resize },
+    [QNT_OP_LRN] = { 1, 1, check_lrn },
+    [QNT_OP_DEPTH_TO_SPACE] = { 1, 1, check_move },
 };
 
 static int is_dimension(int32_t x)

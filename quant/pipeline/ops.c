@@ -147,6 +147,8 @@ size_t qnt_op_units(const struct qnt_layer *l)
         [QNT_OP_MUL] = pixels_of,
         [QNT_OP_MAXPOOL] = rows_of,
         [QNT_OP_AVGPOOL] = rows_of,
+        [QNT_OP_RESIZE] = rows_of,
+        [QNT_OP_LRN] = pixels_of,
     };
     return units[l->op] ? units[l->op](l) : 1;
 }
@@ -166,4 +168,7 @@ qnt_op_run *const qnt_op_runs[QNT_OP_COUNT] = {
     [QNT_OP_PERMUTE] = run_move,
     [QNT_OP_UPSAMPLE] = run_move,
     [QNT_OP_SHUFFLE] = run_move,
+    [QNT_OP_RESIZE] = qnt_run_resize,
+    [QNT_OP_LRN] = qnt_run_lrn,
+    [QNT_OP_DEPTH_TO_SPACE] = run_move,
 };

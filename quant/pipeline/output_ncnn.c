@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/model/sampling.h"
 #include "quant/pipeline/output.h"
 #include "quant/pipeline/pipeline_int.h"
 #include "quant/pipeline/save.h"
@@ -334,6 +335,37 @@ static int put_shuffle(struct out *o)
     return 0;
 }
 
+static int put_resize(struct out *o)
+{
+    const struct qnt_node *n = o->node;
+    const enum qnt_grid grid = qnt_sampling_grid(n, &o->graph->nodes[n->inputs[0]]);
+
+    if (grid == QNT_GRID_COUNT || (grid == QNT_GRID_BEGINS) != n->sampling.nearest)
+        return refuse(o, "its pixels are not where those of an Interp are");
+    fprintf(o->lines, " 0=%d 3=%d 4=%d 6=%d", n->sampling.nearest ? 1 : 2, n->h, n->w,
+            grid == QNT_GRID_CORNERS);
+    return 0;
+}
+
+static int put_lrn(struct out *o)
+{
+    const struct qnt_lrn *l = &o->node->lrn;
+
+    fprintf(o->lines, " 0=0 1=%d 2=%.8e 3=%.8e 4=%.8e", l->size, (double)l->alpha,
+            (double)l->quarters / 4, (double)l->bias);
+    return 0;
+}
+
+static int put_depth_to_space(struct out *o)
+{
+    const struct qnt_node *n = o->node, *in = &o->graph->nodes[n->inputs[0]];
+
+    if (n->h / in->h != n->w / in->w)
+        return refuse(o, "its blocks of pixels are not square");
+    fprintf(o->lines, " 0=%d 1=1", n->h / in->h);
+    return 0;
+}
+
 static int put_function(struct out *o)
 {
     const struct qnt_node *n = o->node;
@@ -366,6 +398,9 @@ static const struct {
     [QNT_OP_PERMUTE] = { "Permute", put_permute },
     [QNT_OP_UPSAMPLE] = { "Interp", put_upsample },
     [QNT_OP_SHUFFLE] = { "ShuffleChannel", put_shuffle },
+    [QNT_OP_RESIZE] = { "Interp", put_resize },
+    [QNT_OP_LRN] = { "LRN", put_lrn },
+    [QNT_OP_DEPTH_TO_SPACE] = { "PixelShuffle", put_depth_to_space },
 };
 
 static const char *const function_types[QNT_FN_COUNT] = {

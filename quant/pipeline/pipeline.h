@@ -27,8 +27,12 @@
  *   product      likewise of d[0] * d[1] * factor, in 64 bits
  *   average      y = clamp(floor((sum * factor + d / 2) / d)), d = elements << shift, in 64 bits
  *   function     a table of 256 bytes, made when the network is
- *   maximum, reshape, slice, pad, permute, upsample
+ *   maximum, reshape, slice, pad, permute, upsample, shuffle, depth to space
  *                keep scale and zero point of their input
+ *   resize       keeps them, too: y = (sum of four bytes * w[i] + 2^23) >> 24, w[i] the products of
+ *                what two axes have as shares of their neighbours, each in 1/4096
+ *   lrn          y = clamp(round_half_even(d * ratio / p(bias + slope * sum of d * d))), in floats,
+ *                of which p makes the square root, the product of it and its own, or nothing
  *   scores       the last layer is not rounded to bytes: its sum, s32, times one float per class
  *                (convolution, inner product, average), or the same on real values
  * A tensor whose only reader is a concatenation (but one that gives the scores) or keeps its scale

@@ -53,12 +53,15 @@ struct qnt_layer {
     int32_t fill;                          /* PAD: the byte */
     int32_t lo, hi;                        /* clamp of the bytes */
     float lo_real, hi_real;                /* clamp of the scores, where this layer gives them */
-    int32_t factor[QNT_INPUTS_MAX], shift; /* ADD, CLIP, CONCAT; MUL and averages: [0] */
+    int32_t factor[QNT_INPUTS_MAX], shift; /* ADD, CLIP, CONCAT; MUL and averages: [0];
+                                              LRN: size and quarters, as struct qnt_lrn */
     int32_t wide; /* 1: an ADD that keeps its sums in 16 bits, too, for other adds (wide.c) */
     uint64_t weights, bias; /* offsets in the data: s8 as krn_conv_pack() takes them, s32 [oc];
-                               FUNCTION: s8 [256], the output of input byte i - 128 */
+                               FUNCTION: s8 [256], the output of input byte i - 128; RESIZE:
+                               struct qnt_share [h + w] */
     uint64_t multiplier;    /* float [oc]: accumulator to byte, or to score; FUNCTION as the last
-                               layer: float [256], the score of input byte i - 128 */
+                               layer: float [256], the score of input byte i - 128; LRN: float
+                               [QNT_LRN_PARAMETERS] */
 };
 static_assert(sizeof(struct krn_problem) == 128, "the file's layout");
 static_assert(sizeof(struct qnt_layer) == 392, "the file's layout");
@@ -230,6 +233,16 @@ int qnt_joins_as_is(const struct qnt_layer *concat, const struct qnt_layer *inpu
  * its operator sees it; 1 = it cannot. */
 size_t qnt_op_units(const struct qnt_layer *l);
 size_t qnt_scores_units(const struct qnt_layer *l); /* the same where it is the last layer */
+/* A mixture of two neighbouring pixels: `share` of QNT_SHARES of the second (resize.c). */
+#define QNT_SHARE_BITS 12
+#define QNT_SHARES (1 << QNT_SHARE_BITS)
+struct qnt_share {
+    int32_t first, share;
+};
+void qnt_run_resize(const struct qnt_op_args *args);
+/* Floats that an LRN has: of the sum of squares, what is added to it, of the value (lrn.c). */
+enum { QNT_LRN_SLOPE, QNT_LRN_BIAS, QNT_LRN_RATIO, QNT_LRN_PARAMETERS };
+void qnt_run_lrn(const struct qnt_op_args *args); /* gives bytes or scores */
 /* Products and tables (elementwise.c). */
 void qnt_run_mul(const struct qnt_op_args *args);
 void qnt_run_function(const struct qnt_op_args *args);

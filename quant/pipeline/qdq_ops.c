@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/model/sampling.h"
 #include "quant/pipeline/qdq_int.h"
 
 static const struct qnt_node *node_of(const struct qdq *q)
@@ -318,6 +319,81 @@ static int put_upsample(struct qdq *q)
     return 0;
 }
 
+/* The names that ONNX has for a grid: of what lies between pixels, and of the nearest, of which a
+ * half is added to half pixels. */
+static int put_resize(struct qdq *q)
+{
+    static const char *const names[QNT_GRID_COUNT] = { [QNT_GRID_HALF] = "half_pixel",
+                                                       [QNT_GRID_CORNERS] = "align_corners",
+                                                       [QNT_GRID_BEGINS] = "asymmetric" };
+    const struct qnt_node *n = node_of(q), *in = input_of(q);
+    const enum qnt_grid grid = qnt_sampling_grid(n, in);
+    const int64_t sizes[4] = { 1, n->c, n->h, n->w };
+    char x[QDQ_NAME], list[QDQ_NAME];
+    struct qdq_op op;
+
+    if (grid == QNT_GRID_COUNT || (n->sampling.nearest && grid != QNT_GRID_BEGINS))
+        return -ENOTSUP;
+    qdq_operand(q, 0, 4, x);
+    constant_ints(q, "sizes", sizes, 4, list);
+    qdq_begin(&op, "Resize");
+    qdq_input(&op, x);
+    qdq_input(&op, "");
+    qdq_input(&op, "");
+    qdq_input(&op, list);
+    qdq_attr_text(&op, "mode", n->sampling.nearest ? "nearest" : "linear");
+    qdq_attr_text(&op, "coordinate_transformation_mode", names[grid]);
+    if (n->sampling.nearest)
+        qdq_attr_text(&op, "nearest_mode", "floor");
+    qdq_end(q, &op);
+    return 0;
+}
+
+static int put_lrn(struct qdq *q)
+{
+    const struct qnt_node *n = node_of(q);
+    char x[QDQ_NAME];
+    struct qdq_op op;
+
+    qdq_operand(q, 0, 4, x);
+    qdq_begin(&op, "LRN");
+    qdq_input(&op, x);
+    qdq_attr_int(&op, "size", n->lrn.size);
+    qdq_attr_float(&op, "alpha", n->lrn.alpha);
+    qdq_attr_float(&op, "beta", (float)n->lrn.quarters / 4);
+    qdq_attr_float(&op, "bias", n->lrn.bias);
+    qdq_end(q, &op);
+    return 0;
+}
+
+/* Blocks of other shapes than a square: [s][t][c] to pixels, axis by axis. */
+static int put_depth_to_space(struct qdq *q)
+{
+    static const int64_t perm[6] = { 0, 3, 4, 1, 5, 2 };
+    const struct qnt_node *n = node_of(q), *in = input_of(q);
+    const int64_t parted[6] = { 1, n->h / in->h, n->w / in->w, n->c, in->h, in->w };
+    const int64_t dims[4] = { 1, n->c, n->h, n->w };
+    char x[QDQ_NAME], shape[QDQ_NAME];
+    struct qdq_op op;
+
+    qdq_operand(q, 0, 4, x);
+    if (parted[1] == parted[2]) {
+        qdq_begin(&op, "DepthToSpace");
+        qdq_input(&op, x);
+        qdq_attr_int(&op, "blocksize", parted[1]);
+        qdq_end(q, &op);
+        return 0;
+    }
+    constant_ints(q, "blocks", parted, 6, shape);
+    put_pair(q, "Reshape", x, shape);
+    memcpy(x, q->last, sizeof(x));
+    put_transpose(q, x, perm, 6);
+    memcpy(x, q->last, sizeof(x));
+    constant_ints(q, "shape", dims, 4, shape);
+    put_pair(q, "Reshape", x, shape);
+    return 0;
+}
+
 static int put_shuffle(struct qdq *q)
 {
     static const int64_t perm[5] = { 0, 2, 1, 3, 4 };
@@ -346,15 +422,26 @@ static const struct {
     int (*put)(struct qdq *q);
     enum rank rank; /* of what it gives */
 } rows[QNT_OP_COUNT] = {
-    [QNT_OP_INPUT] = { put_input, IMAGE },           [QNT_OP_CONV] = { put_conv, IMAGE },
-    [QNT_OP_LINEAR] = { put_linear, VECTOR },        [QNT_OP_CLIP] = { put_clip, AS_INPUT },
-    [QNT_OP_ADD] = { put_binary, AS_INPUT },         [QNT_OP_MUL] = { put_binary, AS_INPUT },
-    [QNT_OP_MAXPOOL] = { put_pool, IMAGE },          [QNT_OP_AVGPOOL] = { put_pool, IMAGE },
-    [QNT_OP_GLOBAL_AVGPOOL] = { put_global, IMAGE }, [QNT_OP_CONCAT] = { put_concat, IMAGE },
-    [QNT_OP_RESHAPE] = { put_reshape, BY_SHAPE },    [QNT_OP_FUNCTION] = { put_function, AS_INPUT },
-    [QNT_OP_SLICE] = { put_slice, IMAGE },           [QNT_OP_PAD] = { put_pad, IMAGE },
-    [QNT_OP_PERMUTE] = { put_permute, IMAGE },       [QNT_OP_UPSAMPLE] = { put_upsample, IMAGE },
+    [QNT_OP_INPUT] = { put_input, IMAGE },
+    [QNT_OP_CONV] = { put_conv, IMAGE },
+    [QNT_OP_LINEAR] = { put_linear, VECTOR },
+    [QNT_OP_CLIP] = { put_clip, AS_INPUT },
+    [QNT_OP_ADD] = { put_binary, AS_INPUT },
+    [QNT_OP_MUL] = { put_binary, AS_INPUT },
+    [QNT_OP_MAXPOOL] = { put_pool, IMAGE },
+    [QNT_OP_AVGPOOL] = { put_pool, IMAGE },
+    [QNT_OP_GLOBAL_AVGPOOL] = { put_global, IMAGE },
+    [QNT_OP_CONCAT] = { put_concat, IMAGE },
+    [QNT_OP_RESHAPE] = { put_reshape, BY_SHAPE },
+    [QNT_OP_FUNCTION] = { put_function, AS_INPUT },
+    [QNT_OP_SLICE] = { put_slice, IMAGE },
+    [QNT_OP_PAD] = { put_pad, IMAGE },
+    [QNT_OP_PERMUTE] = { put_permute, IMAGE },
+    [QNT_OP_UPSAMPLE] = { put_upsample, IMAGE },
     [QNT_OP_SHUFFLE] = { put_shuffle, IMAGE },
+    [QNT_OP_RESIZE] = { put_resize, IMAGE },
+    [QNT_OP_LRN] = { put_lrn, IMAGE },
+    [QNT_OP_DEPTH_TO_SPACE] = { put_depth_to_space, IMAGE },
 };
 
 static int rank_of(const struct qdq *q)
@@ -412,7 +499,11 @@ int qdq_write(struct qdq *q)
     q->ranks[q->at] = rank_of(q);
     int rc = rows[n->op].put(q);
     if (rc)
-        return qnt_error_set(q->error, rc, "out of memory");
+        return qnt_error_set(q->error, rc,
+                             rc == -ENOTSUP
+                                 ? "node %s: %s has no operator in ONNX that does the same"
+                                 : "node %s: %s: out of memory",
+                             n->name, qnt_op_names[n->op]);
     put_clamp(q);
     return 0;
 }

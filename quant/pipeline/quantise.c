@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/model/sampling.h"
+
 #define FUNCTION_VALUES 256
 
 struct job {
@@ -99,6 +101,21 @@ static int check_graph(struct job *job)
 
 /* ---- Layout */
 
+/* Bytes of the tables that some operators have. */
+static uint64_t table_bytes(const struct qnt_node *n)
+{
+    switch (n->op) {
+    case QNT_OP_FUNCTION:
+        return FUNCTION_VALUES * sizeof(float);
+    case QNT_OP_RESIZE:
+        return ((uint64_t)n->h + (uint64_t)n->w) * sizeof(struct qnt_share);
+    case QNT_OP_LRN:
+        return QNT_LRN_PARAMETERS * sizeof(float);
+    default:
+        return 0;
+    }
+}
+
 static int allocate(struct job *job)
 {
     const char *dataset = job->graph->dataset ? job->graph->dataset : "";
@@ -111,8 +128,7 @@ static int allocate(struct job *job)
             continue;
         if (is_convolution(n))
             data += padded(n->weight_count) + 2 * padded((uint64_t)n->problem.oc * 4);
-        if (n->op == QNT_OP_FUNCTION)
-            data += padded(FUNCTION_VALUES * sizeof(float));
+        data += padded(table_bytes(n));
         if (runs_in_add(job, i))
             continue;
         job->layer_of[i] = (int32_t)layers++;
@@ -221,7 +237,7 @@ static void set_function(struct job *job, const struct qnt_node *n, struct qnt_l
                          struct qnt_meaning out, int gives_scores)
 {
     const struct qnt_meaning in = job->meanings[n->inputs[0]];
-    const uint64_t at = put_data(job, FUNCTION_VALUES * sizeof(float));
+    const uint64_t at = put_data(job, table_bytes(n));
     int8_t *bytes = (int8_t *)job->data + at;
     float *scores = (void *)(job->data + at);
 
@@ -234,6 +250,44 @@ static void set_function(struct job *job, const struct qnt_node *n, struct qnt_l
         else
             bytes[q + 128] = (int8_t)fmin(l->hi, fmax(l->lo, to_byte(y, out)));
     }
+}
+
+/* Shares of the pixels of an axis. */
+static void put_shares(const struct qnt_sampling *s, int axis, int32_t in, int32_t out,
+                       struct qnt_share *table)
+{
+    for (int32_t i = 0; i < out; i++) {
+        const struct qnt_tap tap = qnt_sample(s, axis, i, in);
+        table[i] = (struct qnt_share) { tap.first, (int32_t)nearbyint(tap.share * QNT_SHARES) };
+        if (table[i].share == QNT_SHARES)
+            table[i] = (struct qnt_share) { tap.first + 1, 0 };
+    }
+}
+
+static void set_resize(struct job *job, const struct qnt_node *n, struct qnt_layer *l)
+{
+    const struct qnt_node *in = &job->graph->nodes[n->inputs[0]];
+    struct qnt_share *table;
+
+    l->weights = put_data(job, table_bytes(n));
+    table = (void *)(job->data + l->weights);
+    put_shares(&n->sampling, 0, in->h, n->h, table);
+    put_shares(&n->sampling, 1, in->w, n->w, table + n->h);
+}
+
+static void set_lrn(struct job *job, const struct qnt_node *n, struct qnt_layer *l,
+                    int gives_scores)
+{
+    const double in = (double)scale_of(job, n->inputs[0]);
+    float *parameter;
+
+    l->factor[0] = n->lrn.size;
+    l->factor[1] = n->lrn.quarters;
+    l->multiplier = put_data(job, table_bytes(n));
+    parameter = (void *)(job->data + l->multiplier);
+    parameter[QNT_LRN_SLOPE] = (float)((double)n->lrn.alpha / n->lrn.size * in * in);
+    parameter[QNT_LRN_BIAS] = n->lrn.bias;
+    parameter[QNT_LRN_RATIO] = (float)(gives_scores ? in : in / (double)l->scale);
 }
 
 /* ---- Convolutions */
@@ -319,6 +373,10 @@ static int set_layer(struct job *job, int32_t node)
         return set_convolution(job, by, l, gives_scores);
     if (n->op == QNT_OP_FUNCTION)
         set_function(job, n, l, m, gives_scores);
+    else if (n->op == QNT_OP_RESIZE)
+        set_resize(job, n, l);
+    else if (n->op == QNT_OP_LRN)
+        set_lrn(job, n, l, gives_scores);
     else if (adds_wide(job, node))
         set_wide_factors(job, node, l);
     else if (n->input_count > 0)

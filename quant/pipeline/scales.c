@@ -44,8 +44,12 @@ static int32_t sole_reader(const struct qnt_graph *graph, const uint8_t *live, i
 
 int qnt_keeps_scale(enum qnt_op op)
 {
-    return op == QNT_OP_MAXPOOL || op == QNT_OP_RESHAPE || op == QNT_OP_SLICE || op == QNT_OP_PAD ||
-           op == QNT_OP_PERMUTE || op == QNT_OP_UPSAMPLE || op == QNT_OP_SHUFFLE;
+    static const uint8_t keeps[QNT_OP_COUNT] = {
+        [QNT_OP_MAXPOOL] = 1, [QNT_OP_RESHAPE] = 1, [QNT_OP_SLICE] = 1,
+        [QNT_OP_PAD] = 1,     [QNT_OP_PERMUTE] = 1, [QNT_OP_UPSAMPLE] = 1,
+        [QNT_OP_SHUFFLE] = 1, [QNT_OP_RESIZE] = 1,  [QNT_OP_DEPTH_TO_SPACE] = 1,
+    };
+    return keeps[op];
 }
 
 void qnt_scale_owners(const struct qnt_graph *graph, const uint8_t *live, int32_t *owner)

@@ -124,6 +124,8 @@ size_t qnt_scores_units(const struct qnt_layer *l)
 {
     if (l->op == QNT_OP_CONV || l->op == QNT_OP_LINEAR)
         return (size_t)l->c;
+    if (l->op == QNT_OP_LRN)
+        return (size_t)l->h * (size_t)l->w;
     return l->op == QNT_OP_AVGPOOL ? (size_t)l->h : 1;
 }
 
@@ -135,6 +137,7 @@ void qnt_scores_run(const struct qnt_op_args *args)
         [QNT_OP_ADD] = add_scores,          [QNT_OP_CONCAT] = concat_scores,
         [QNT_OP_MUL] = mul_scores,          [QNT_OP_FUNCTION] = function_scores,
         [QNT_OP_CLIP] = concat_scores, /* of one input */
+        [QNT_OP_LRN] = qnt_run_lrn,
     };
     const struct qnt_layer *l = args->layer;
     const size_t count = qnt_layer_elements(l);
