@@ -26,7 +26,7 @@ struct krn_quant {
  * (finite).
  */
 struct krn_add {
-    const int8_t *tensor; /* s8 [n][oh][ow][oc] */
+    const int8_t *tensor; /* s8 [n][oh][ow][oc]; must not overlap the output */
     int32_t zp;
     float factor;
 };

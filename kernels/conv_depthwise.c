@@ -137,7 +137,7 @@ static int64_t forgotten_bytes(const struct krn_conv *conv)
 {
     const struct krn_problem *p = &conv->problem;
     return p->oh % rows_of(conv) && !goes_back(conv)
-               ? krn_round_up((int64_t)p->ow * p->oc, KRN_ALIGN)
+               ? krn_round_up((int64_t)p->ow * p->oc * krn_output_bytes(conv->kernel), KRN_ALIGN)
                : 0;
 }
 
@@ -201,14 +201,16 @@ static void run_call(struct calls *c, int64_t image, int64_t call)
 {
     const struct krn_conv *conv = c->job->conv;
     const struct krn_problem *p = &conv->problem;
-    int64_t y = first_row(conv, call), out_row = (int64_t)p->ow * p->oc;
+    int64_t y = first_row(conv, call), row = image * p->oh + y, out_row = p->ow * c->args.c_stride;
+    int is_whole = y + rows_of(conv) <= p->oh;
     int64_t table = (image * image_calls(conv) + call) * krn_depthwise_pointers(conv);
     c->args.a = krn_problem_is_depthwise(p) ? c->tables + table
                                             : make_table(c->job, image, call, &c->ready);
-    c->args.c = c->job->out + (image * p->oh + y) * out_row;
+    c->args.c = c->job->out + row * out_row;
+    c->args.add = krn_add_at(conv, row * p->ow, 0);
     /* the row below the last one is computed too, and forgotten */
-    c->args.c_row =
-        y + rows_of(conv) <= p->oh ? out_row : (intptr_t)c->job->scratch - (intptr_t)c->args.c;
+    c->args.c_row = is_whole ? out_row : (intptr_t)c->job->scratch - (intptr_t)c->args.c;
+    c->args.add_row = is_whole ? (int64_t)p->ow * p->oc : 0;
     conv->kernel->fn(&c->args);
 }
 
@@ -222,11 +224,14 @@ void krn_depthwise_run(const struct krn_job *job)
         .tables = (const int8_t *const *)(job->workspace + krn_padding_bytes(p)),
         .args = { .a_step = step_of(conv),
                   .w = job->packed,
-                  .c_stride = p->oc,
+                  .c_stride = p->oc * krn_output_bytes(conv->kernel),
                   .channels = p->oc,
                   .width = p->ow,
                   .taps = conv->taps,
-                  .out = krn_out_of(&conv->quant) },
+                  .out = krn_out_of(&conv->quant),
+                  .add_stride = p->oc,
+                  .add_factor = conv->add.factor,
+                  .add_zp = conv->add.zp },
     };
     for (int64_t unit = job->begin; unit < job->end; unit++) {
         run_call(&c, unit / units, unit % units);

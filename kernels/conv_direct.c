@@ -103,7 +103,7 @@ static struct scratch scratch_of(const struct krn_conv *conv)
     s.tile = s.bias + krn_round_up(nr * (int64_t)sizeof(int32_t), KRN_ALIGN);
     s.ring = s.tile;
     if (p->oc / p->groups % nr)
-        s.ring += krn_round_up(longest * nr, KRN_ALIGN);
+        s.ring += krn_copy_bytes(conv->kernel, longest);
     s.end = s.ring;
     if (conv->kernel->copies)
         s.end += (ring_count(conv) + 1) * krn_ring_row_bytes(conv);
@@ -232,26 +232,39 @@ static const int32_t *bias_of(const struct run *r, const char *panel)
     return (const int32_t *)bias;
 }
 
+/* Fewer columns than the kernel writes, by way of scratch: the output, then the second tensor. */
+static void run_narrow(struct run *r, int64_t columns)
+{
+    const struct krn_kernel *kernel = r->job->conv->kernel;
+    struct krn_direct_args args = r->args;
+    int64_t nr = kernel->nr, size = krn_output_bytes(kernel);
+    int8_t *tile = (int8_t *)r->job->scratch + r->at.tile, *add = tile + args.width * nr * size;
+    args.c = tile;
+    args.c_stride = nr * size;
+    if (args.add) {
+        krn_copy_columns(add, nr, args.add, args.add_stride, args.width, columns);
+        args.add = add;
+        args.add_stride = nr;
+    }
+    kernel->fn(&args);
+    krn_copy_columns(r->args.c, r->args.c_stride, tile, nr * size, args.width, columns * size);
+}
+
 static void run_panel(struct run *r, int64_t panel)
 {
     const struct krn_conv *conv = r->job->conv;
-    int64_t nr = conv->kernel->nr, pixel = conv->out_pixel;
+    int64_t nr = conv->kernel->nr, pixel = r->row * conv->run;
     int64_t group_oc = conv->problem.oc / conv->problem.groups;
-    int64_t columns = smaller(nr, group_oc - panel * nr);
+    int64_t first = r->group * group_oc + panel * nr, columns = smaller(nr, group_oc - panel * nr);
     const char *w = r->job->packed + (r->group * conv->panels + panel) * conv->panel_bytes;
-    int8_t *c = r->job->out + r->row * conv->run * pixel + r->group * group_oc + panel * nr;
     r->args.w = w;
     r->args.bias = bias_of(r, w);
-    r->args.c = c;
-    r->args.c_stride = pixel;
-    if (columns == nr) {
+    r->args.c = r->job->out + (pixel * conv->out_pixel + first) * krn_output_bytes(conv->kernel);
+    r->args.add = krn_add_at(conv, pixel, first);
+    if (columns == nr)
         conv->kernel->fn(&r->args);
-        return;
-    }
-    r->args.c = (int8_t *)r->job->scratch + r->at.tile;
-    r->args.c_stride = nr;
-    conv->kernel->fn(&r->args);
-    krn_copy_columns(c, pixel, r->args.c, nr, r->args.width, columns);
+    else
+        run_narrow(r, columns);
 }
 
 static void begin(struct run *r, const struct krn_job *job)
@@ -268,6 +281,10 @@ static void begin(struct run *r, const struct krn_job *job)
     r->args.a_step = (int64_t)p->sw * p->ic * kernel->w_bytes;
     r->args.groups = depth / kernel->kr;
     r->args.out = krn_out_of(&conv->quant);
+    r->args.c_stride = conv->out_pixel * krn_output_bytes(kernel);
+    r->args.add_stride = p->oc;
+    r->args.add_factor = conv->add.factor;
+    r->args.add_zp = conv->add.zp;
     if (kernel->copies)
         krn_ring_begin(&r->ring, conv, job->scratch + r->at.ring, ring_count(conv));
 }

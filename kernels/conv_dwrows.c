@@ -31,7 +31,8 @@ static void run_rows(const struct krn_job *job, struct krn_ring *ring, int64_t i
     for (int64_t i = 0; i < count; i++)
         rows[i] = krn_ring_row(ring, top + i);
     args->rows = rows;
-    args->c = job->out + (image * p->oh + y) * p->ow * conv->out_pixel;
+    args->c = job->out + (image * p->oh + y) * args->c_row;
+    args->add = krn_add_at(conv, (image * p->oh + y) * p->ow, 0);
     conv->kernel->fn(args);
 }
 
@@ -40,15 +41,20 @@ void krn_dwrows_run(const struct krn_job *job)
     const struct krn_conv *conv = job->conv;
     const struct krn_problem *p = &conv->problem;
     int64_t mr = conv->kernel->mr, bands = p->oh / mr;
+    int64_t pixel = conv->out_pixel * krn_output_bytes(conv->kernel);
     struct krn_ring ring;
     struct krn_dwrows_args args = {
         .a_step = (int64_t)p->ic * conv->kernel->w_bytes,
         .w = job->packed,
-        .c_stride = conv->out_pixel,
-        .c_row = p->ow * conv->out_pixel,
+        .c_stride = pixel,
+        .c_row = p->ow * pixel,
         .channels = p->oc,
         .width = p->ow,
         .out = krn_out_of(&conv->quant),
+        .add_stride = p->oc,
+        .add_factor = conv->add.factor,
+        .add_zp = conv->add.zp,
+        .add_row = (int64_t)p->ow * p->oc,
     };
     krn_ring_begin(&ring, conv, job->scratch, ring_count(conv));
     for (int64_t unit = job->begin; unit < job->end; unit++) {

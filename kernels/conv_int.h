@@ -105,6 +105,23 @@ static inline int64_t krn_head_bytes(const struct krn_kernel *kernel)
 
 struct krn_out krn_out_of(const struct krn_quant *quant);
 
+/* ADD: where the second tensor has channel `first` of output pixel `pixel`, over all images; else
+ * NULL. */
+static inline const int8_t *krn_add_at(const struct krn_conv *conv, int64_t pixel, int64_t first)
+{
+    if (conv->kernel->epilogue != KRN_EPILOGUE_ADD)
+        return NULL;
+    assert(conv->add.tensor);
+    return conv->add.tensor + pixel * conv->problem.oc + first;
+}
+
+/* Bytes of a copy of `pixels` pixels of nr columns: the output, and behind it the second tensor. */
+static inline int64_t krn_copy_bytes(const struct krn_kernel *kernel, int64_t pixels)
+{
+    int64_t adds = kernel->epilogue == KRN_EPILOGUE_ADD;
+    return krn_round_up(pixels * kernel->nr * (krn_output_bytes(kernel) + adds), KRN_ALIGN);
+}
+
 /* The workspace of the algorithms with pointer tables: first one row of padding, ic bytes of zp_in,
  * then the table. Fills the row; returns where the table is, in bytes. */
 int64_t krn_padding_bytes(const struct krn_problem *p);

@@ -83,11 +83,7 @@ int64_t krn_tile_rows(const struct krn_conv *conv, int64_t row)
 int64_t krn_tile_scratch_bytes(const struct krn_conv *conv)
 {
     int64_t columns = conv->problem.oc / conv->problem.groups;
-    int64_t tile = (int64_t)conv->kernel->mr * conv->kernel->nr;
-    int64_t add = conv->kernel->epilogue == KRN_EPILOGUE_ADD ? tile : 0;
-    return columns % conv->kernel->nr == 0
-               ? 0
-               : krn_round_up(tile * krn_output_bytes(conv->kernel) + add, KRN_ALIGN);
+    return columns % conv->kernel->nr == 0 ? 0 : krn_copy_bytes(conv->kernel, conv->kernel->mr);
 }
 
 /* `size` <= columns <= 2 * size: two copies of a size that the compiler knows, which may overlap.
@@ -193,23 +189,23 @@ static void run_epilogue(const struct krn_job *job, struct krn_gemm_args *args, 
     const struct krn_conv *conv = job->conv;
     int64_t nr = conv->kernel->nr, oc = conv->problem.oc, size = krn_output_bytes(conv->kernel);
     int64_t step = conv->out_pixel * size;
+    const int8_t *add = krn_add_at(conv, pixel, first);
     int is_narrow = columns < nr;
     char *out = (char *)job->out + pixel * step + first * size;
     char *scratch_add = job->scratch + conv->kernel->mr * nr * size;
     args->c = (int8_t *)(is_narrow ? job->scratch : out);
     args->c_stride = is_narrow ? nr * size : step;
-    if (conv->kernel->epilogue == KRN_EPILOGUE_ADD) {
-        const int8_t *add = conv->add.tensor + pixel * oc + first;
-        for (int64_t i = 0; is_narrow && i < args->m; i++)
-            memcpy(scratch_add + i * nr, add + i * oc, (size_t)columns);
+    if (add) {
+        if (is_narrow)
+            krn_copy_columns((int8_t *)scratch_add, nr, add, oc, args->m, columns);
         args->add = is_narrow ? (const int8_t *)scratch_add : add;
         args->add_stride = is_narrow ? nr : oc;
         args->add_factor = conv->add.factor;
         args->add_zp = conv->add.zp;
     }
     conv->kernel->fn(args);
-    for (int64_t i = 0; is_narrow && i < args->m; i++)
-        memcpy(out + i * step, job->scratch + i * nr * size, (size_t)(columns * size));
+    if (is_narrow)
+        krn_copy_columns((int8_t *)out, step, args->c, args->c_stride, args->m, columns * size);
 }
 
 /* Row tiles that one call takes, of `left`: all where the kernel walks over them itself. */
@@ -219,7 +215,7 @@ static int64_t tiles_of_call(const struct krn_conv *conv, int64_t columns, int64
     return walks && columns == conv->kernel->nr ? left : 1;
 }
 
-/* A line of such tiles. They are not what is counted in cycles: plain beats fast. */
+/* A line of such tiles. */
 static void run_epilogues(const struct krn_job *job, const struct krn_walk *walk,
                           struct krn_gemm_args *args, int64_t row_bytes)
 {
@@ -227,7 +223,6 @@ static void run_epilogues(const struct krn_job *job, const struct krn_walk *walk
     int64_t nr = conv->kernel->nr, mr = conv->kernel->mr;
     int64_t group_oc = conv->problem.oc / conv->problem.groups;
     const char *a = args->a;
-    assert(conv->kernel->epilogue != KRN_EPILOGUE_ADD || conv->add.tensor);
     args->k = conv->depth;
     args->taps = conv->taps;
     for (int64_t i = 0, tiles; i < walk->count; i += tiles) {

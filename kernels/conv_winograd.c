@@ -52,8 +52,8 @@ void krn_winograd_size(struct krn_conv *conv, struct krn_sizes *sizes)
     conv->taps = s.elements;
     conv->depth = p->ic / p->groups;
     conv->panels = (p->oc / p->groups + kernel->nr - 1) / kernel->nr;
-    conv->panel_bytes =
-        krn_round_up(kernel->nr * (8 + s.elements * s.depth * kernel->w_bytes), KRN_ALIGN);
+    conv->panel_bytes = krn_round_up(
+        krn_head_bytes(kernel) + kernel->nr * s.elements * s.depth * kernel->w_bytes, KRN_ALIGN);
     conv->row_tiles = (s.all + kernel->mr - 1) / kernel->mr;
     conv->tiles = p->groups * conv->row_tiles * conv->panels;
     if (block == 0)
@@ -176,11 +176,14 @@ struct target {
 static void place_tile(const struct target *g, int64_t tile, int64_t first,
                        struct krn_wino_tile *to)
 {
-    const struct krn_problem *p = &g->job->conv->problem;
+    const struct krn_conv *conv = g->job->conv;
+    const struct krn_problem *p = &conv->problem;
     const struct shape *s = g->shape;
     int64_t size = s->form->out, image = tile / (s->across * s->down);
     int64_t y = tile / s->across % s->down * size, x = tile % s->across * size;
-    to->to = g->job->out + ((image * p->oh + y) * p->ow + x) * g->job->conv->out_pixel + first;
+    int64_t pixel = (image * p->oh + y) * p->ow + x;
+    to->to = g->job->out + pixel * to->pixel_bytes + first * krn_output_bytes(conv->kernel);
+    to->add = krn_add_at(conv, pixel, first);
     to->height = (int)(p->oh - y < size ? p->oh - y : size);
     to->width = (int)(p->ow - x < size ? p->ow - x : size);
 }
@@ -205,21 +208,29 @@ static void run_unit(const struct target *g, const char *panel, const int16_t *s
     const struct krn_conv *conv = g->job->conv;
     const struct shape *s = g->shape;
     int64_t mr = conv->kernel->mr, nr = conv->kernel->nr;
+    int64_t pixel_bytes = conv->out_pixel * krn_output_bytes(conv->kernel);
     const int32_t *bias = (const int32_t *)(const void *)panel;
+    const int16_t *weights = (const int16_t *)(const void *)(panel + krn_head_bytes(conv->kernel));
     struct krn_wino_tile tile = {
         .step = mr * nr,
         .bias = bias,
-        .scale = (const float *)(const void *)(bias + nr),
+        .scale = bias + nr,
         .out = &g->out,
-        .row_bytes = conv->problem.ow * conv->out_pixel,
-        .pixel_bytes = conv->out_pixel,
+        .row_bytes = conv->problem.ow * pixel_bytes,
+        .pixel_bytes = pixel_bytes,
         .channels = (int)(columns < nr ? columns : nr),
+        .epilogue = (enum krn_epilogue)conv->kernel->epilogue,
+        .nr = nr,
+        .add_row = (int64_t)conv->problem.ow * conv->problem.oc,
+        .add_pixel = conv->problem.oc,
+        .add_zp = conv->add.zp,
+        .add_factor = conv->add.factor,
     };
     for (int64_t chunk = 0; chunk < s->chunks; chunk++) {
         int64_t before = chunk * s->chunk * s->elements;
         struct krn_wino_args args = {
             .a = slot + before * mr,
-            .w = (const int16_t *)(const void *)(bias + 2 * nr) + before * nr,
+            .w = weights + before * nr,
             .c = g->product,
             .k = chunk_depth(s, chunk),
             .elements = s->elements,

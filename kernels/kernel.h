@@ -37,7 +37,7 @@ static inline int krn_family_is_depthwise(enum krn_family family)
 
 extern const char *const krn_family_names[KRN_FAMILY_COUNT]; /* "gemm", "igemm", "dw", "dwc", ... */
 
-/* What becomes of an accumulator. Only GEMM and IGEMM kernels have any but the first. */
+/* What becomes of an accumulator. */
 enum krn_epilogue {
     KRN_EPILOGUE_FLOAT, /* a byte, by a float per channel: as above */
     KRN_EPILOGUE_FIXED, /* a byte, by a multiplier and a shift per channel: integers alone */
@@ -85,7 +85,10 @@ enum { KRN_QUICK_BIAS = 0x4b000000, KRN_QUICK_SIGNED_BIAS = 0x00800000 };
  * Other epilogues (reference.h is the definition) have in the place of scale:
  *   FIXED    s32 multiplier[nr], s32 shift[nr]
  *   SUMS     nothing; c is s32 and c_stride still in bytes
- *   ADD      scale; add  s8, the second tensor: row i at add + i * add_stride, nr bytes read
+ *   ADD      scale; add  s8, the second tensor: row i at add + i * add_stride, nr bytes read; it
+ *            must not overlap c, of which some may be computed twice
+ * So it is in all families: a head with the words of krn_epilogue_words[], and for ADD bytes of a
+ * second tensor at the places of those of c.
  *   1 <= m <= mr, k >= 1, taps >= 1 (GEMM: 1). No alignment of a or c is assumed.
  * A kernel with `many` takes any m >= 1 and works on mr rows at a time, from the top: the next tile
  * of GEMM begins mr rows below; IGEMM reads [tile][taps][mr] pointers, and it is in the last tile
@@ -139,6 +142,11 @@ struct krn_dw_args {
     int64_t channels, width, taps;
     struct krn_out out;
     int64_t c_row;
+    const int8_t *add; /* ADD: row r pixel x at add + r * add_row + x * add_stride */
+    int64_t add_stride;
+    float add_factor;
+    int32_t add_zp;
+    int64_t add_row;
 };
 
 /* WINO: for each of `elements` elements of the transform, c = a * w.
@@ -179,6 +187,10 @@ struct krn_direct_args {
     int64_t c_stride, width, groups;
     struct krn_out out;
     const int32_t *bias;
+    const int8_t *add; /* ADD: pixel x at add + x * add_stride */
+    int64_t add_stride;
+    float add_factor;
+    int32_t add_zp;
 };
 
 /* DWROWS: mr rows of `width` output pixels, `channels` channels of each, for a filter of
@@ -200,6 +212,11 @@ struct krn_dwrows_args {
     int8_t *c;
     int64_t c_stride, c_row, channels, width;
     struct krn_out out;
+    const int8_t *add; /* ADD: as in krn_dw_args */
+    int64_t add_stride;
+    float add_factor;
+    int32_t add_zp;
+    int64_t add_row;
 };
 
 /* PEAK: `iterations` times `macs` multiply-accumulates in registers. */
@@ -322,6 +339,14 @@ static_assert(offsetof(struct krn_dwrows_args, out) == 64, "contract");
 static_assert(offsetof(struct krn_out, zp) == 8, "contract");
 static_assert(sizeof(struct krn_out) == 24, "contract");
 static_assert(offsetof(struct krn_wino_args, k) == 24, "contract");
+static_assert(offsetof(struct krn_gemm_args, add) == 88, "contract");
+static_assert(offsetof(struct krn_gemm_args, add_zp) == 108, "contract");
+static_assert(offsetof(struct krn_dw_args, add) == 96, "contract");
+static_assert(offsetof(struct krn_dw_args, add_row) == 120, "contract");
+static_assert(offsetof(struct krn_direct_args, add) == 96, "contract");
+static_assert(offsetof(struct krn_direct_args, add_zp) == 116, "contract");
+static_assert(offsetof(struct krn_dwrows_args, add) == 88, "contract");
+static_assert(offsetof(struct krn_dwrows_args, add_row) == 112, "contract");
 static_assert(offsetof(struct krn_wino_args, elements) == 32, "contract");
 
 #endif

@@ -83,17 +83,6 @@ static int check_quant(const struct krn_quant *q, char *err, size_t err_bytes)
     return 0;
 }
 
-static int check_epilogue(const struct krn_kernel *kernel, char *err, size_t err_bytes)
-{
-    int takes_any = kernel->family == KRN_FAMILY_GEMM || kernel->family == KRN_FAMILY_IGEMM;
-    if (kernel->epilogue != KRN_EPILOGUE_FLOAT && !takes_any) {
-        krn_text_print(err, err_bytes, "%s: %s kernels have the epilogue float only", kernel->name,
-                       krn_family_names[kernel->family]);
-        return -ENOTSUP;
-    }
-    return 0;
-}
-
 static int check_driver(struct krn_driver d, char *err, size_t err_bytes)
 {
     if ((d.loop_order == 0 || d.loop_order == 1) && d.mc_tiles >= 0)
@@ -388,8 +377,6 @@ int krn_conv_plan(struct krn_conv *conv, const struct krn_problem *problem,
         rc = check_quant(quant, err, err_bytes);
     if (rc == 0)
         rc = check_driver(driver, err, err_bytes);
-    if (rc == 0)
-        rc = check_epilogue(kernel, err, err_bytes);
     if (rc == 0)
         rc = choose(conv, err, err_bytes);
     if (rc == 0)

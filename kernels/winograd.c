@@ -3,6 +3,8 @@
 #include "kernels/winograd_int.h"
 
 #include <string.h>
+
+#include "kernels/reference.h"
 #if defined(__aarch64__)
 #include <arm_neon.h>
 #elif defined(__SSE2__)
@@ -167,19 +169,21 @@ static inline struct limits limits_of(const struct krn_out *out)
                              vdupq_n_s8((int8_t)out->hi) };
 }
 
-static inline int32x4_t round_even(sums4 y, sums4 bias, floats4 factor)
+static inline floats4 to_floats(signed4 x)
 {
-    return vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32((int32x4_t)(y + bias)), (float32x4_t)factor));
+    return (floats4)vcvtq_f32_s32((int32x4_t)x);
+}
+
+static inline int32x4_t round_even(floats4 x)
+{
+    return vcvtnq_s32_f32((float32x4_t)x);
 }
 
 /* Saturation on the way to bytes stands for the clamp to what bytes hold. */
-static inline bytes16 requantise(const sums4 *y, sums4 bias, floats4 factor,
-                                 const struct limits *limits)
+static inline bytes16 narrow(const floats4 *x, const struct limits *limits)
 {
-    int16x8_t low =
-        vqmovn_high_s32(vqmovn_s32(round_even(y[0], bias, factor)), round_even(y[1], bias, factor));
-    int16x8_t high =
-        vqmovn_high_s32(vqmovn_s32(round_even(y[2], bias, factor)), round_even(y[3], bias, factor));
+    int16x8_t low = vqmovn_high_s32(vqmovn_s32(round_even(x[0])), round_even(x[1]));
+    int16x8_t high = vqmovn_high_s32(vqmovn_s32(round_even(x[2])), round_even(x[3]));
     int8x16_t bytes =
         vqmovn_high_s16(vqmovn_s16(vqaddq_s16(low, limits->zp)), vqaddq_s16(high, limits->zp));
     return (bytes16)vminq_s8(vmaxq_s8(bytes, limits->lo), limits->hi);
@@ -198,20 +202,21 @@ static inline struct limits limits_of(const struct krn_out *out)
                              _mm_set1_epi16((int16_t)out->zp) };
 }
 
-/* Half to even, as the default rounding mode has it; the clamp has made x small. */
-static inline __m128i round_even(sums4 y, sums4 bias, floats4 factor, const struct limits *limits)
+static inline floats4 to_floats(signed4 x)
 {
-    __m128 x = _mm_mul_ps(_mm_cvtepi32_ps((__m128i)(y + bias)), (__m128)factor);
-    return _mm_cvtps_epi32(_mm_min_ps(_mm_max_ps(x, limits->lo), limits->hi));
+    return (floats4)_mm_cvtepi32_ps((__m128i)x);
 }
 
-static inline bytes16 requantise(const sums4 *y, sums4 bias, floats4 factor,
-                                 const struct limits *limits)
+/* Half to even, as the default rounding mode has it; the clamp has made x small. */
+static inline __m128i round_even(floats4 x, const struct limits *limits)
 {
-    __m128i low = _mm_packs_epi32(round_even(y[0], bias, factor, limits),
-                                  round_even(y[1], bias, factor, limits));
-    __m128i high = _mm_packs_epi32(round_even(y[2], bias, factor, limits),
-                                   round_even(y[3], bias, factor, limits));
+    return _mm_cvtps_epi32(_mm_min_ps(_mm_max_ps((__m128)x, limits->lo), limits->hi));
+}
+
+static inline bytes16 narrow(const floats4 *x, const struct limits *limits)
+{
+    __m128i low = _mm_packs_epi32(round_even(x[0], limits), round_even(x[1], limits));
+    __m128i high = _mm_packs_epi32(round_even(x[2], limits), round_even(x[3], limits));
     return (bytes16)_mm_packs_epi16(_mm_add_epi16(low, limits->zp),
                                     _mm_add_epi16(high, limits->zp));
 }
@@ -235,18 +240,21 @@ static inline floats4 choose(signed4 mask, floats4 yes, floats4 no)
     return (floats4)((mask & (signed4)yes) | (~mask & (signed4)no));
 }
 
+static inline floats4 to_floats(signed4 x)
+{
+    return __builtin_convertvector(x, floats4);
+}
+
 /* Half to even by adding 1.5 * 2^23, whose lowest digit is 1: the clamp has made x small. The low
  * byte of the sum's bits is then that of the rounded integer. */
-static inline bytes16 requantise(const sums4 *y, sums4 bias, floats4 factor,
-                                 const struct limits *limits)
+static inline bytes16 narrow(const floats4 *x, const struct limits *limits)
 {
     bytes16 bytes;
     for (int i = 0; i < 4; i++) {
-        floats4 x = __builtin_convertvector((signed4)(y[i] + bias), floats4) * factor;
-        x = choose(x < limits->lo, limits->lo, x);
-        x = choose(x > limits->hi, limits->hi, x);
-        x += 12582912.0f;
-        signed4 bits = (signed4)x + limits->zp;
+        floats4 bounded = choose(x[i] < limits->lo, limits->lo, x[i]);
+        bounded = choose(bounded > limits->hi, limits->hi, bounded);
+        bounded += 12582912.0f;
+        signed4 bits = (signed4)bounded + limits->zp;
         for (int j = 0; j < 4; j++)
             bytes[4 * i + j] = (int8_t)bits[j];
     }
@@ -254,6 +262,20 @@ static inline bytes16 requantise(const sums4 *y, sums4 bias, floats4 factor,
 }
 
 #endif
+
+static inline floats4 scaled(sums4 y, sums4 bias, floats4 factor)
+{
+    return to_floats((signed4)(y + bias)) * factor;
+}
+
+static inline bytes16 requantise(const sums4 *y, sums4 bias, floats4 factor,
+                                 const struct limits *limits)
+{
+    floats4 x[4];
+    for (int i = 0; i < 4; i++)
+        x[i] = scaled(y[i], bias, factor);
+    return narrow(x, limits);
+}
 
 /* Four pixels, `across` of them in a row of the output, of which the tile has less. Out of line, so
  * that the usual case keeps its registers. */
@@ -303,6 +325,92 @@ static inline struct last last_of(const struct krn_wino_tile *t, int out)
                            t->width == out && t->height == out };
 }
 
+/* ---- The other epilogues, out of line: four pixels of up to four channels */
+
+/* Which: `across` of them in a row of the output, from row `row` and channel `first` of the tile.
+ */
+struct four {
+    const struct krn_wino_tile *tile;
+    int row, across, first;
+};
+
+static inline size_t channels_of(const struct four *f)
+{
+    return f->tile->channels - f->first < 4 ? (size_t)(f->tile->channels - f->first) : 4;
+}
+
+/* Where pixel i lies in a tensor whose tile begins at `from`; NULL where the tile has no such. */
+static inline const int8_t *place_of(const struct four *f, int i, const int8_t *from, int64_t row,
+                                     int64_t pixel)
+{
+    int y = f->row + i / f->across, x = i % f->across;
+    if (y >= f->tile->height || x >= f->tile->width)
+        return NULL;
+    return from + y * row + x * pixel;
+}
+
+/* Channels of pixel i of the second tensor, as floats times their factor. */
+static inline floats4 added(const struct four *f, int i)
+{
+    const struct krn_wino_tile *t = f->tile;
+    const int8_t *from = place_of(f, i, t->add, t->add_row, t->add_pixel);
+    int8_t byte[4] = { 0 };
+    if (from && channels_of(f) == 4)
+        memcpy(byte, from + f->first, 4);
+    else if (from)
+        memcpy(byte, from + f->first, channels_of(f));
+    const signed4 wide = { byte[0], byte[1], byte[2], byte[3] };
+    return to_floats(wide - t->add_zp) * t->add_factor;
+}
+
+static bytes16 requantise_added(const struct four *f, const sums4 *y, const struct limits *limits)
+{
+    floats4 x[4], factor;
+    memcpy(&factor, (const float *)f->tile->scale + f->first, sizeof factor);
+    for (int i = 0; i < 4; i++)
+        x[i] = scaled(y[i], load_sums(f->tile->bias + f->first), factor) + added(f, i);
+    return narrow(x, limits);
+}
+
+static bytes16 requantise_fixed(const struct four *f, const sums4 *y)
+{
+    const struct krn_out *out = f->tile->out;
+    const struct krn_quant quant = { 0, out->zp, out->lo, out->hi };
+    const int32_t *multiplier = (const int32_t *)f->tile->scale + f->first;
+    bytes16 bytes;
+    for (int i = 0; i < 16; i++) {
+        int32_t acc = (int32_t)(y[i / 4] + load_sums(f->tile->bias + f->first))[i % 4];
+        bytes[i] =
+            krn_requantise_fixed(acc, multiplier[i % 4], multiplier[f->tile->nr + i % 4], &quant);
+    }
+    return bytes;
+}
+
+static void store_sums(const struct four *f, const sums4 *y)
+{
+    const struct krn_wino_tile *t = f->tile;
+    for (int i = 0; i < 4; i++) {
+        sums4 sum = y[i] + load_sums(t->bias + f->first);
+        int8_t *to = (int8_t *)place_of(f, i, t->to, t->row_bytes, t->pixel_bytes);
+        if (to)
+            memcpy(to + 4 * f->first, &sum, 4 * channels_of(f));
+    }
+}
+
+static __attribute__((noinline)) void finish_other(struct four f, const sums4 *y,
+                                                   const struct limits *limits)
+{
+    const struct krn_wino_tile *t = f.tile;
+    if (t->epilogue == KRN_EPILOGUE_SUMS) {
+        store_sums(&f, y);
+        return;
+    }
+    bytes16 bytes =
+        t->epilogue == KRN_EPILOGUE_ADD ? requantise_added(&f, y, limits) : requantise_fixed(&f, y);
+    store_part(bytes, t, t->to + f.row * t->row_bytes + f.first, f.across, t->height - f.row,
+               (int)channels_of(&f));
+}
+
 /* ---- Tiles: four channels at a time, four pixels at a time */
 
 static void finish_2(const struct krn_wino_tile *t)
@@ -313,7 +421,6 @@ static void finish_2(const struct krn_wino_tile *t)
         const int32_t *m = t->product + j;
         sums4 half[8], y[4], bias = load_sums(t->bias + j);
         floats4 factor;
-        memcpy(&factor, t->scale + j, sizeof factor);
         for (int x = 0; x < 4; x++, m += step)
             output_2(load_sums(m), load_sums(m + 4 * step), load_sums(m + 8 * step),
                      load_sums(m + 12 * step), half + x, 4);
@@ -325,6 +432,11 @@ static void finish_2(const struct krn_wino_tile *t)
             add_chunks(t, t->sums + 4 * j, y);
         if (!t->is_last)
             continue;
+        if (t->epilogue != KRN_EPILOGUE_FLOAT) {
+            finish_other((struct four) { t, 0, 2, j }, y, &last.limits);
+            continue;
+        }
+        memcpy(&factor, (const float *)t->scale + j, sizeof factor);
         bytes16 bytes = requantise(y, bias, factor, &last.limits);
         if (last.is_whole && t->channels - j >= 4)
             store_whole(bytes, t->to + j, t->to + j + t->row_bytes, t->pixel_bytes);
@@ -337,14 +449,15 @@ static void finish_2(const struct krn_wino_tile *t)
 static inline __attribute__((always_inline)) void finish_rows_4(const struct krn_wino_tile *t,
                                                                 const sums4 *half, int j,
                                                                 const struct last *last,
-                                                                int has_chunks)
+                                                                int has_chunks, int is_float)
 {
     sums4 y[4], bias = load_sums(t->bias + j);
     floats4 factor;
     int64_t row_bytes = t->row_bytes, pixel_bytes = t->pixel_bytes;
     int is_whole = last->is_whole && t->channels - j >= 4, height = t->height;
     int8_t *to = t->to + j;
-    memcpy(&factor, t->scale + j, sizeof factor);
+    if (is_float)
+        memcpy(&factor, (const float *)t->scale + j, sizeof factor);
     for (int i = 0; i < 4; i++, half += 6, to += row_bytes) {
         output_4(half[0], half[1], half[2], half[3], half[4], half[5], y, 1);
         y[0] = divide(y[0], 954437177, 6);
@@ -355,6 +468,10 @@ static inline __attribute__((always_inline)) void finish_rows_4(const struct krn
             add_chunks(t, t->sums + 16 * (j + i), y);
         if (has_chunks && !t->is_last)
             continue;
+        if (!is_float) {
+            finish_other((struct four) { t, i, 4, j }, y, &last->limits);
+            continue;
+        }
         bytes16 bytes = requantise(y, bias, factor, &last->limits);
         if (is_whole)
             store_whole(bytes, to, to + 2 * pixel_bytes, pixel_bytes);
@@ -374,10 +491,12 @@ static void finish_4(const struct krn_wino_tile *t)
             output_4(load_sums(m), load_sums(m + 6 * step), load_sums(m + 12 * step),
                      load_sums(m + 18 * step), load_sums(m + 24 * step), load_sums(m + 30 * step),
                      half + x, 6);
-        if (last.has_chunks)
-            finish_rows_4(t, half, j, &last, 1);
+        if (t->epilogue != KRN_EPILOGUE_FLOAT)
+            finish_rows_4(t, half, j, &last, last.has_chunks, 0);
+        else if (last.has_chunks)
+            finish_rows_4(t, half, j, &last, 1, 1);
         else
-            finish_rows_4(t, half, j, &last, 0);
+            finish_rows_4(t, half, j, &last, 0, 1);
     }
 }
 

@@ -51,12 +51,18 @@ struct krn_wino_tile {
     uint32_t *sums;        /* Y of the chunks before and, then, of this one, too:
                               [channels / 4][out * out][4]; unused with one chunk */
     int is_first, is_last; /* the chunk is; the last one is stored */
-    const int32_t *bias;   /* of the panel, as scale */
-    const float *scale;
+    const int32_t *bias;   /* of the panel, as scale; FIXED: multiplier[nr], shift[nr] */
+    const void *scale;
     const struct krn_out *out;
     int8_t *to;                     /* first byte of the tile */
     int64_t row_bytes, pixel_bytes; /* in the output */
     int height, width, channels;    /* what is stored of the tile */
+    enum krn_epilogue epilogue;
+    int64_t nr;        /* of the panel */
+    const int8_t *add; /* ADD: the tile of the second tensor, its zero point and factor */
+    int64_t add_row, add_pixel;
+    int32_t add_zp;
+    float add_factor;
 };
 
 /* Y of the tile: A M A' / denominator, added up over the chunks, and after the last one with the

@@ -34,11 +34,17 @@ struct direct {
     const struct scheme *scheme;
     int unroll, vectors;                          /* vectors of a row, or of two rows, of sums */
     int offset, c, left, groups, bodies, singles; /* virtual registers */
+    int add;                                      /* ADD: this step of the second tensor */
 };
 
 static int gpr(struct direct *d, const char *group)
 {
     return ir_vreg(d->g.ir, IR_GPR, group);
+}
+
+static int epilogue_of(const struct direct *d)
+{
+    return d->g.v->knob[VAR_KNOB_EPILOGUE];
 }
 
 static int load_arg(struct direct *d, const char *group, int offset)
@@ -192,7 +198,7 @@ static void all_taps(struct direct *d)
     IR(ir, IR_LOAD64, g->table, g->args, ARG(taps));
     IR(ir, IR_LOAD64, g->w, g->table, TAP(w));
     IR(ir, IR_ADD, g->w, g->panel);
-    IR(ir, IR_ADD_IMM, g->w, 8 * g->nr);
+    IR(ir, IR_ADD_IMM, g->w, 4 * g->nr * var_head_words(g->v));
     IR(ir, A64_JUMP_NOT, d->groups, d->unroll, any);
     taps_of_one_body(d, end);
     IR(ir, IR_LABEL, any);
@@ -234,9 +240,16 @@ static void begin_step(struct direct *d)
 
 static void end_step(struct direct *d)
 {
-    int stride = load_arg(d, "temporaries", ARG(c_stride));
-    ir_comment(d->g.ir, "requantise: float, scale, round half to even, narrow, zero point, clamp");
+    int stride = load_arg(d, "temporaries", ARG(c_stride)), epilogue = epilogue_of(d);
+    ir_comment(d->g.ir, "%s",
+               epilogue == KRN_EPILOGUE_FLOAT
+                   ? "requantise: float, scale, round half to even, narrow, zero point, clamp"
+                   : gemm_epilogue_texts[epilogue]);
     rows_at(d, d->g.c_row, "pixels of C", d->c, stride);
+    if (epilogue == KRN_EPILOGUE_ADD) {
+        stride = load_arg(d, "temporaries", ARG(add_stride));
+        rows_at(d, d->g.add_row, "pixels of the second tensor", d->add, stride);
+    }
     a64_gemm_store(&d->g, d->g.acc, d->scheme->pairs);
 }
 
@@ -256,6 +269,10 @@ static void next_step(struct direct *d, int step, int done)
     int c_stride = load_arg(d, "temporaries", ARG(c_stride));
     IR(ir, A64_MADD, d->offset, a_step, pixels);
     IR(ir, A64_MADD, d->c, c_stride, pixels);
+    if (epilogue_of(d) == KRN_EPILOGUE_ADD) {
+        int add_stride = load_arg(d, "temporaries", ARG(add_stride));
+        IR(ir, A64_MADD, d->add, add_stride, pixels);
+    }
     IR(ir, IR_JUMP, step);
 }
 
@@ -282,6 +299,8 @@ static void make_registers(struct direct *d)
     d->g.panel = load_arg(d, "panel of B", ARG(w));
     d->left = load_arg(d, "pixels left", ARG(width));
     d->c = load_arg(d, "this step", ARG(c));
+    if (epilogue_of(d) == KRN_EPILOGUE_ADD)
+        d->add = load_arg(d, "this step", ARG(add));
     d->offset = gpr(d, "this step");
     d->g.table = gpr(d, "table of taps");
     d->g.taps = gpr(d, "taps left");
@@ -298,7 +317,8 @@ int a64_direct_build(struct ir *ir, const struct var_variant *v, char *err, size
         [KRN_ISA_DOTPROD] = { 0, dot_body },
         [KRN_ISA_I8MM] = { 1, mm_body },
     };
-    struct direct d = { .g = { .ir = ir, .v = v, .post = 1 }, .scheme = &schemes[v->isa] };
+    struct direct d = { .g = { .ir = ir, .v = v, .post = 1, .add_at = ARG(add) },
+                        .scheme = &schemes[v->isa] };
     int step = ir_label(ir, "step"), done = ir_label(ir, "done");
     d.g.mr = v->knob[VAR_KNOB_MR];
     d.g.nr = v->knob[VAR_KNOB_NR];

@@ -13,6 +13,8 @@ static int vec(struct dw *d, const char *group)
 static void constants(struct dw *d)
 {
     struct a64_epilogue e;
+    if (d->v->knob[VAR_KNOB_EPILOGUE] != KRN_EPILOGUE_FLOAT)
+        return; /* loaded where they are used */
     a64_epilogue_begin(d->ir, d->args, offsetof(struct krn_dw_args, out), &e);
     d->out.lo = e.lo;
     d->out.hi = e.hi;
@@ -82,8 +84,17 @@ static void taps(struct dw *d, int count)
 
 static void store(struct dw *d, int pixel, int pointer)
 {
+    const struct gemm row = { .ir = d->ir,
+                              .v = d->v,
+                              .nr = d->nr,
+                              .args = d->args,
+                              .add_at = offsetof(struct krn_dw_args, add) };
     struct a64_epilogue e = { .lo = d->out.lo, .hi = d->out.hi, .zp = d->out.zp };
     int vectors = d->nr / 4;
+    if (d->v->knob[VAR_KNOB_EPILOGUE] != KRN_EPILOGUE_FLOAT) {
+        a64_row_store(&row, d->record, d->acc + pixel * vectors, pointer, d->add);
+        return;
+    }
     for (int j = 0; j < vectors; j++) {
         e.scale[j] = vec(d, "scales");
         IR(d->ir, A64_LDR_Q, e.scale[j], d->record, 4 * d->nr + 16 * j);

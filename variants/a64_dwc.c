@@ -29,6 +29,8 @@ static void constants(struct dwc *d)
                  { offsetof(struct krn_out, hi), A64_DUP_B },
                  { offsetof(struct krn_out, zp), A64_DUP_H } };
     int *regs[] = { &d->out.lo, &d->out.hi, &d->out.zp };
+    if (d->v->knob[VAR_KNOB_EPILOGUE] != KRN_EPILOGUE_FLOAT)
+        return; /* loaded where they are used */
     for (int i = 0; i < 3; i++) {
         int word = ir_vreg(d->ir, IR_GPR, "temporaries");
         *regs[i] = vec(d, "bounds, zero point");
@@ -104,9 +106,29 @@ static int narrow(struct dwc *d, const int *acc, const int *scale, int count)
     return bytes;
 }
 
+/* Any other epilogue, row by row. */
+static void store_rows(struct dwc *d)
+{
+    const struct gemm row = { .ir = d->ir,
+                              .v = d->v,
+                              .nr = d->nr,
+                              .args = d->args,
+                              .add_at = offsetof(struct krn_dw_args, add) };
+    for (int r = 0; r < d->rows; r++) {
+        a64_row_store(&row, d->record, d->acc[r], d->c[r], d->add[r]);
+        IR(d->ir, IR_ADD, d->c[r], d->c_stride);
+        if (d->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD)
+            IR(d->ir, IR_ADD, d->add[r], d->add_stride);
+    }
+}
+
 static void store(struct dwc *d)
 {
     int scale[8], vectors = vectors_of(d);
+    if (d->v->knob[VAR_KNOB_EPILOGUE] != KRN_EPILOGUE_FLOAT) {
+        store_rows(d);
+        return;
+    }
     load_vectors(d, "scales", scale, vectors, d->record, 4 * d->nr);
     if (vectors == 4) {
         for (int r = 0; r < d->rows; r++)
@@ -128,7 +150,7 @@ static void store(struct dwc *d)
 
 static void mull_begin(struct dwc *d)
 {
-    int taps = d->filter * d->filter, weights = 8 * d->nr;
+    int taps = d->filter * d->filter, weights = 4 * d->nr * var_head_words(d->v);
     if (d->nr == 16)
         load_vectors(d, "weights", d->weight, taps, d->record, weights);
     for (int t = 0; t < taps && d->nr == 8; t++) {
@@ -176,7 +198,7 @@ static int is_used(const struct dwc *d, int g, int r)
 /* Weights of column kx, group g, row r: offset from the record. */
 static int weight_offset(const struct dwc *d, int kx, int g, int r)
 {
-    return 8 * d->nr + ((kx * d->groups + g) * d->rows + r) * 4 * d->nr;
+    return 4 * d->nr * var_head_words(d->v) + ((kx * d->groups + g) * d->rows + r) * 4 * d->nr;
 }
 
 static int stays_in_registers(const struct dwc *d)

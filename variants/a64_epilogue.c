@@ -108,15 +108,18 @@ static void round_fixed(struct store *s)
     }
 }
 
+/* Fields of the second tensor lie alike in the arguments of all families. */
+#define ADDED(field) (s->g->add_at + ARG(field) - ARG(add))
+
 static void load_add(struct store *s)
 {
     struct ir *ir = s->g->ir;
     int word = ir_vreg(ir, IR_GPR, "temporaries"), other = ir_vreg(ir, IR_GPR, "temporaries");
     s->add_zp = vec(s, "second tensor");
     s->add_factor = vec(s, "second tensor");
-    IR(ir, IR_LOAD32, word, s->g->args, ARG(add_zp));
+    IR(ir, IR_LOAD32, word, s->g->args, ADDED(add_zp));
     IR(ir, A64_DUP_B, s->add_zp, word);
-    IR(ir, IR_LOAD32, other, s->g->args, ARG(add_factor));
+    IR(ir, IR_LOAD32, other, s->g->args, ADDED(add_factor));
     IR(ir, A64_DUP_S, s->add_factor, other);
 }
 
@@ -381,4 +384,18 @@ void a64_gemm_store(struct gemm *g, int *v, int in_pairs)
         load_out(&s);
     }
     store_bytes(&s);
+}
+
+void a64_row_store(const struct gemm *g, int panel, const int *v, int c, int add)
+{
+    struct gemm row = *g;
+    int sums[GEMM_MAX_ACC];
+    row.mr = 1;
+    row.panel = panel;
+    row.add_row[0] = add;
+    row.c_row[0] = ir_vreg(g->ir, IR_GPR, "temporaries");
+    IR(g->ir, IR_MOV, row.c_row[0], c);
+    for (int j = 0; j < g->nr / 4; j++)
+        sums[j] = v[j];
+    a64_gemm_store(&row, sums, 0);
 }

@@ -138,6 +138,10 @@ void a64_pair_block(struct gemm *g, int b_offset);
  *   in_pairs == 1: v[row / 2 * nr / 2 + j] has columns 2 j.. of two rows, one after the other */
 void a64_gemm_store(struct gemm *g, int *v, int in_pairs);
 
+/* The same of one row alone, whose head is at `panel`: to `c`, which does not move. add: ADD, the
+ * row of the second tensor. */
+void a64_row_store(const struct gemm *g, int panel, const int *v, int c, int add);
+
 const struct gemm_scheme *a64_gemm_scheme(const struct var_variant *v);
 /* v8.0, by load width: 64 or, with `wide`, 128 bits of a row of A. */
 extern const struct gemm_scheme a64_pair_scheme, a64_lane_scheme;

@@ -22,6 +22,7 @@ struct dw {
     const struct dw_scheme *scheme;
     int mr, nr, kr, w_bytes;
     int args, record, first, w; /* virtual registers, as all below; first: channel of the block */
+    int add; /* ADD: the pixel of the second tensor that goes with the one to be stored; else -1 */
     int tab[DW_MAX_PIXELS];
     int acc[GEMM_MAX_ACC]; /* as the scheme likes it */
     struct {
@@ -30,5 +31,8 @@ struct dw {
 };
 
 void dw_build(struct ir *ir, const struct var_variant *v, const struct dw_scheme *scheme);
+
+/* Moves a pointer into C on to channel `first`: of bytes, SUMS of words. */
+void dw_add_channels(struct ir *ir, const struct var_variant *v, int pointer, int first);
 
 #endif

@@ -16,7 +16,7 @@ struct dwc_scheme {
     void (*column)(struct dwc *d, const int *slot, int offset);
     /* Accumulators, and all MACs of the output pixel whose first column is in slot `first`. */
     void (*macs)(struct dwc *d, int first);
-    void (*store)(struct dwc *d); /* to d->c[row], which move on to the next pixel */
+    void (*store)(struct dwc *d); /* to d->c[row], which move on to the next pixel; d->add, too */
 };
 
 struct dwc {
@@ -28,6 +28,7 @@ struct dwc {
     int groups;                               /* of kr pointers in a column */
     int args, record, first, table, c_stride; /* virtual registers, as all below */
     int c[DWC_MAX_ROWS];
+    int add[DWC_MAX_ROWS], add_stride;         /* ADD: the same of the second tensor */
     int kept[DWC_MAX_FILTER][DWC_MAX_VECTORS]; /* registers of the slots that live on from one
                                                   iteration to the next */
     int slot[DWC_MAX_FILTER][DWC_MAX_VECTORS]; /* the columns of the window now, in a ring */

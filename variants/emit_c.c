@@ -85,22 +85,42 @@ static void emit_rows(struct var_text *t, const struct var_variant *v)
                         i, i - 1, i - 1);
 }
 
-/* What lies in the panel before the weights. */
-static void emit_head(struct var_text *t, const struct var_variant *v)
+/* What lies in the panel or record before the weights. */
+static void emit_head(struct var_text *t, const struct var_variant *v, const char *indent)
 {
     int nr = v->knob[VAR_KNOB_NR];
     switch (v->knob[VAR_KNOB_EPILOGUE]) {
     case KRN_EPILOGUE_FIXED:
-        var_text_printf(t, "    const int32_t *multiplier = bias + %d, *shift = bias + %d;\n", nr,
-                        2 * nr);
-        var_text_printf(t, "    const int8_t *w = (const int8_t *)(bias + %d);\n", 3 * nr);
+        var_text_printf(t, "%sconst int32_t *multiplier = bias + %d, *shift = bias + %d;\n", indent,
+                        nr, 2 * nr);
+        var_text_printf(t, "%sconst int8_t *w = (const int8_t *)(bias + %d);\n", indent, 3 * nr);
         break;
     case KRN_EPILOGUE_SUMS:
-        var_text_printf(t, "    const int8_t *w = (const int8_t *)(bias + %d);\n", nr);
+        var_text_printf(t, "%sconst int8_t *w = (const int8_t *)(bias + %d);\n", indent, nr);
         break;
     default:
-        var_text_printf(t, "    const float *scale = (const float *)(bias + %d);\n", nr);
-        var_text_printf(t, "    const int8_t *w = (const int8_t *)(scale + %d);\n", nr);
+        var_text_printf(t, "%sconst float *scale = (const float *)(bias + %d);\n", indent, nr);
+        var_text_printf(t, "%sconst int8_t *w = (const int8_t *)(scale + %d);\n", indent, nr);
+        break;
+    }
+}
+
+/* acc[i][j] to c[j]. */
+static void emit_column_end(struct var_text *t, const struct var_variant *v, const char *indent)
+{
+    static const char acc[] = "acc[i][j]";
+    switch (v->knob[VAR_KNOB_EPILOGUE]) {
+    case KRN_EPILOGUE_FIXED:
+        emit_fixed(t, indent, acc);
+        break;
+    case KRN_EPILOGUE_SUMS:
+        var_text_printf(t, "%sc[j] = (int32_t)%s;\n", indent, acc);
+        break;
+    case KRN_EPILOGUE_ADD:
+        emit_add(t, indent, acc);
+        break;
+    default:
+        emit_epilogue(t, indent, acc, "scale[j]", "c[j]");
         break;
     }
 }
@@ -108,7 +128,6 @@ static void emit_head(struct var_text *t, const struct var_variant *v)
 /* Row i of the accumulators to row i of C. */
 static void emit_row_end(struct var_text *t, const struct var_variant *v)
 {
-    static const char indent[] = "            ";
     int epilogue = v->knob[VAR_KNOB_EPILOGUE];
     if (epilogue == KRN_EPILOGUE_SUMS)
         var_text_printf(t, "        int32_t *c = (int32_t *)(void *)(p->c + i * p->c_stride);\n");
@@ -117,14 +136,7 @@ static void emit_row_end(struct var_text *t, const struct var_variant *v)
     if (epilogue == KRN_EPILOGUE_ADD)
         var_text_printf(t, "        const int8_t *add = p->add + i * p->add_stride;\n");
     var_text_printf(t, "        for (int j = 0; j < %d; j++) {\n", v->knob[VAR_KNOB_NR]);
-    if (epilogue == KRN_EPILOGUE_FIXED)
-        emit_fixed(t, indent, "acc[i][j]");
-    else if (epilogue == KRN_EPILOGUE_SUMS)
-        var_text_printf(t, "%sc[j] = (int32_t)acc[i][j];\n", indent);
-    else if (epilogue == KRN_EPILOGUE_ADD)
-        emit_add(t, indent, "acc[i][j]");
-    else
-        emit_epilogue(t, indent, "acc[i][j]", "scale[j]", "c[j]");
+    emit_column_end(t, v, "            ");
     var_text_printf(t, "        }\n");
 }
 
@@ -135,7 +147,7 @@ static void emit_gemm(struct var_text *t, const struct var_variant *v)
 
     var_text_printf(t, "    const struct krn_gemm_args *p = args;\n");
     var_text_printf(t, "    const int32_t *bias = p->w;\n");
-    emit_head(t, v);
+    emit_head(t, v, "    ");
     var_text_printf(t, "    const int64_t depth = p->k;\n");
     if (indirect)
         var_text_printf(t, "    const int8_t *const *table = p->a;\n");
@@ -184,6 +196,7 @@ static void emit_dw_tap(struct var_text *t, const struct var_variant *v, int ste
 static void emit_dw_pixels(struct var_text *t, const struct var_variant *v)
 {
     int mr = v->knob[VAR_KNOB_MR], nr = v->knob[VAR_KNOB_NR], unroll = v->knob[VAR_KNOB_UNROLL];
+    int epilogue = v->knob[VAR_KNOB_EPILOGUE];
     var_text_printf(t, "        for (int64_t x = 0; x < p->width; x += %d) {\n", mr);
     var_text_printf(t, "            uint32_t acc[%d][%d]; /* unsigned: wraps */\n", mr, nr);
     var_text_printf(t, "            const int8_t *const *a0 = p->a + x * p->a_step;\n");
@@ -208,9 +221,17 @@ static void emit_dw_pixels(struct var_text *t, const struct var_variant *v)
     var_text_printf(t, "            }\n");
     var_text_printf(
         t, "            for (int i = 0; i < %d && x + i < p->width; i++) { /* requantise */\n", mr);
-    var_text_printf(t, "                int8_t *c = p->c + (x + i) * p->c_stride + first;\n");
+    if (epilogue == KRN_EPILOGUE_SUMS)
+        var_text_printf(
+            t, "                int32_t *c = (int32_t *)(void *)(p->c + (x + i) * p->c_stride) + "
+               "first;\n");
+    else
+        var_text_printf(t, "                int8_t *c = p->c + (x + i) * p->c_stride + first;\n");
+    if (epilogue == KRN_EPILOGUE_ADD)
+        var_text_printf(
+            t, "                const int8_t *add = p->add + (x + i) * p->add_stride + first;\n");
     var_text_printf(t, "                for (int j = 0; j < %d; j++) {\n", nr);
-    emit_epilogue(t, "                    ", "acc[i][j]", "scale[j]", "c[j]");
+    emit_column_end(t, v, "                    ");
     var_text_printf(t, "                }\n            }\n        }\n");
 }
 
@@ -220,14 +241,13 @@ static void emit_dw(struct var_text *t, const struct var_variant *v)
     var_text_printf(t, "    const struct krn_dw_args *p = args;\n");
     var_text_printf(t, "    const char *record = p->w;\n");
     var_text_printf(t, "    const int64_t record_bytes = (%d + %d * p->taps + 63) / 64 * 64;\n\n",
-                    8 * nr, nr);
+                    4 * nr * var_head_words(v), nr);
     var_text_printf(t, "    for (int64_t begin = 0; begin < p->channels; begin += %d) {\n", nr);
     var_text_printf(
         t, "        const int64_t last = p->channels - %d; /* blocks overlap at the end */\n", nr);
     var_text_printf(t, "        const int64_t first = begin < last ? begin : last;\n");
     var_text_printf(t, "        const int32_t *bias = (const int32_t *)(const void *)record;\n");
-    var_text_printf(t, "        const float *scale = (const float *)(bias + %d);\n", nr);
-    var_text_printf(t, "        const int8_t *w = (const int8_t *)(scale + %d);\n", nr);
+    emit_head(t, v, "        ");
     emit_dw_pixels(t, v);
     var_text_printf(t, "        record += record_bytes;\n    }\n");
 }

@@ -51,6 +51,13 @@ static void all_taps(struct dw *d)
     }
 }
 
+void dw_add_channels(struct ir *ir, const struct var_variant *v, int pointer, int first)
+{
+    int bytes = v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_SUMS ? 4 : 1;
+    for (int i = 0; i < bytes; i++)
+        IR(ir, IR_ADD, pointer, first);
+}
+
 /* Tables of the pixels of one step: those beyond the width repeat the last one. */
 static void pixel_tables(struct dw *d, int pixel, int left)
 {
@@ -68,22 +75,33 @@ static void pixel_tables(struct dw *d, int pixel, int left)
     }
 }
 
+/* From pixel i - 1 to pixel i of a step; beyond the last one it stays where it is. */
+static void next_pixel(struct dw *d, int pointer, int stride, int left, int i)
+{
+    struct ir *ir = d->ir;
+    int next = ir_vreg(ir, IR_GPR, "temporaries"), to = ir_vreg(ir, IR_GPR, "temporaries");
+    IR(ir, IR_SUM, next, pointer, stride);
+    IR(ir, IR_SELECT_GT, to, left, i - 1, next, pointer);
+    IR(ir, IR_MOV, pointer, to);
+}
+
 /* Stores the pixels of one step and moves `c` on to the next one. */
 static void store_pixels(struct dw *d, int c, int left)
 {
     struct ir *ir = d->ir;
-    int stride = load_arg(d, "temporaries", ARG(c_stride));
+    int stride = load_arg(d, "temporaries", ARG(c_stride)), add_stride = -1;
+    if (d->add >= 0)
+        add_stride = load_arg(d, "temporaries", ARG(add_stride));
     for (int i = 0; i < d->mr; i++) {
-        if (i) {
-            int next = ir_vreg(ir, IR_GPR, "temporaries");
-            int pointer = ir_vreg(ir, IR_GPR, "temporaries");
-            IR(ir, IR_SUM, next, c, stride);
-            IR(ir, IR_SELECT_GT, pointer, left, i - 1, next, c);
-            IR(ir, IR_MOV, c, pointer);
-        }
+        if (i)
+            next_pixel(d, c, stride, left, i);
+        if (i && d->add >= 0)
+            next_pixel(d, d->add, add_stride, left, i);
         d->scheme->store(d, i, c);
     }
     IR(ir, IR_ADD, c, stride);
+    if (d->add >= 0)
+        IR(ir, IR_ADD, d->add, add_stride);
 }
 
 static void one_step(struct dw *d, int pixel, int left, int c)
@@ -93,9 +111,9 @@ static void one_step(struct dw *d, int pixel, int left, int c)
     ir_comment(ir, "accumulators = bias");
     d->scheme->init(d);
     IR(ir, IR_MOV, d->w, d->record);
-    IR(ir, IR_ADD_IMM, d->w, 8 * d->nr);
+    IR(ir, IR_ADD_IMM, d->w, 4 * d->nr * var_head_words(d->v));
     all_taps(d);
-    ir_comment(ir, "requantise: float, scale, clamp, round half to even, zero point, narrow");
+    ir_comment(ir, "%s", gemm_epilogue_texts[d->v->knob[VAR_KNOB_EPILOGUE]]);
     store_pixels(d, c, left);
     int step = load_arg(d, "temporaries", ARG(a_step));
     for (int i = 0; i < d->mr; i++)
@@ -105,7 +123,7 @@ static void one_step(struct dw *d, int pixel, int left, int c)
 void dw_build(struct ir *ir, const struct var_variant *v, const struct dw_scheme *scheme)
 {
     const struct var_domain *domain = var_domain_find(v, NULL, 0);
-    struct dw d = { .ir = ir, .v = v, .scheme = scheme };
+    struct dw d = { .ir = ir, .v = v, .scheme = scheme, .add = -1 };
     int block = ir_label(ir, "block"), pixels = ir_label(ir, "pixels");
     d.mr = v->knob[VAR_KNOB_MR];
     d.nr = v->knob[VAR_KNOB_NR];
@@ -126,7 +144,11 @@ void dw_build(struct ir *ir, const struct var_variant *v, const struct dw_scheme
     IR(ir, IR_MIN, d.first, begin, last);
     int pixel = load_arg(&d, "pointers of a step", ARG(a));
     int left = load_arg(&d, "pixels left", ARG(width)), c = load_arg(&d, "row of C", ARG(c));
-    IR(ir, IR_ADD, c, d.first);
+    dw_add_channels(ir, v, c, d.first);
+    if (v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD) {
+        d.add = load_arg(&d, "row of the second tensor", ARG(add));
+        IR(ir, IR_ADD, d.add, d.first);
+    }
     IR(ir, IR_ADD_IMM, left, -1);
 
     IR(ir, IR_LABEL, pixels);

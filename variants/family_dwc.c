@@ -2,6 +2,7 @@
  * overlaps the one before it. The columns of the window stay in registers, in a ring: a step loads
  * the columns that enter, `stride` of them, and computes one pixel of each output row. The loop has
  * as many steps as the ring takes to come round, and an exit behind each. */
+#include "variants/dw_int.h"
 #include "variants/dwc_int.h"
 
 #include <stddef.h>
@@ -50,12 +51,29 @@ static void begin_rows(struct dwc *d)
 {
     struct ir *ir = d->ir;
     d->c[0] = load_arg(d, "rows of C", ARG(c));
-    IR(ir, IR_ADD, d->c[0], d->first);
+    dw_add_channels(ir, d->v, d->c[0], d->first);
     for (int r = 1; r < d->rows; r++) {
         int step = load_arg(d, "temporaries", ARG(c_row));
         d->c[r] = ir_vreg(ir, IR_GPR, "rows of C");
         IR(ir, IR_SUM, d->c[r], d->c[r - 1], step);
     }
+    if (d->v->knob[VAR_KNOB_EPILOGUE] != KRN_EPILOGUE_ADD)
+        return;
+    d->add[0] = load_arg(d, "rows of the second tensor", ARG(add));
+    IR(ir, IR_ADD, d->add[0], d->first);
+    for (int r = 1; r < d->rows; r++) {
+        int step = load_arg(d, "temporaries", ARG(add_row));
+        d->add[r] = ir_vreg(ir, IR_GPR, "rows of the second tensor");
+        IR(ir, IR_SUM, d->add[r], d->add[r - 1], step);
+    }
+}
+
+static const char *epilogue_text(const struct dwc *d)
+{
+    int epilogue = d->v->knob[VAR_KNOB_EPILOGUE];
+    return epilogue == KRN_EPILOGUE_FLOAT
+               ? "requantise: float, scale, round half to even, zero point, narrow, clamp"
+               : gemm_epilogue_texts[epilogue];
 }
 
 static void pixels(struct dwc *d)
@@ -80,7 +98,7 @@ static void pixels(struct dwc *d)
         int begin = ir->insn_count;
         offset = load_columns(d, shared + step * d->stride, d->stride, offset);
         d->scheme->macs(d, first);
-        ir_comment(ir, "requantise: float, scale, round half to even, zero point, narrow, clamp");
+        ir_comment(ir, "%s", epilogue_text(d));
         d->scheme->store(d);
         if (windows[d->v->knob[VAR_KNOB_SCHEDULE]])
             ir_list(ir, begin, ir->insn_count, windows[d->v->knob[VAR_KNOB_SCHEDULE]]);
@@ -98,7 +116,7 @@ static void pixels(struct dwc *d)
 static int record_bytes(const struct dwc *d)
 {
     int column = d->kr == 1 ? d->filter : d->groups * d->kr * d->rows;
-    return (d->nr * (8 + d->filter * column) + 63) / 64 * 64;
+    return (d->nr * (4 * var_head_words(d->v) + d->filter * column) + 63) / 64 * 64;
 }
 
 void dwc_build(struct ir *ir, const struct var_variant *v, const struct dwc_scheme *scheme)
@@ -119,6 +137,8 @@ void dwc_build(struct ir *ir, const struct var_variant *v, const struct dwc_sche
     d.args = gemm_argument(ir);
     d.record = load_arg(&d, "record of weights", ARG(w));
     d.c_stride = load_arg(&d, "bytes between pixels", ARG(c_stride));
+    if (v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD)
+        d.add_stride = load_arg(&d, "bytes between pixels", ARG(add_stride));
     d.first = ir_vreg(ir, IR_GPR, "first channel");
     scheme->constants(&d);
     int begin = ir_vreg(ir, IR_GPR, "block begin");

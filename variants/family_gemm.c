@@ -81,8 +81,7 @@ static void begin_rows(struct gemm *g)
 
 static int head_bytes(const struct gemm *g)
 {
-    int words = krn_epilogue_words[g->v->knob[VAR_KNOB_EPILOGUE]] + (var_quick(g->v) != 0);
-    return 4 * g->nr * words;
+    return 4 * g->nr * var_head_words(g->v);
 }
 
 /* Rows of one tap, from the table. */
@@ -352,7 +351,7 @@ static void depth_loops(struct gemm *g)
     IR(g->ir, IR_LABEL, done);
 }
 
-static const char *const epilogue_texts[KRN_EPILOGUE_COUNT] = {
+const char *const gemm_epilogue_texts[KRN_EPILOGUE_COUNT] = {
     [KRN_EPILOGUE_FLOAT] =
         "requantise: float, scale, clamp, round half to even, zero point, narrow",
     [KRN_EPILOGUE_FIXED] = "requantise: multiply, shift, zero point, narrow, clamp",
@@ -376,7 +375,7 @@ static void store_tile(struct gemm *g)
         IR(ir, IR_JUMP, end);
         IR(ir, IR_LABEL, slow);
     }
-    ir_comment(ir, "%s", epilogue_texts[g->v->knob[VAR_KNOB_EPILOGUE]]);
+    ir_comment(ir, "%s", gemm_epilogue_texts[g->v->knob[VAR_KNOB_EPILOGUE]]);
     g->scheme->store(g);
     if (end >= 0)
         IR(ir, IR_LABEL, end);
@@ -507,7 +506,9 @@ int gemm_build(struct ir *ir, const struct var_variant *v, const struct gemm_sch
                char *err, size_t err_bytes)
 {
     const struct var_domain *domain = var_domain_find(v, NULL, 0);
-    struct gemm g = { .ir = ir, .v = v, .scheme = scheme, .index = { -1 }, .quick = -1 };
+    struct gemm g = {
+        .ir = ir, .v = v, .scheme = scheme, .index = { -1 }, .quick = -1, .add_at = ARG(add)
+    };
     g.mr = v->knob[VAR_KNOB_MR];
     g.nr = v->knob[VAR_KNOB_NR];
     g.kr = v->knob[VAR_KNOB_KR];

@@ -47,6 +47,7 @@ struct gemm {
     int quick;    /* not zero where the panel allows the quick way; -1: the kernel has none */
     int is_quick; /* store() is to take it */
     int add_row[GEMM_MAX_ROWS], add_next; /* ADD, `many`: rows of the second tensor */
+    int add_at; /* ADD: where the arguments have `add`, and behind it the rest of that tensor */
     int index[GEMM_MAX_STEPS]; /* depth offsets of the blocks of a body, for all rows; [0] is -1
                                   where rows are advanced instead */
     int acc[GEMM_MAX_ACC];     /* [row][vector], or as the scheme likes it */
@@ -75,6 +76,9 @@ struct gemm_rows {
 void gemm_c_rows_begin(struct ir *ir, int args, struct gemm_rows *rows);
 void gemm_add_rows_begin(struct ir *ir, int args, struct gemm_rows *rows);
 void gemm_rows_next(struct ir *ir, struct gemm_rows *rows, int row);
+
+/* What a kernel says ahead of its epilogue. */
+extern const char *const gemm_epilogue_texts[KRN_EPILOGUE_COUNT];
 
 /* Argument 0 of the kernel, in the register of the calling convention. */
 int gemm_argument(struct ir *ir);

@@ -93,6 +93,11 @@ enum krn_quick var_quick(const struct var_variant *v)
     return KRN_QUICK_NONE;
 }
 
+int var_head_words(const struct var_variant *v)
+{
+    return krn_epilogue_words[v->knob[VAR_KNOB_EPILOGUE]] + (var_quick(v) != KRN_QUICK_NONE);
+}
+
 void var_kernel_describe(const struct var_variant *v, struct krn_kernel *out, char *name_buf)
 {
     const struct var_domain *domain = var_domain_find(v, NULL, 0);

@@ -80,18 +80,34 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
 #define A64_FORMS(m, n, k, s, t, i) \
     { AXIS m, AXIS n, AXIS k, AXIS(1, 2), AXIS(0), AXIS(0), AXIS(128), AXIS s, NONE, NONE, NONE, \
       NONE, AXIS(0, 1), AXIS(1, 2, 3), AXIS t, AXIS(1), AXIS i, AXIS(0), AXIS(1), AXIS(0) }
+#define NEON_FORMS(m, n, k, u, l, s, v, i, h, g, p) \
+    { AXIS m, AXIS n, AXIS k, AXIS u, AXIS(0), AXIS(0), AXIS l, AXIS s, NONE, NONE, NONE, NONE, \
+      AXIS(0, 1), AXIS(1, 2, 3), AXIS(0), AXIS v, AXIS i, AXIS h, AXIS g, AXIS p }
 #define LANE_AXES(m, n, u, l, v, i, w) \
     { AXIS m, AXIS n, AXIS(1), AXIS u, AXIS(0), AXIS(0), AXIS l, AXIS(0, 1), NONE, NONE, NONE, \
       NONE, AXIS(0, 1), NONE, AXIS(0), AXIS v, AXIS i, AXIS(0), AXIS(1), AXIS(0), AXIS w }
 #define DW_AXES(m, n, k, u, l, s) \
     { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS l, AXIS s, NONE, NONE, NONE, NONE, NONE }
+#define DW_FORMS(m, n, k, u, l, s) \
+    { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS l, AXIS s, NONE, NONE, NONE, NONE, NONE, \
+      AXIS(1, 2, 3) }
 #define DWC_AXES(n, k, s, f, x, y) \
     { NONE, AXIS n, AXIS k, NONE, NONE, NONE, NONE, AXIS s, AXIS f, AXIS x, AXIS y, NONE, NONE }
 #define QUADS_AXES(n, f, y) \
     { NONE, AXIS n, AXIS(4), NONE, NONE, NONE, AXIS(512), NONE, AXIS f, AXIS(1, 2), AXIS y, NONE, \
       NONE }
 #define WINO_AXES(m, n, k, s, f) \
-    { AXIS m, AXIS n, AXIS k, NONE, NONE, NONE, NONE, AXIS s, AXIS f, NONE, NONE, NONE, AXIS(0, 1) }
+    { AXIS m, AXIS n, AXIS k, NONE, NONE, NONE, NONE, AXIS s, AXIS f, NONE, NONE, NONE, \
+      AXIS(0, 1), AXIS(0, 1, 2, 3) }
+#define DWC_FORMS(n, k, s, f, x, y) \
+    { NONE, AXIS n, AXIS k, NONE, NONE, NONE, NONE, AXIS s, AXIS f, AXIS x, AXIS y, NONE, NONE, \
+      AXIS(1, 2, 3) }
+#define DIRECT_FORMS(m, n, k, u, l, c) \
+    { AXIS m, AXIS n, AXIS k, AXIS u, NONE, AXIS(0), AXIS l, NONE, NONE, NONE, NONE, AXIS c, \
+      AXIS(0, 1), AXIS(1, 2, 3) }
+#define A64_DIRECT_FORMS(m, n, k, u, l, v, h, g) \
+    { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS l, AXIS(0), NONE, NONE, NONE, AXIS(0, 1), \
+      AXIS(0, 1), AXIS(1, 2, 3), NONE, AXIS v, NONE, h, g, NONE }
 #define DIRECT_AXES(m, n, k, u, b, l, c) \
     { AXIS m, AXIS n, AXIS k, AXIS u, NONE, AXIS b, AXIS l, NONE, NONE, NONE, NONE, AXIS c, \
       AXIS(0, 1) }
@@ -106,17 +122,18 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
       NONE, NONE }
 #define PEAK_AXES(u, l) \
     { NONE, NONE, NONE, AXIS u, NONE, NONE, AXIS l, NONE, NONE, NONE, NONE, NONE }
-#define EPILOGUE_AXES(m, n, k, u, l, e) \
-    { AXIS m, AXIS n, AXIS k, AXIS u, AXIS(0), AXIS(0), AXIS l, AXIS(0), NONE, NONE, NONE, NONE, \
-      AXIS(0, 1), AXIS e }
+#define GEMM_FORMS(m, n, k, u, l, s) \
+    { AXIS m, AXIS n, AXIS k, AXIS u, AXIS(0), AXIS(0), AXIS l, AXIS s, NONE, NONE, NONE, NONE, \
+      AXIS(0, 1), AXIS(1, 2, 3) }
 /* clang-format on */
 
 /* One row per code scheme. A point whose registers do not suffice is refused by the emitter. */
 const struct var_domain var_domains[] = {
     { KRN_ISA_C, GEMM, 1, 0, 0,
       GEMM_AXES((1, 2, 4, 6), (4, 8, 16), (1, 2, 4), (1, 2), (0), (0), (8), (0)) },
-    { KRN_ISA_C, GEMM, 1, 0, 0, EPILOGUE_AXES((1, 4), (4, 16), (1, 4), (1, 2), (8), (1, 2, 3)) },
+    { KRN_ISA_C, GEMM, 1, 0, 0, GEMM_FORMS((1, 4), (4, 16), (1, 4), (1, 2), (8), (0)) },
     { KRN_ISA_C, DW, 1, 0, 0, DW_AXES((1, 2), (1, 4, 8, 16), (1), (1, 3), (8), (0)) },
+    { KRN_ISA_C, DW, 1, 0, 0, DW_FORMS((1, 2), (1, 4, 8, 16), (1), (1, 3), (8), (0)) },
     { KRN_ISA_C, WINO, 2, 0, 0, WINO_AXES((4), (4, 8), (1), (0), (2, 4)) },
 
     { KRN_ISA_NEON, GEMM, 1, 0, 0,
@@ -143,6 +160,17 @@ const struct var_domain var_domains[] = {
       LANE_AXES((1, 4, 6), (8, 16), (2), (64, 128), (1, 2), (1, 2), (0)) },
     { KRN_ISA_NEON, GEMM, 2, 0, 0,
       LANE_AXES((1, 4, 6), (8, 16), (2), (64, 128), (1, 2), (1, 2), (1)) },
+    { KRN_ISA_NEON, DIRECT, 1, 0, 0,
+      A64_DIRECT_FORMS((2, 4, 7, 8), (8, 16, 24), (2), (5, 8, 11, 16), (64), (1, 2), AXIS(1),
+                       AXIS(4)) },
+    { KRN_ISA_NEON, DW, 1, 0, 0, DW_FORMS((1, 2, 4), (4, 8, 16), (1), (1, 3, 9), (128), (0)) },
+    { KRN_ISA_NEON, DWC, 1, 0, 0, DWC_FORMS((8, 16), (1), (0, 1), (3), (1, 2), (1, 2)) },
+    { KRN_ISA_NEON, GEMM, 1, 0, 0,
+      NEON_FORMS((2, 3, 4, 6, 8), (8, 16), (2), (1, 2), (64), (0), (2), (2), (1), (4), (0)) },
+    { KRN_ISA_NEON, GEMM, 1, 0, 0,
+      NEON_FORMS((3, 4), (12, 16), (2), (1, 2), (16), (3), (3), (0), (1), (4), (1)) },
+    { KRN_ISA_NEON, GEMM, 1, 0, 0,
+      NEON_FORMS((4), (8, 16), (1), (2), (64), (0), (1), (1), (0), (1), (0)) },
     { KRN_ISA_NEON, DIRECT, 1, 0, 0,
       PAIR_DIRECT_AXES((2, 4, 7, 8), (8, 16, 24), (5, 8, 11, 16), (0, 1), (0, 1), (1, 2), (1),
                        (4)) },
@@ -175,6 +203,10 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_DOTPROD, PACKED, 1, 0, 0,
       A64_AXES((4, 8, 12), (8, 12, 16), (4), (2), (0), (0), (128), (4), (1), (1), (0), (0), (1),
                (1)) },
+    { KRN_ISA_DOTPROD, DIRECT, 1, 0, 0,
+      A64_DIRECT_FORMS((2, 3, 4, 6, 7, 8), (8, 12, 16, 32), (4), (3, 4, 6), (128), (1, 2), NONE,
+                       NONE) },
+    { KRN_ISA_DOTPROD, DWC, 1, 0, 0, DWC_FORMS((8, 16), (4), (0, 1), (3, 5), (1, 2), (1, 2)) },
     { KRN_ISA_DOTPROD, DWC, 1, 0, 0, DWC_AXES((8, 16), (4), (0, 1, 2), (3, 5), (1, 2), (1, 2)) },
     { KRN_ISA_DOTPROD, PEAK, 1, 0, 16, PEAK_AXES((16), (128)) },
     { KRN_ISA_I8MM, GEMM, 1, 0, 0,
@@ -194,6 +226,8 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_I8MM, PACKED, 1, 0, 0,
       A64_AXES((4, 6, 8, 10, 12), (8, 12, 16), (8), (1, 2, 4), (0), (0, 256), (128), (4), (1),
                (0, 1), (0), (0), (1), (1)) },
+    { KRN_ISA_I8MM, DIRECT, 1, 0, 0,
+      A64_DIRECT_FORMS((2, 4, 6, 8), (8, 12, 16, 24), (8), (2, 3, 4), (128), (1, 2), NONE, NONE) },
     { KRN_ISA_I8MM, PEAK, 1, 0, 32, PEAK_AXES((16), (128)) },
 
     { KRN_ISA_AVX2, GEMM, 2, 0, 0,
@@ -203,25 +237,32 @@ const struct var_domain var_domains[] = {
       GEMM_AXES((1, 2, 3, 4, 5), (8, 16), (4), (1, 2, 4), (0, 64, 256), (0, 256, 512), (32),
                 (0, 1)) },
     { KRN_ISA_AVX2, GEMM, 2, 0, 0,
-      EPILOGUE_AXES((1, 2, 3, 4), (8, 16, 24), (2), (1, 2), (128), (1, 2, 3)) },
-    { KRN_ISA_AVX2, GEMM, 1, 0, 0, EPILOGUE_AXES((1, 4), (8, 16), (4), (2), (32), (1, 2, 3)) },
+      GEMM_FORMS((1, 2, 3, 4), (8, 16, 24), (2), (1, 2), (128), (0, 1)) },
+    { KRN_ISA_AVX2, GEMM, 1, 0, 0, GEMM_FORMS((1, 4), (8, 16), (4), (2), (32), (0)) },
     { KRN_ISA_AVX2, DW, 2, 0, 0,
       DW_AXES((1, 2, 3, 4), (8, 16, 32), (2), (1, 2, 4), (128), (0, 1)) },
     { KRN_ISA_AVX2, WINO, 2, 0, 0, WINO_AXES((2, 4), (8, 16, 24), (2), (0, 1), (2, 4)) },
     { KRN_ISA_AVX2, DIRECT, 2, 0, 0,
       DIRECT_AXES((1, 2, 3, 4, 5, 6), (8, 16, 24), (2), (1, 2, 4), (0, 512), (256), (1)) },
+    { KRN_ISA_AVX2, DIRECT, 2, 0, 0,
+      DIRECT_FORMS((1, 2, 3, 4, 5, 6), (8, 16, 24), (2), (1, 2, 4), (256), (1)) },
+    { KRN_ISA_AVX2, DW, 2, 0, 0, DW_FORMS((1, 2, 4), (8, 16, 32), (2), (1, 4), (128), (0, 1)) },
     { KRN_ISA_AVX2, DWROWS, 2, 0, 0, DWROWS_AXES((1, 2, 3, 4), (16, 32), (2), (256), (1)) },
     { KRN_ISA_AVX2, PEAK, 2, 0, 16, PEAK_AXES((12), (256)) },
     { KRN_ISA_AVXVNNI, GEMM, 1, 128, 0,
       GEMM_AXES((1, 2, 3, 4, 5, 6), (8, 16, 24), (4), (1, 2, 4), (0, 64, 256), (0, 256, 512), (256),
                 (0, 1)) },
     { KRN_ISA_AVXVNNI, GEMM, 1, 128, 0,
-      EPILOGUE_AXES((1, 2, 3, 4, 6), (8, 16, 24), (4), (1, 2), (256), (1, 2, 3)) },
+      GEMM_FORMS((1, 2, 3, 4, 6), (8, 16, 24), (4), (1, 2), (256), (0)) },
     { KRN_ISA_AVXVNNI, DW, 2, 0, 0,
       DW_AXES((1, 2, 3, 4), (8, 16, 32), (2), (1, 2, 4), (128), (0, 1)) },
     { KRN_ISA_AVXVNNI, WINO, 2, 0, 0, WINO_AXES((2, 4), (8, 16, 24), (2), (0, 1), (2, 4)) },
     { KRN_ISA_AVXVNNI, DIRECT, 1, 128, 0,
       DIRECT_AXES((1, 2, 3, 4, 5, 6, 7), (8, 16, 24), (4), (1, 2, 4), (0, 512), (256), (0, 1)) },
+    { KRN_ISA_AVXVNNI, DIRECT, 1, 128, 0,
+      DIRECT_FORMS((1, 2, 3, 4, 5, 6, 7), (8, 16, 24), (4), (1, 2, 4), (256), (0, 1)) },
+    { KRN_ISA_AVXVNNI, DW, 2, 0, 0,
+      DW_FORMS((1, 2, 4), (8, 16, 32), (2), (1, 2, 4), (128), (0, 1)) },
     { KRN_ISA_AVXVNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (32), (4), (256), (1)) },
     { KRN_ISA_AVXVNNI, PEAK, 1, 128, 32, PEAK_AXES((12), (256)) },
     { KRN_ISA_AVX512VNNI, GEMM, 1, 128, 0,
@@ -231,13 +272,17 @@ const struct var_domain var_domains[] = {
       GEMM_AXES((2, 4, 6, 8), (8, 16, 24), (4), (1, 2, 4), (0, 64, 256), (0, 256, 512), (256),
                 (0, 1)) },
     { KRN_ISA_AVX512VNNI, GEMM, 1, 128, 0,
-      EPILOGUE_AXES((1, 2, 4, 6, 8), (16, 32, 48, 64), (4), (1, 2, 4), (512), (1, 2, 3)) },
+      GEMM_FORMS((1, 2, 4, 6, 8), (16, 32, 48, 64), (4), (1, 2, 4), (512), (0)) },
     { KRN_ISA_AVX512VNNI, DW, 2, 0, 0,
       DW_AXES((1, 2, 3, 4), (8, 16, 32), (2), (1, 2, 4), (128), (0, 1)) },
     { KRN_ISA_AVX512VNNI, WINO, 2, 0, 0, WINO_AXES((4, 6), (16, 24, 32), (2), (0, 1), (2, 4)) },
     { KRN_ISA_AVX512VNNI, DIRECT, 1, 128, 0,
       DIRECT_AXES((1, 2, 4, 5, 6, 7, 8, 9, 13, 14), (16, 32, 48, 64), (4), (1, 2, 4), (0, 512),
                   (512), (0, 1)) },
+    { KRN_ISA_AVX512VNNI, DIRECT, 1, 128, 0,
+      DIRECT_FORMS((1, 2, 4, 5, 6, 7, 8, 13, 14), (16, 32, 48, 64), (4), (2, 4), (512), (0, 1)) },
+    { KRN_ISA_AVX512VNNI, DW, 2, 0, 0,
+      DW_FORMS((1, 2, 4), (8, 16, 32), (2), (2, 4), (128), (0, 1)) },
     { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (64), (4), (512), (1)) },
     { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (32), (4), (256), (1)) },
     { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((2, 4), (32), (4), (512), (2)) },

@@ -30,6 +30,9 @@ const struct var_domain *var_domain_find(const struct var_variant *v, char *err,
 /* The quick way from sums to bytes that kernels of `v` have. */
 enum krn_quick var_quick(const struct var_variant *v);
 
+/* Words of 32 bits for each column in the head of a panel or record. */
+int var_head_words(const struct var_variant *v);
+
 /* The plain choices, in the order in which var_default() tries them. */
 struct var_default_row {
     enum krn_isa isa;

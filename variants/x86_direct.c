@@ -161,7 +161,7 @@ static void begin_tap(struct direct *d)
     }
     IR(ir, IR_LOAD64, d->w, d->table, TAP(w));
     IR(ir, X86_ADD_LOAD, d->w, d->args, ARG(w));
-    IR(ir, IR_ADD_IMM, d->w, (d->is_evex ? 12 : 8) * d->nr);
+    IR(ir, IR_ADD_IMM, d->w, 4 * d->nr * var_head_words(d->v));
     IR(ir, IR_LOAD64, d->k, d->args, ARG(groups));
 }
 
@@ -291,23 +291,55 @@ static void round_quickly(struct direct *d, int panel)
     }
 }
 
+/* ADD: where the second tensor has the first pixel of the step: as many pixels behind the first of
+ * the run as are not left any more. */
+static int added_row(struct direct *d)
+{
+    struct ir *ir = d->ir;
+    int row = load_arg(d, "row of the second tensor", ARG(width));
+    IR(ir, X86_SUB, row, d->left);
+    IR(ir, X86_MUL, row, load_arg(d, "temporaries", ARG(add_stride)));
+    IR(ir, X86_ADD_LOAD, row, d->args, ARG(add));
+    return row;
+}
+
+static void round_added(struct direct *d, int panel, struct x86_narrow *n)
+{
+    struct ir *ir = d->ir;
+    int row = added_row(d), stride = load_arg(d, "temporaries", ARG(add_stride));
+    x86_added_begin(ir, d->args, ARG(out), ARG(add), n);
+    for (int i = 0; i < d->mr; i++) {
+        for (int j = 0; j < d->vectors; j++)
+            x86_added_round(ir, n, d->acc[i * d->vectors + j], panel, 4 * d->nr + 64 * j, row,
+                            16 * j);
+        IR(ir, IR_ADD, row, stride);
+    }
+    x86_bytes_begin(ir, d->args, ARG(out), 1, n);
+}
+
+/* Ways from sums to bytes. */
+enum way { ANY, QUICK, ADDED };
+
 /* Four accumulators at a time (three where a row has three): one, two or four rows. */
-static void store_rows(struct direct *d, int panel, int is_quick)
+static void store_rows(struct direct *d, int panel, enum way way)
 {
     struct ir *ir = d->ir;
     struct x86_narrow n;
     int total = d->mr * d->vectors, some = d->vectors == 3 ? 3 : 4;
     int stride = load_arg(d, "temporaries", ARG(c_stride)), next = gpr(d, "row of C");
-    if (is_quick)
+    if (way == ADDED)
+        round_added(d, panel, &n);
+    if (way == QUICK)
         round_quickly(d, panel);
-    (is_quick ? x86_quick_begin : x86_narrow_begin)(ir, d->args, ARG(out), 1, &n);
+    if (way != ADDED)
+        (way == QUICK ? x86_quick_begin : x86_narrow_begin)(ir, d->args, ARG(out), 1, &n);
     IR(ir, IR_MOV, next, d->c);
     for (int first = 0; first < total; first += some) {
         int count = total - first < some ? total - first : some, acc[4], row[4];
         for (int i = 0; i < 4; i++) {
             int at = first + (i < count ? i : count - 1);
             acc[i] = d->acc[at];
-            if (i < count && !is_quick)
+            if (i < count && way == ANY)
                 x86_narrow_round(ir, &n, acc[i], -1, panel, 4 * d->nr + 64 * (at % d->vectors));
         }
         for (int i = 0; i * d->vectors < count; i++) {
@@ -327,25 +359,44 @@ static void store_evex(struct direct *d)
     IR(ir, IR_LOAD32, offset, panel, 8 * d->nr);
     IR(ir, IR_JUMP_ZERO, offset, any);
     ir_comment(ir, "the quick way");
-    store_rows(d, panel, 1);
+    store_rows(d, panel, QUICK);
     IR(ir, IR_JUMP, end);
     IR(ir, IR_LABEL, any);
-    store_rows(d, panel, 0);
+    store_rows(d, panel, ANY);
     IR(ir, IR_LABEL, end);
 }
 
-static void store_vex(struct direct *d)
+/* Row by row, as GEMM tiles do it. */
+static void store_each(struct direct *d)
 {
     struct ir *ir = d->ir;
     struct x86_epilogue e;
     int panel = load_arg(d, "temporaries", ARG(w)), row = gpr(d, "row of C");
-    int stride = load_arg(d, "temporaries", ARG(c_stride));
-    x86_epilogue_begin(ir, d->v, d->args, ARG(out), &e);
+    int stride = load_arg(d, "temporaries", ARG(c_stride)), add = -1, add_stride = -1;
+    if (d->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD) {
+        add = added_row(d);
+        add_stride = load_arg(d, "temporaries", ARG(add_stride));
+    }
+    x86_epilogue_begin(ir, d->v, d->args, ARG(out), ARG(add), &e);
     IR(ir, IR_MOV, row, d->c);
     for (int i = 0; i < d->mr; i++) {
-        x86_epilogue_row(ir, &e, d->acc + i * d->vectors, d->vectors, panel, 4 * d->nr, row, -1);
+        x86_epilogue_row(ir, &e, d->acc + i * d->vectors, d->vectors, panel, 4 * d->nr, row, add);
         IR(ir, IR_ADD, row, stride);
+        if (add >= 0)
+            IR(ir, IR_ADD, add, add_stride);
     }
+}
+
+static void store(struct direct *d)
+{
+    int epilogue = d->v->knob[VAR_KNOB_EPILOGUE];
+    ir_comment(d->ir, "%s", gemm_epilogue_texts[epilogue]);
+    if (d->is_evex && epilogue == KRN_EPILOGUE_FLOAT)
+        store_evex(d);
+    else if (d->is_evex && epilogue == KRN_EPILOGUE_ADD)
+        store_rows(d, load_arg(d, "temporaries", ARG(w)), ADDED);
+    else
+        store_each(d);
 }
 
 static void constants(struct direct *d)
@@ -396,11 +447,7 @@ int x86_direct_build(struct ir *ir, const struct var_variant *v, char *err, size
     IR(ir, IR_LABEL, step);
     begin_step(&d);
     all_taps(&d);
-    ir_comment(ir, "requantise: float, scale, clamp, round half to even, zero point, narrow");
-    if (d.is_evex)
-        store_evex(&d);
-    else
-        store_vex(&d);
+    store(&d);
     next_step(&d, step, done);
     IR(ir, IR_LABEL, done);
     return 0;

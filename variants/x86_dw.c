@@ -98,9 +98,10 @@ static void store(struct dw *d, int pixel, int pointer)
 {
     int vectors = d->nr / 8;
     struct x86_epilogue e;
-    x86_epilogue_begin(d->ir, d->v, d->args, offsetof(struct krn_dw_args, out), &e);
+    x86_epilogue_begin(d->ir, d->v, d->args, offsetof(struct krn_dw_args, out),
+                       offsetof(struct krn_dw_args, add), &e);
     x86_epilogue_row(d->ir, &e, d->acc + pixel * vectors, vectors, d->record, 4 * d->nr, pointer,
-                     -1);
+                     d->add);
 }
 
 void x86_dw_build(struct ir *ir, const struct var_variant *v)

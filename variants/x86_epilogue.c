@@ -4,7 +4,9 @@
 #include <stddef.h>
 
 #define OUT(field) ((int)offsetof(struct krn_out, field))
-#define GEMM_ARG(field) ((int)offsetof(struct krn_gemm_args, field))
+/* Fields of the second tensor lie alike in the arguments of all families. */
+#define ADDED(e, field)                                                                            \
+    ((e)->add + (int)(offsetof(struct krn_gemm_args, field) - offsetof(struct krn_gemm_args, add)))
 
 static int vec(struct ir *ir, const char *group)
 {
@@ -57,18 +59,17 @@ static void begin_float(struct ir *ir, struct x86_epilogue *e)
     e->zp = constant(ir, e->args, e->out + OUT(zp));
     if (form_of(e) != KRN_EPILOGUE_ADD)
         return;
-    e->factor = constant(ir, e->args, GEMM_ARG(add_factor));
-    e->add_zp = constant(ir, e->args, GEMM_ARG(add_zp));
+    e->factor = constant(ir, e->args, ADDED(e, add_factor));
+    e->add_zp = constant(ir, e->args, ADDED(e, add_zp));
 }
 
 /* ---- Constants, where accumulators leave registers for them; else loaded where they are used. */
 
 static int is_tight(const struct x86_epilogue *e)
 {
-    enum { FEW = 10 };
-    const int *knob = e->v->knob;
-    int many = knob[VAR_KNOB_MR] * knob[VAR_KNOB_NR] > FEW * x86_lanes(e->v);
-    return many && !is_evex(e) && form_of(e) != KRN_EPILOGUE_FLOAT;
+    const int *knob = e->v->knob, few = is_evex(e) ? 24 : 10;
+    int many = knob[VAR_KNOB_MR] * knob[VAR_KNOB_NR] > few * x86_lanes(e->v);
+    return many && form_of(e) != KRN_EPILOGUE_FLOAT;
 }
 
 static int kept(struct ir *ir, const struct x86_epilogue *e, int reg, int offset)
@@ -86,10 +87,10 @@ static int kept_bound(struct ir *ir, const struct x86_epilogue *e, int reg, int 
     return reg;
 }
 
-void x86_epilogue_begin(struct ir *ir, const struct var_variant *v, int args, int out,
+void x86_epilogue_begin(struct ir *ir, const struct var_variant *v, int args, int out, int add,
                         struct x86_epilogue *e)
 {
-    *e = (struct x86_epilogue) { .v = v, .args = args, .out = out };
+    *e = (struct x86_epilogue) { .v = v, .args = args, .out = out, .add = add };
     e->is_tight = is_tight(e);
     if (form_of(e) == KRN_EPILOGUE_SUMS)
         return;
@@ -121,9 +122,9 @@ static void add_tensor(struct ir *ir, const struct x86_epilogue *e, int y, int a
 {
     int other = vec(ir, "temporaries");
     IR(ir, X86_SXBD_LOAD, other, add, offset);
-    IR(ir, X86_SUBD, other, kept(ir, e, e->add_zp, GEMM_ARG(add_zp)));
+    IR(ir, X86_SUBD, other, kept(ir, e, e->add_zp, ADDED(e, add_zp)));
     IR(ir, X86_CVTDQ2PS, other, other);
-    IR(ir, X86_MULPS, other, kept(ir, e, e->factor, GEMM_ARG(add_factor)));
+    IR(ir, X86_MULPS, other, kept(ir, e, e->factor, ADDED(e, add_factor)));
     IR(ir, X86_ADDPS, y, other);
 }
 

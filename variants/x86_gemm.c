@@ -33,7 +33,8 @@ static void store(struct gemm *g)
     struct gemm_rows rows, add = { .pointer = -1 };
     int adds = g->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD;
     int vectors = vectors_of(g), panel = ir_vreg(g->ir, IR_GPR, "temporaries");
-    x86_epilogue_begin(g->ir, g->v, g->args, offsetof(struct krn_gemm_args, out), &e);
+    x86_epilogue_begin(g->ir, g->v, g->args, offsetof(struct krn_gemm_args, out),
+                       offsetof(struct krn_gemm_args, add), &e);
     IR(g->ir, IR_LOAD64, panel, g->args, (int)offsetof(struct krn_gemm_args, w));
     gemm_c_rows_begin(g->ir, g->args, &rows);
     if (adds)

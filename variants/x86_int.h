@@ -111,11 +111,11 @@ struct x86_epilogue {
     int lo, hi, zp;     /* FLOAT, ADD: floats, words; FIXED: integers less zp */
     int factor, add_zp; /* ADD */
     int half;           /* FIXED: 2^30 in 64 bits */
-    int args, out;      /* register of the arguments; where their krn_out is */
+    int args, out, add; /* register of the arguments; where they have krn_out and `add` */
     int is_tight;       /* constants but zp are loaded anew each time */
 };
-/* out: offset of the struct krn_out in the arguments. */
-void x86_epilogue_begin(struct ir *ir, const struct var_variant *v, int args, int out,
+/* out, add: offsets of the struct krn_out and of `add` in the arguments. */
+void x86_epilogue_begin(struct ir *ir, const struct var_variant *v, int args, int out, int add,
                         struct x86_epilogue *e);
 /* What becomes of `count` accumulators, at `pointer`. What the panel has for each channel besides
  * the bias is at panel + offset; FIXED: and 4 * nr bytes behind it. add: ADD: the row of the second
@@ -129,6 +129,7 @@ const struct wino_scheme *x86_wino_scheme(void);
 struct x86_narrow {
     int hi, lo, zp, order; /* lo: -1 = the quick way, hi and zp are bytes then; order: how packing
                               within 128-bit parts is undone; -1 = natural */
+    int factor, add_zp;    /* ADD */
 };
 enum { X86_ORDER_BYTES = 16 };          /* of stack that `order` needs, at the stack pointer */
 void x86_narrow_prepare(struct ir *ir); /* once, at the top: writes the order to the stack */
@@ -144,6 +145,14 @@ int x86_narrow_pack(struct ir *ir, const struct x86_narrow *n, const int *acc);
 
 /* The second half of it: bytes from two vectors of words. */
 int x86_narrow_bytes(struct ir *ir, const struct x86_narrow *n, const int *words);
+
+/* ADD: in the place of x86_narrow_begin() and _round(). Once all sums are rounded,
+ * x86_bytes_begin() loads the rest. `e` has what it needs of the second tensor; `add` is its row.
+ */
+void x86_added_begin(struct ir *ir, int args, int out_offset, int add_offset, struct x86_narrow *n);
+void x86_added_round(struct ir *ir, const struct x86_narrow *n, int acc, int base, int offset,
+                     int add, int add_offset);
+void x86_bytes_begin(struct ir *ir, int args, int out_offset, int with_order, struct x86_narrow *n);
 
 /* In the place of x86_narrow_begin() and _round() where a kernel with `quick` finds offsets
  * (KRN_QUICK_BIAS). Scales and offsets are in registers. */

@@ -22,15 +22,25 @@ static void load_order(struct ir *ir, int with_order, struct x86_narrow *n)
     IR(ir, X86_STACK_BYTES_D, n->order, 0);
 }
 
-void x86_narrow_begin(struct ir *ir, int args, int out_offset, int with_order, struct x86_narrow *n)
+static void load_top(struct ir *ir, int args, int out_offset, struct x86_narrow *n)
 {
     n->hi = ir_vreg(ir, IR_VEC, "bounds, zero point");
+    IR(ir, X86_BCASTD, n->hi, args, out_offset + (int)offsetof(struct krn_out, hi_f));
+}
+
+void x86_bytes_begin(struct ir *ir, int args, int out_offset, int with_order, struct x86_narrow *n)
+{
     n->lo = ir_vreg(ir, IR_VEC, "bounds, zero point");
     n->zp = ir_vreg(ir, IR_VEC, "bounds, zero point");
-    IR(ir, X86_BCASTD, n->hi, args, out_offset + (int)offsetof(struct krn_out, hi_f));
     IR(ir, X86_BCASTW, n->zp, args, out_offset + (int)offsetof(struct krn_out, zp));
     IR(ir, X86_BCASTB, n->lo, args, out_offset + (int)offsetof(struct krn_out, lo));
     load_order(ir, with_order, n);
+}
+
+void x86_narrow_begin(struct ir *ir, int args, int out_offset, int with_order, struct x86_narrow *n)
+{
+    load_top(ir, args, out_offset, n);
+    x86_bytes_begin(ir, args, out_offset, with_order, n);
 }
 
 void x86_narrow_round(struct ir *ir, const struct x86_narrow *n, int acc, int scale, int base,
@@ -41,6 +51,35 @@ void x86_narrow_round(struct ir *ir, const struct x86_narrow *n, int acc, int sc
         IR(ir, X86_MULPS, acc, scale);
     else
         IR(ir, X86_MULPS_LOAD, acc, base, offset);
+    IR(ir, X86_MINPS, acc, n->hi);
+    IR(ir, X86_CVTPS2DQ, acc, acc);
+}
+
+/* ---- ADD */
+
+void x86_added_begin(struct ir *ir, int args, int out_offset, int add_offset, struct x86_narrow *n)
+{
+    enum { ADD = offsetof(struct krn_gemm_args, add) }; /* fields lie alike in all families */
+    load_top(ir, args, out_offset, n);
+    n->factor = ir_vreg(ir, IR_VEC, "second tensor");
+    n->add_zp = ir_vreg(ir, IR_VEC, "second tensor");
+    IR(ir, X86_BCASTD, n->factor, args,
+       add_offset + (int)offsetof(struct krn_gemm_args, add_factor) - ADD);
+    IR(ir, X86_BCASTD, n->add_zp, args,
+       add_offset + (int)offsetof(struct krn_gemm_args, add_zp) - ADD);
+}
+
+void x86_added_round(struct ir *ir, const struct x86_narrow *n, int acc, int base, int offset,
+                     int add, int add_offset)
+{
+    int other = ir_vreg(ir, IR_VEC, "temporaries");
+    IR(ir, X86_SXBD_LOAD, other, add, add_offset);
+    IR(ir, X86_SUBD, other, n->add_zp);
+    IR(ir, X86_CVTDQ2PS, other, other);
+    IR(ir, X86_MULPS, other, n->factor);
+    IR(ir, X86_CVTDQ2PS, acc, acc);
+    IR(ir, X86_MULPS_LOAD, acc, base, offset);
+    IR(ir, X86_ADDPS, acc, other);
     IR(ir, X86_MINPS, acc, n->hi);
     IR(ir, X86_CVTPS2DQ, acc, acc);
 }
