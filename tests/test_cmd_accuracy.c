@@ -244,6 +244,42 @@ static void test_files(void)
            2, "--residual-16");
 }
 
+/* Rows of files: thresholds, and the same model as another engine's file with its own thresholds,
+ * in the place of a retrained one. */
+static void test_rows_of_files(void)
+{
+    EXPECT(QUERN("calibrate", "net.param", "--images=list.txt", "--method=max", "-o", "net.cal"), 0,
+           "wrote net.cal");
+    EXPECT(QUERN("quantize", "net.param", "--calibration=net.cal", "-o", "again.onnx",
+                 "--format=onnx"),
+           0, "wrote");
+    EXPECT(QUERN("calibrate", "again.onnx", "--images=list.txt", "-o", "again.cal"), 0, "wrote");
+    EXPECT(QUERN("accuracy", "net.param", "--calibration-images=list.txt",
+                 "--images=list.txt:labels.tsv", "--calibration=net.cal", "--retrained=again",
+                 "--json"),
+           0, "{");
+    struct json_object *all = parsed(), *methods = member(all, "methods");
+    struct json_object *max = named(methods, "name", "max");
+    struct json_object *file = named(methods, "name", "net.cal");
+    T_CHECK(number(file, "sqnr_db") == number(max, "sqnr_db"));
+    struct json_object *again = named(methods, "name", "again");
+    T_CHECK(number(again, "sqnr_db") > 30 && number(again, "sqnr_db") != number(max, "sqnr_db"));
+    T_CHECK(number(again, "agree") == 100);
+    json_object_put(all);
+    EXPECT(QUERN("accuracy", "net.param", "--calibration-images=list.txt", "--images=list.txt",
+                 "--retrained=nowhere"),
+           1, "nowhere.onnx");
+    EXPECT(QUERN("accuracy", "net.param", "--calibration-images=list.txt", "--images=list.txt",
+                 "--mean=3", "--calibration=net.cal"),
+           0, "net.cal"); /* what is said here counts */
+    write_file("net.cal", "quern calibration 1\nimages", 26);
+    EXPECT(QUERN("accuracy", "net.param", "--calibration-images=list.txt", "--images=list.txt",
+                 "--calibration=net.cal"),
+           1, "net.cal");
+    EXPECT(QUERN("accuracy", "net.param", "--label-offset=200000"), 2, "no class");
+    EXPECT(QUERN("accuracy", "net.param", "--calibration-count=-1"), 2, "to calibrate on");
+}
+
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
@@ -260,6 +296,7 @@ int main(int argc, char **argv)
     test_accuracy();
     test_kl();
     test_files();
+    test_rows_of_files();
     t_remove(base);
     free(quern);
     return t_end();

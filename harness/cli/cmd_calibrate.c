@@ -9,8 +9,9 @@
 struct calibrate_options {
     struct cli_model_options model;
     struct cli_adjust_options adjust;
-    const char *images, *method, *format, *output;
-    long long count, threads;
+    struct cli_calibration_options images;
+    const char *method, *format, *output;
+    long long threads;
     int json, symmetric;
 };
 
@@ -109,23 +110,23 @@ static int run(const struct calibrate_options *o, const char *model)
 
     if (method < 0)
         return CLI_USAGE;
-    const struct qnt_calibrate_options options = { .count = (size_t)o->count,
+    const struct qnt_calibrate_options options = { .count = (size_t)o->images.count,
                                                    .method = (enum qnt_method)method,
                                                    .symmetric = o->symmetric,
                                                    .threads = (int)o->threads };
     int code = check_format(o);
-    if (code == CLI_OK && o->count < 0)
-        code = cli_fail(CLI_USAGE, "--count=%lld: 20 to 200 images are usual", o->count);
+    if (code == CLI_OK)
+        code = cli_calibration_check(&o->images);
     if (code == CLI_OK && (o->threads < 1 || o->threads > 64))
         code = cli_fail(CLI_USAGE, "--threads=%lld: 1 to 64", o->threads);
     if (code == CLI_OK)
         code = cli_model_open(model, &o->model, &graph);
     if (code == CLI_OK) {
         cli_catch_interrupt();
-        code = cli_model_adjust(&graph, o->images, options.count, &o->adjust, &adjustments);
+        code = cli_model_adjust(&graph, o->images.images, options.count, &o->adjust, &adjustments);
     }
     if (code == CLI_OK) {
-        code = cli_model_calibrate(&graph, o->images, options, &calibration);
+        code = cli_model_calibrate(&graph, o->images.images, options, &calibration);
         calibration.adjustments = adjustments;
         calibration.count = graph.count;
     }
@@ -160,30 +161,25 @@ int cmd_calibrate(int argc, char **argv)
 {
     struct calibrate_options o = { .method = "auto", .format = "quern", .threads = 1 };
     const struct cli_option options[] = {
-        { 'i', "images", CLI_STRING, "SPEC",
-          "Images: a folder of JPEG, PNG, PPM or PGM files, or a list of such files (a path in "
-          "each line), perhaps with ':LABELS' (lines PATH, tab, class); fashion-mnist:train or "
-          "fashion-mnist:test (with ':FOLDER' if they are not where Debian's package puts them); "
-          "or idx:IMAGES[:LABELS]. Pictures are stretched to the size that the model takes. The "
-          "default is the training part of what the model says it is about.",
-          &o.images },
-        { 'n', "count", CLI_INT, "N",
-          "How many images, spread evenly over the set. The default is all, at most 200.",
-          &o.count },
+        CLI_CALIBRATION_OPTIONS(
+            o.images, 'i', 'n', "",
+            "Images: a folder of JPEG, PNG, PPM or PGM files, or a list of such files (a path in "
+            "each line), perhaps with ':LABELS' (lines PATH, tab, class); fashion-mnist:train or "
+            "fashion-mnist:test (with ':FOLDER' if they are not where Debian's package puts them); "
+            "or idx:IMAGES[:LABELS]. Pictures are stretched to the size that the model takes. The "
+            "default is the training part of what the model says it is about."),
         { 'm', "method", CLI_STRING, "METHOD", "See above; the default is auto.", &o.method },
         { 'o', "output", CLI_STRING, "FILE", "Writes the thresholds to a file.", &o.output },
         { 'f', "format", CLI_STRING, "FORMAT",
           "Of that file: quern (the default), which 'quern quantize' reads; ncnn, a .table for "
           "ncnn2int8; tensorrt, a calibration cache; or json.",
           &o.format },
-        { 0, "symmetric", CLI_FLAG, NULL,
-          "For networks without zero points, as 'quern quantize --symmetric' makes them.",
-          &o.symmetric },
+        CLI_SYMMETRIC_OPTION(o.symmetric),
         CLI_ADJUST_OPTIONS(o.adjust),
         { 't', "threads", CLI_INT, "N", "Images that run at a time. The default is 1.",
           &o.threads },
         CLI_MODEL_OPTIONS(o.model),
-        { 0, "json", CLI_FLAG, NULL, "Prints JSON instead of a table.", &o.json },
+        CLI_JSON_OPTION(o.json),
     };
     const struct cli_command command = {
         .name = "calibrate",

@@ -11,8 +11,9 @@
 
 struct kl_options {
     struct cli_model_options model;
-    const char *images, *layer, *plot;
-    long long count, seed, outcomes;
+    struct cli_calibration_options images;
+    const char *layer, *plot;
+    long long seed, outcomes;
     int json;
 };
 
@@ -323,7 +324,7 @@ static int find_layer(const struct kl_options *o, const struct qnt_graph *graph,
 
 static int run_layer(const struct kl_options *o, const char *model)
 {
-    const struct qnt_calibrate_options options = { .count = (size_t)o->count,
+    const struct qnt_calibrate_options options = { .count = (size_t)o->images.count,
                                                    .method = QNT_METHOD_MAX };
     struct qnt_graph graph = { 0 };
     struct qnt_calibration calibration = { 0 };
@@ -334,7 +335,7 @@ static int run_layer(const struct kl_options *o, const char *model)
     if (code == CLI_OK && o->layer && qnt_graph_find(&graph, o->layer) < 0)
         code = find_layer(o, &graph, &calibration, &node); /* before images are run */
     if (code == CLI_OK)
-        code = cli_model_calibrate(&graph, o->images, options, &calibration);
+        code = cli_model_calibrate(&graph, o->images.images, options, &calibration);
     if (code == CLI_OK)
         code = find_layer(o, &graph, &calibration, &node);
     if (code == CLI_OK)
@@ -359,16 +360,14 @@ int cmd_kl(int argc, char **argv)
         { 'l', "layer", CLI_STRING, "NAME",
           "The node whose tensor is shown; the default is the input. 'quern graph' lists them.",
           &o.layer },
-        { 'i', "images", CLI_STRING, "SPEC", "Images, as in 'quern calibrate'.", &o.images },
-        { 'n', "count", CLI_INT, "N", "How many of them. The default is all, at most 200.",
-          &o.count },
+        CLI_CALIBRATION_OPTIONS(o.images, 'i', 'n', "", "Images, as in 'quern calibrate'."),
         { 0, "seed", CLI_INT, "N", "Of the random distributions. The default is 1.", &o.seed },
         { 0, "outcomes", CLI_INT, "N", "Of the random distributions. The default is 8.",
           &o.outcomes },
         { 'p', "plot", CLI_STRING, "FILE", "Draws it too, by gnuplot, to FILE.svg or FILE.png.",
           &o.plot },
         CLI_MODEL_OPTIONS(o.model),
-        { 0, "json", CLI_FLAG, NULL, "Prints JSON instead of tables.", &o.json },
+        CLI_JSON_OPTION(o.json),
     };
     const struct cli_command command = {
         .name = "kl",
@@ -383,12 +382,11 @@ int cmd_kl(int argc, char **argv)
     int code = cli_parse_one(&command, argc, argv, "model", &model);
     if (code)
         return code - 1;
-    if (o.count < 0 || o.outcomes < 2 || o.outcomes > OUTCOMES_MAX)
-        code = cli_fail(CLI_USAGE, "--count is 0 or more, --outcomes 2 to %d", OUTCOMES_MAX);
-    else if (!model && !o.layer && !o.images)
-        code = run_principle(&o);
-    else
-        code = run_layer(&o, model);
+    code = cli_calibration_check(&o.images);
+    if (code == CLI_OK && (o.outcomes < 2 || o.outcomes > OUTCOMES_MAX))
+        code = cli_fail(CLI_USAGE, "--outcomes=%lld: goes from 2 to %d", o.outcomes, OUTCOMES_MAX);
+    if (code == CLI_OK)
+        code = model || o.layer || o.images.images ? run_layer(&o, model) : run_principle(&o);
     cli_list_clear(&o.model.outputs);
     return code;
 }

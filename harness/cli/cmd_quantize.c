@@ -46,16 +46,14 @@ static int quantise(const struct quantize_options *o, const struct qnt_output *f
     struct stat st;
     struct qnt_error error = { "" };
 
-    int result = qnt_calibration_load(graph, o->calibration, &calibration, &error);
+    size_t warnings;
+
+    int code = cli_model_read_thresholds(graph, o->calibration, &o->model, &calibration, &warnings);
+    if (code != CLI_OK)
+        return code;
+    int result = fits_changes(format, &calibration, &error);
     if (result == 0)
-        result = fits_changes(format, &calibration, &error);
-    if (result == 0) {
-        if (!cli_model_says_pixels(&o->model))
-            graph->pixels = calibration.pixels;
-        cli_warn_thresholds(graph, &calibration, o->calibration);
-        qnt_adjustments_apply(graph, calibration.adjustments);
         result = format->save(graph, &calibration, &options, o->output, &error);
-    }
     if (result == 0 && stat(o->output, &st) == 0)
         printf("wrote %s: %lld bytes, where the float weights take %zu; %s\n", o->output,
                (long long)st.st_size, float_bytes(graph), format->meaning);
@@ -123,10 +121,7 @@ int cmd_quantize(int argc, char **argv)
           "DequantizeLinear; ncnn-table: the scales for ncnn2int8; tensorrt: a calibration cache; "
           "json: all thresholds.",
           &o.format },
-        { 0, "symmetric", CLI_FLAG, NULL,
-          "No zero points: tensors that cannot be negative use half of the bytes, as other engines "
-          "do it.",
-          &o.symmetric },
+        CLI_SYMMETRIC_OPTION(o.symmetric),
         CLI_RESIDUAL_OPTION(o.residual_16),
         CLI_MODEL_OPTIONS(o.model),
     };

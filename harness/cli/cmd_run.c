@@ -13,8 +13,10 @@
 struct run_options {
     struct cli_model_options model;
     struct cli_adjust_options adjust;
-    const char *images, *calibration, *thresholds, *db, *methods, *against, *device, *kernels;
-    long long count, calibration_count, run, label_offset, threads;
+    struct cli_evaluation_options images;
+    struct cli_calibration_options calibration;
+    const char *thresholds, *db, *methods, *against, *device, *kernels;
+    long long run, threads;
     int json, builtin, residual_16, counters;
 };
 
@@ -88,7 +90,7 @@ static int split_methods(struct work *w, const char **names, size_t *count)
 
 static int quantise_methods(struct work *w)
 {
-    const struct qnt_calibrate_options options = { .count = (size_t)w->o->calibration_count,
+    const struct qnt_calibrate_options options = { .count = (size_t)w->o->calibration.count,
                                                    .method = QNT_METHOD_MAX,
                                                    .threads = (int)w->o->threads };
     struct qnt_calibration all = { 0 };
@@ -100,10 +102,10 @@ static int quantise_methods(struct work *w)
     if (code == CLI_OK && qnt_graph_copy(&w->graph, &w->changed) != 0)
         code = cli_fail(CLI_FAILED, "out of memory");
     if (code == CLI_OK)
-        code = cli_model_adjust(&w->changed, w->o->calibration, options.count, &w->o->adjust,
+        code = cli_model_adjust(&w->changed, w->o->calibration.images, options.count, &w->o->adjust,
                                 &adjustments);
     if (code == CLI_OK)
-        code = cli_model_calibrate(&w->changed, w->o->calibration, options, &all);
+        code = cli_model_calibrate(&w->changed, w->o->calibration.images, options, &all);
     qnt_adjustments_free(adjustments, w->changed.count);
     for (size_t i = 0; i < count && code == CLI_OK; i++)
         code = add_method(w, &all, names[i]);
@@ -120,20 +122,20 @@ static int quantise_file(struct work *w)
     struct qnt_network *network = NULL;
     struct qnt_error error = { "" };
 
+    size_t warnings = 0;
+
     if (qnt_graph_copy(&w->graph, &w->changed) != 0)
         return cli_fail(CLI_FAILED, "out of memory");
-    int result = qnt_calibration_load(&w->changed, path, &calibration, &error);
-    if (result == 0) {
-        if (!cli_model_says_pixels(&w->o->model))
-            w->graph.pixels = w->changed.pixels = calibration.pixels;
-        w->result.entries[w->result.count].warnings =
-            cli_warn_thresholds(&w->changed, &calibration, path);
-        qnt_adjustments_apply(&w->changed, calibration.adjustments);
-        result = qnt_quantise(&w->changed, &calibration, &options, &network, &error);
+    int code = cli_model_read_thresholds(&w->changed, path, &w->o->model, &calibration, &warnings);
+    if (code == CLI_OK) {
+        w->graph.pixels = w->changed.pixels;
+        w->result.entries[w->result.count].warnings = warnings;
+        int result = qnt_quantise(&w->changed, &calibration, &options, &network, &error);
+        code = result == 0 ? add_network(w, slash ? slash + 1 : path, network)
+                           : cli_quant_fail(result, &error);
     }
     qnt_calibration_clear(&calibration);
-    return result == 0 ? add_network(w, slash ? slash + 1 : path, network)
-                       : cli_quant_fail(result, &error);
+    return code;
 }
 
 static int load_network(struct work *w, const char *path)
@@ -199,13 +201,12 @@ static void weigh_float(struct work *w)
 
 /* ---- Running */
 
-static int measure(struct work *w, const struct qnt_dataset *set)
+static int measure(struct work *w, const struct qnt_dataset *set, size_t images)
 {
     struct qnt_exec *execs[RUN_NETWORKS_MAX];
     struct qnt_accuracy accuracy[RUN_NETWORKS_MAX];
     struct cli_progress progress;
     struct qnt_error error = { "" };
-    size_t images = w->o->count > 0 ? (size_t)w->o->count : qnt_dataset_count(set);
 
     for (size_t i = 0; i < w->result.count; i++)
         execs[i] = w->result.entries[i].exec;
@@ -224,7 +225,7 @@ static int measure(struct work *w, const struct qnt_dataset *set)
 }
 
 /* The last network: of the methods the best comes last. */
-static int measure_device(struct work *w, const struct qnt_dataset *set)
+static int measure_device(struct work *w, const struct qnt_dataset *set, size_t images)
 {
     const char *db = w->o->db ? w->o->db : cli_default_db();
     const struct run_device_options options = {
@@ -235,7 +236,6 @@ static int measure_device(struct work *w, const struct qnt_dataset *set)
         .threads = (int)w->o->threads,
         .json = w->o->json,
     };
-    size_t images = w->o->count > 0 ? (size_t)w->o->count : qnt_dataset_count(set);
 
     if (images > qnt_dataset_count(set))
         return cli_fail(CLI_USAGE, "%zu images asked for, the set has %zu", images,
@@ -246,11 +246,13 @@ static int measure_device(struct work *w, const struct qnt_dataset *set)
 static int run(struct work *w, const char *model)
 {
     struct qnt_dataset *set = NULL;
+    size_t images = 0;
 
-    if (w->o->label_offset < -100000 || w->o->label_offset > 100000)
-        return cli_fail(CLI_USAGE, "--label-offset=%lld is no class", w->o->label_offset);
-    if (w->o->count < 0 || w->o->calibration_count < 0)
-        return cli_fail(CLI_USAGE, "--count and --calibration-count must be positive");
+    int code = cli_evaluation_check(&w->o->images);
+    if (code == CLI_OK)
+        code = cli_calibration_check(&w->o->calibration);
+    if (code != CLI_OK)
+        return code;
     if (w->o->threads < 1 || w->o->threads > 64)
         return cli_fail(CLI_USAGE, "--threads goes from 1 to 64");
     if (w->o->counters && (w->o->threads > 1 || w->o->device))
@@ -258,16 +260,14 @@ static int run(struct work *w, const char *model)
                                    "neither --threads nor --device");
     w->result.threads = (int)w->o->threads;
     cli_catch_interrupt();
-    int code = open_models(w, model);
+    code = open_models(w, model);
     if (code != CLI_OK)
         return code;
     const struct qnt_network *network = w->result.entries[0].network;
     const struct qnt_input input = qnt_network_input(network);
-    code = cli_images_open(w->o->images, qnt_network_dataset(network), "test", &input, &set);
+    code = cli_evaluation_open(&w->o->images, qnt_network_dataset(network), &input, &set, &images);
     if (code == CLI_OK)
-        qnt_dataset_shift_labels(set, (int)w->o->label_offset);
-    if (code == CLI_OK)
-        code = w->o->device ? measure_device(w, set) : measure(w, set);
+        code = (w->o->device ? measure_device : measure)(w, set, images);
     if (code == CLI_OK && !w->o->device)
         (w->o->json ? run_print_json : run_print_text)(&w->result, stdout);
     qnt_dataset_close(set);
@@ -304,21 +304,12 @@ int cmd_run(int argc, char **argv)
 {
     struct run_options o = { .methods = "max,kl,auto", .threads = 1 };
     const struct cli_option options[] = {
-        { 'i', "images", CLI_STRING, "SPEC",
-          "Labelled images to run, as in 'quern calibrate'. The default is the test part of what "
-          "the model says it is about.",
-          &o.images },
-        { 'n', "count", CLI_INT, "N", "Only the first N of them.", &o.count },
+        CLI_EVALUATION_OPTIONS(o.images),
         { 'm', "methods", CLI_STRING, "LIST",
           "Calibration methods to compare, parted by commas. The default is max,kl,auto.",
           &o.methods },
-        { 0, "label-offset", CLI_INT, "N",
-          "Added to every label: 1 where the model counts a background as class 0.",
-          &o.label_offset },
-        { 0, "calibration-images", CLI_STRING, "SPEC",
-          "Images to calibrate on. The default is the training part.", &o.calibration },
-        { 0, "calibration-count", CLI_INT, "N",
-          "How many of them. The default is all, at most 200.", &o.calibration_count },
+        CLI_CALIBRATION_OPTIONS(o.calibration, 0, 0, "calibration-",
+                                "Images to calibrate on. The default is the training part."),
         { 'c', "calibration", CLI_STRING, "FILE",
           "Thresholds of a file, as 'quern calibrate -o FILE' writes them, instead of those of "
           "methods.",
@@ -352,7 +343,7 @@ int cmd_run(int argc, char **argv)
           &o.counters },
         { 0, "builtin", CLI_FLAG, NULL, "Only built-in kernels: no database is read.", &o.builtin },
         CLI_MODEL_OPTIONS(o.model),
-        { 0, "json", CLI_FLAG, NULL, "Prints JSON instead of tables.", &o.json },
+        CLI_JSON_OPTION(o.json),
     };
     const struct cli_command command = {
         .name = "run",

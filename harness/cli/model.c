@@ -126,6 +126,34 @@ int cli_images_open(const char *spec, const char *dataset, const char *part,
     return result == 0 ? CLI_OK : cli_quant_fail(result, &error);
 }
 
+int cli_evaluation_check(const struct cli_evaluation_options *o)
+{
+    if (o->label_offset < -100000 || o->label_offset > 100000)
+        return cli_fail(CLI_USAGE, "--label-offset=%lld is no class", o->label_offset);
+    if (o->count < 0)
+        return cli_fail(CLI_USAGE, "--count=%lld: how many images to run", o->count);
+    return CLI_OK;
+}
+
+int cli_evaluation_open(const struct cli_evaluation_options *o, const char *dataset,
+                        const struct qnt_input *input, struct qnt_dataset **out, size_t *count)
+{
+    int code = cli_images_open(o->images, dataset, "test", input, out);
+
+    if (code != CLI_OK)
+        return code;
+    qnt_dataset_shift_labels(*out, (int)o->label_offset);
+    *count = o->count > 0 ? (size_t)o->count : qnt_dataset_count(*out);
+    return CLI_OK;
+}
+
+int cli_calibration_check(const struct cli_calibration_options *o)
+{
+    if (o->count >= 0)
+        return CLI_OK;
+    return cli_fail(CLI_USAGE, "%lld images to calibrate on: 20 to 200 are usual", o->count);
+}
+
 /* The images to calibrate on: *count of them, 0 = all, at most CLI_CALIBRATION_IMAGES. */
 static int open_calibration(const struct qnt_graph *graph, const char *spec,
                             struct qnt_dataset **set, size_t *count, size_t *stride)
@@ -187,6 +215,22 @@ int cli_model_calibrate(const struct qnt_graph *graph, const char *spec,
                 "quern: warning: %zu calibration image%s too few to see the range of a tensor; "
                 "20 to 200 are usual\n",
                 options.count, options.count == 1 ? " is" : "s are");
+    return CLI_OK;
+}
+
+int cli_model_read_thresholds(struct qnt_graph *graph, const char *path,
+                              const struct cli_model_options *options, struct qnt_calibration *out,
+                              size_t *warnings)
+{
+    struct qnt_error error = { "" };
+    int result = qnt_calibration_load(graph, path, out, &error);
+
+    if (result != 0)
+        return cli_quant_fail(result, &error);
+    if (!cli_model_says_pixels(options))
+        graph->pixels = out->pixels;
+    *warnings = cli_warn_thresholds(graph, out, path);
+    qnt_adjustments_apply(graph, out->adjustments);
     return CLI_OK;
 }
 

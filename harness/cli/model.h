@@ -43,6 +43,51 @@ int cli_model_says_pixels(const struct cli_model_options *options);
 int cli_images_open(const char *spec, const char *dataset, const char *part,
                     const struct qnt_input *input, struct qnt_dataset **out);
 
+/* Labelled images that networks are compared on. */
+struct cli_evaluation_options {
+    const char *images;
+    long long count, label_offset;
+};
+/* clang-format off */
+#define CLI_EVALUATION_OPTIONS(e)                                                                  \
+    { 'i', "images", CLI_STRING, "SPEC",                                                           \
+      "Labelled images to run, as in 'quern calibrate'. The default is the test part of what the " \
+      "model says it is about.",                                                                   \
+      &(e).images },                                                                               \
+    { 'n', "count", CLI_INT, "N", "Only the first N of them.", &(e).count },                       \
+    { 0, "label-offset", CLI_INT, "N",                                                             \
+      "Added to every label: 1 where the model counts a background as class 0.",                   \
+      &(e).label_offset }
+/* clang-format on */
+int cli_evaluation_check(const struct cli_evaluation_options *options); /* before any work */
+/* With its labels shifted. *count: of the images that are asked for. */
+int cli_evaluation_open(const struct cli_evaluation_options *options, const char *dataset,
+                        const struct qnt_input *input, struct qnt_dataset **out, size_t *count);
+
+/* Images to calibrate on. `i` and `n` are letters or 0, `prefix` goes before the names. */
+struct cli_calibration_options {
+    const char *images;
+    long long count;
+};
+/* clang-format off */
+#define CLI_CALIBRATION_OPTIONS(c, i, n, prefix, about)                                            \
+    { i, prefix "images", CLI_STRING, "SPEC", about, &(c).images },                                \
+    { n, prefix "count", CLI_INT, "N",                                                             \
+      "How many of them, spread evenly over the set. The default is all, at most 200.",            \
+      &(c).count }
+/* clang-format on */
+int cli_calibration_check(const struct cli_calibration_options *options); /* before any work */
+
+/* clang-format off */
+#define CLI_SYMMETRIC_OPTION(flag)                                                                 \
+    { 0, "symmetric", CLI_FLAG, NULL,                                                              \
+      "No zero points: tensors that cannot be negative use half of the bytes, as other engines do " \
+      "it.",                                                                                       \
+      &(flag) }
+#define CLI_JSON_OPTION(flag)                                                                      \
+    { 0, "json", CLI_FLAG, NULL, "Prints JSON instead of tables.", &(flag) }
+/* clang-format on */
+
 /* options.count images spread evenly over those of `spec`; 0 = all, at most
  * CLI_CALIBRATION_IMAGES. options.stride is not read. */
 #define CLI_CALIBRATION_IMAGES 200
@@ -73,6 +118,13 @@ struct cli_adjust_options {
  * NULL where the options ask for nothing. */
 int cli_model_adjust(struct qnt_graph *graph, const char *spec, size_t count,
                      const struct cli_adjust_options *options, struct qnt_adjustment **out);
+
+/* The thresholds of a file, into *out, which the caller clears; the model gets its pixels, unless
+ * `options` say what they are, and the changes that it asks for. Warns of unsound thresholds, and
+ * counts them in *warnings. */
+int cli_model_read_thresholds(struct qnt_graph *graph, const char *path,
+                              const struct cli_model_options *options, struct qnt_calibration *out,
+                              size_t *warnings);
 
 /* One line on stderr for each threshold that is used and not sound. Returns how many of them are
  * taken all the same: a method that was overruled in time is only noted. */
