@@ -5,6 +5,7 @@
     apt-get install python3-torch python3-onnx dataset-fashion-mnist
     quern calibrate -o fashion.cal
     scripts/retrain.py quant/model/fashion.onnx fashion.cal --out retrained
+    quern accuracy --calibration=fashion.cal --retrained=retrained
     quern run retrained.onnx --calibration=retrained.cal
 
 Starts from the thresholds of a calibration file. In the forward pass weights and tensors take the

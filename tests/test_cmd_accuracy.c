@@ -235,6 +235,11 @@ static void test_files(void)
            0, "\"agree\": 100");
     EXPECT(QUERN("run", "net.qrn", "--builtin", "--json", "--images=list.txt", "--counters"), 0,
            "\"cycles\": "); /* a number, or null where there is no PMU */
+    EXPECT(QUERN("run", "net.qrn", "--builtin", "--json", "--images=list.txt"), 0,
+           "\"top1\": null"); /* no classes, and one network alone */
+    struct json_object *all = parsed();
+    T_CHECK(json_object_array_length(member(all, "accuracy")) == 1);
+    json_object_put(all);
     EXPECT(QUERN("run", "net.qrn", "--images=list.txt", "--counters", "--threads=2"), 2,
            "--counters");
     EXPECT(QUERN("quantize", "net.param", "--calibration=net.cal", "-o", "x", "--format=tensorrt"),

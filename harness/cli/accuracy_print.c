@@ -96,7 +96,10 @@ static void print_kept(const struct accuracy_result *r)
             cli_table_cell(t, "+ %s", r->graph.nodes[r->losses[k - 1].node].name);
         cli_table_cell(t, "%.2f", a->sqnr_db);
         cli_table_cell(t, "%.2f", percent(a->agree, a->images));
-        cli_table_cell(t, "%.2f", percent(a->int8_top1, a->images));
+        if (r->has_classes)
+            cli_table_cell(t, "%.2f", percent(a->int8_top1, a->images));
+        else
+            cli_table_cell(t, "%s", "-");
     }
     cli_table_print(t, stdout);
     printf("\nThe layers that hurt most, kept one after the other (on a host; int8 engines have no "

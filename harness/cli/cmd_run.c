@@ -266,6 +266,7 @@ static int run(struct work *w, const char *model)
     const struct qnt_network *network = w->result.entries[0].network;
     const struct qnt_input input = qnt_network_input(network);
     code = cli_evaluation_open(&w->o->images, qnt_network_dataset(network), &input, &set, &images);
+    w->result.has_classes = code == CLI_OK && qnt_dataset_label(set, 0) >= 0;
     if (code == CLI_OK)
         code = (w->o->device ? measure_device : measure)(w, set, images);
     if (code == CLI_OK && !w->o->device)

@@ -17,6 +17,28 @@ static void cell_if(struct cli_table *t, int shown, int decimals, double value)
     cli_table_cell(t, "%s", text);
 }
 
+/* How often the right class was first, or among the first five; dashes where none is known. */
+static void cell_tops(const struct run_result *r, struct cli_table *t, const struct qnt_accuracy *a,
+                      size_t top1, size_t top5)
+{
+    if (!r->has_classes) {
+        cli_table_cell(t, "-");
+        cli_table_cell(t, "-");
+        return;
+    }
+    cli_table_cell(t, "%.2f", percent(top1, a));
+    cli_table_cell(t, "%.2f", percent(top5, a));
+}
+
+static void json_tops(const struct run_result *r, FILE *out, const struct qnt_accuracy *a,
+                      size_t top1, size_t top5)
+{
+    if (r->has_classes)
+        fprintf(out, ", \"top1\": %.6g, \"top5\": %.6g", percent(top1, a), percent(top5, a));
+    else
+        fprintf(out, ", \"top1\": null, \"top5\": null");
+}
+
 static void print_accuracy(const struct run_result *r, FILE *out)
 {
     static const char *const headings[] = { "",        "top-1 %", "top-5 %",      "agree %",
@@ -26,8 +48,7 @@ static void print_accuracy(const struct run_result *r, FILE *out)
 
     if (r->has_float) {
         cli_table_cell(t, "fp32");
-        cli_table_cell(t, "%.2f", percent(first->float_top1, first));
-        cli_table_cell(t, "%.2f", percent(first->float_top5, first));
+        cell_tops(r, t, first, first->float_top1, first->float_top5);
         for (int i = 0; i < 3; i++)
             cli_table_cell(t, "%s", "");
         cli_table_cell(t, "%.3f", first->float_ms);
@@ -36,8 +57,7 @@ static void print_accuracy(const struct run_result *r, FILE *out)
     for (size_t i = 0; i < r->count; i++) {
         const struct qnt_accuracy *a = &r->entries[i].accuracy;
         cli_table_cell(t, "int8 %s", r->entries[i].label);
-        cli_table_cell(t, "%.2f", percent(a->int8_top1, a));
-        cli_table_cell(t, "%.2f", percent(a->int8_top5, a));
+        cell_tops(r, t, a, a->int8_top1, a->int8_top5);
         cell_if(t, r->has_float, 2, percent(a->agree, a));
         cell_if(t, r->has_float, 2, a->sqnr_db);
         cell_if(t, r->has_float, 5, a->cosine);
@@ -145,16 +165,17 @@ static void print_json_rows(const struct run_result *r, FILE *out)
 {
     const struct qnt_accuracy *first = &r->entries[0].accuracy;
 
-    if (r->has_float)
-        fprintf(out, "\n    {\"name\": \"fp32\", \"top1\": %.6g, \"top5\": %.6g, \"ms\": %.6g},",
-                percent(first->float_top1, first), percent(first->float_top5, first),
-                first->float_ms);
+    if (r->has_float) {
+        fprintf(out, "\n    {\"name\": \"fp32\"");
+        json_tops(r, out, first, first->float_top1, first->float_top5);
+        fprintf(out, ", \"ms\": %.6g},", first->float_ms);
+    }
     for (size_t i = 0; i < r->count; i++) {
         const struct qnt_accuracy *a = &r->entries[i].accuracy;
         fprintf(out, "%s\n    {\"name\": ", i ? "," : "");
         cli_json_string(out, r->entries[i].label);
-        fprintf(out, ", \"top1\": %.6g, \"top5\": %.6g, \"ms\": %.6g, \"unsound_thresholds\": %zu",
-                percent(a->int8_top1, a), percent(a->int8_top5, a), a->int8_ms,
+        json_tops(r, out, a, a->int8_top1, a->int8_top5);
+        fprintf(out, ", \"ms\": %.6g, \"unsound_thresholds\": %zu", a->int8_ms,
                 r->entries[i].warnings);
         if (r->has_float)
             fprintf(out, ", \"agree\": %.6g, \"sqnr_db\": %.6g, \"cosine\": %.8g",

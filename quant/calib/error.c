@@ -1,4 +1,7 @@
 #include "quant/calib/calib_int.h"
+
+#include <math.h>
+
 #include "quant/wide.h"
 
 /* The error of rounding u to a multiple of s is a sawtooth; its square integrates from 0 to x to
@@ -13,12 +16,14 @@ enum { LANES = 8, BLOCK = 64 };
 QNT_WIDE static void find_terms(const double *restrict drop, int first, int levels, double bins,
                                 double *restrict term)
 {
-    const double step = bins / levels, inverse = levels / bins;
-    const double cell = step * step * step / 12, third = 1.0 / 3, most = levels;
+    /* Beyond this every edge is clipped; k still fits. */
+    const double step = bins / levels, inverse = fmin(levels / bins, 1e5);
+    const double cell = step * step * step / 12, third = 1.0 / 3;
 
     for (int i = 0; i < BLOCK; i++) {
         double edge = first + i + 1, level = edge * inverse + 0.5;
-        double k = (int32_t)(level < most ? level : most);
+        int32_t k = (int32_t)level;
+        k = k < levels ? k : levels;
         double d = edge - k * step;
         term[i] = drop[i] * (k * cell + d * d * d * third);
     }

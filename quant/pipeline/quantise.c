@@ -292,11 +292,13 @@ static void set_lrn(struct job *job, const struct qnt_node *n, struct qnt_layer 
 
 /* ---- Convolutions */
 
-static void quantise_weights(const float *weights, size_t count, double scale, int8_t *out)
+QNT_WIDE static void quantise_weights(const float *weights, size_t count, double scale,
+                                      int8_t *restrict out)
 {
     for (size_t i = 0; i < count; i++) {
         double q = nearbyint((double)weights[i] / scale);
-        out[i] = (int8_t)fmin(QNT_LEVELS, fmax(-QNT_LEVELS, q));
+        q = q > -QNT_LEVELS ? q : -QNT_LEVELS; /* also of a NaN */
+        out[i] = (int8_t)(q < QNT_LEVELS ? q : QNT_LEVELS);
     }
 }
 

@@ -170,13 +170,19 @@ double qnt_channel_scale(const float *weights, size_t count, double bias, double
     return scale > 1e-30 ? scale : 1;
 }
 
-float qnt_absmax(const float *weights, size_t count)
+QNT_WIDE float qnt_absmax(const float *weights, size_t count)
 {
-    float absmax = 0;
+    enum { LANES = 16 };
+    float most[LANES] = { 0 };
 
-    for (size_t i = 0; i < count; i++)
-        absmax = fmaxf(absmax, fabsf(weights[i]));
-    return absmax;
+    for (size_t i = 0; i + LANES <= count; i += LANES)
+        for (size_t k = 0; k < LANES; k++)
+            most[k] = fabsf(weights[i + k]) > most[k] ? fabsf(weights[i + k]) : most[k];
+    for (size_t i = count / LANES * LANES; i < count; i++)
+        most[0] = fabsf(weights[i]) > most[0] ? fabsf(weights[i]) : most[0];
+    for (size_t k = 1; k < LANES; k++)
+        most[0] = most[k] > most[0] ? most[k] : most[0];
+    return most[0];
 }
 
 void qnt_fixed_point(const double *ratio, const int32_t *most, int32_t count, int32_t *factor,
