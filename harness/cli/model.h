@@ -81,8 +81,8 @@ int cli_calibration_check(const struct cli_calibration_options *options); /* bef
 /* clang-format off */
 #define CLI_SYMMETRIC_OPTION(flag)                                                                 \
     { 0, "symmetric", CLI_FLAG, NULL,                                                              \
-      "No zero points: tensors that cannot be negative use half of the bytes, as other engines do " \
-      "it.",                                                                                       \
+      "No zero points: tensors that cannot be negative use half of the bytes, as other engines "   \
+      "do it.",                                                                                    \
       &(flag) }
 #define CLI_JSON_OPTION(flag)                                                                      \
     { 0, "json", CLI_FLAG, NULL, "Prints JSON instead of tables.", &(flag) }
