@@ -44,6 +44,7 @@
  * these instructions, and a test compares them with the peak kernel. */
 const struct var_core var_cores[] = {
     { .name = "cortex-a53",
+      .compiled = 0.6,
       .isas = V8,
       .peak = PEAK(16 / 3.0, 0, 0),
       .chains = CHAINS(4, 0, 0),
@@ -54,6 +55,7 @@ const struct var_core var_cores[] = {
       .forward = 1,
       .issue = SMALL_CORE(BIT(VAR_T_LOAD_HALF), BIT(VAR_T_INSERT)) },
     { .name = "cortex-a55",
+      .compiled = 0.68,
       .isas = DOT,
       .peak = PEAK(16 / 3.0, 16, 0),
       .chains = CHAINS(4, 4, 0),
@@ -68,6 +70,7 @@ const struct var_core var_cores[] = {
      * Cortex-A510 model after Arm's Cortex-A510 Software Optimization Guide; Arm states 19.7 (sdot)
      * and 48 (smmla) MAC/cycle for its own kernels, so this is an upper bound. */
     { .name = "cortex-a510",
+      .compiled = 1.15,
       .isas = MM,
       .peak = PEAK(32 / 3.0, 32, 64),
       .chains = CHAINS(8, 8, 8),
@@ -92,34 +95,40 @@ const struct var_core var_cores[] = {
                  [VAR_T_BRANCH] = { 1, 1, BIT(VAR_T_BRANCH) } } },
 
     { .name = "cortex-a57",
+      .compiled = 2.0,
       .isas = V8,
       .peak = PEAK(8, 0, 0),
       .chains = CHAINS(1, 0, 0),
       .llvm_cpu = "cortex-a57",
       .rewrites_post_index = 1 },
     { .name = "cortex-a72",
+      .compiled = 2.0,
       .isas = V8,
       .peak = PEAK(8, 0, 0),
       .chains = CHAINS(1, 0, 0),
       .llvm_cpu = "cortex-a72",
       .rewrites_post_index = 1 },
     { .name = "neoverse-n1",
+      .compiled = 2.9,
       .isas = DOT,
       .peak = PEAK(8, 32, 0),
       .chains = CHAINS(4, 4, 0),
       .llvm_cpu = "neoverse-n1" },
     { .name = "neoverse-n2",
+      .compiled = 4.6,
       .isas = MM,
       .peak = PEAK(32 / 3.0, 32, 64),
       .chains = CHAINS(4, 6, 6),
       .llvm_cpu = "neoverse-n2",
       .rewrites_post_index = 1 },
     { .name = "neoverse-v1",
+      .compiled = 4.9,
       .isas = MM,
       .peak = PEAK(16, 64, 128),
       .chains = CHAINS(8, 8, 12),
       .llvm_cpu = "neoverse-v1" },
     { .name = "neoverse-v2",
+      .compiled = 6.9,
       .isas = MM,
       .peak = PEAK(16, 64, 128),
       .chains = CHAINS(4, 4, 4),
@@ -145,6 +154,12 @@ const struct var_core_alias var_core_aliases[] = {
     { "cortex-x4", "neoverse-v2", "its successor: pessimistic", 0 },
 };
 const size_t var_core_alias_count = sizeof var_core_aliases / sizeof *var_core_aliases;
+
+const struct var_core_pair var_typical_cores[KRN_ISA_COUNT] = {
+    [KRN_ISA_NEON] = { "cortex-a53", "cortex-a72" },
+    [KRN_ISA_DOTPROD] = { "cortex-a55", "neoverse-n1" },
+    [KRN_ISA_I8MM] = { "cortex-a510", "neoverse-n2" },
+};
 
 const struct var_core *var_core_find(const char *name, const struct var_core_alias **alias)
 {

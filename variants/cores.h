@@ -47,6 +47,9 @@ struct var_core {
     /* Multiply-accumulates in flight at that pace, throughput times latency: fewer accumulators
      * wait for themselves. v8.0: of smlal by lane. By level; 0 = as the peak. */
     uint8_t chains[KRN_ISA_COUNT];
+    /* Instructions a cycle of the drivers, which are compiled C: geometric mean of llvm-mca 19 over
+     * the loops of kernels/conv_packed.c, conv_rows.c, conv_gemm.c and winograd.c (gcc 12, -O2). */
+    double compiled;
     const char *llvm_cpu;    /* out of order: the name that llvm-mca has for it; else NULL */
     int rewrites_post_index; /* llvm-mca gives the write-back of vector loads the load's latency */
     /* in order */
@@ -66,6 +69,13 @@ struct var_core_alias {
 };
 extern const struct var_core_alias var_core_aliases[];
 extern const size_t var_core_alias_count;
+
+/* Which cores have a level as their best, most often: one in order, one out of order. NULL, NULL:
+ * no model has the level. */
+struct var_core_pair {
+    const char *in_order, *out_of_order;
+};
+extern const struct var_core_pair var_typical_cores[KRN_ISA_COUNT];
 
 /* By name or alias; NULL if there is none. *alias is NULL where it is none, and may be NULL. */
 const struct var_core *var_core_find(const char *name, const struct var_core_alias **alias);

@@ -8,6 +8,8 @@
 
 #include "harness/cli/cli_int.h"
 #include "harness/cli/look.h"
+#include "harness/cli/opinions.h"
+#include "harness/cli/ranking.h"
 #include "harness/sweep/count.h"
 
 struct work {
@@ -18,6 +20,7 @@ struct work {
     struct hrn_device *device;
     struct hrn_toolchain toolchain;
     struct hrn_counted **counted;
+    struct cli_opinions opinions;
     char err[600];
 };
 
@@ -30,37 +33,20 @@ static void show_progress(size_t done, size_t total, const char *note)
 
 /* ---- results, the least first */
 
-struct rank {
-    const struct hrn_counted *counted;
-    const struct var_variant *variant;
-};
-
-static int by_insn(const void *a, const void *b)
+static int by_insn(const void *user, size_t layer, size_t a, size_t b)
 {
-    const struct rank *x = a, *y = b;
-    int64_t p = x->counted->whole[HRN_COUNT_INSN], q = y->counted->whole[HRN_COUNT_INSN];
-    if (x->counted->outcome != y->counted->outcome)
-        return x->counted->outcome > y->counted->outcome ? 1 : -1;
-    if (p != q)
-        return p > q ? 1 : -1;
-    return x->variant > y->variant ? 1 : -1; /* in the order of the space */
+    const struct work *w = user;
+    const struct hrn_counted *x = &w->counted[layer][a], *y = &w->counted[layer][b];
+    int64_t p = x->whole[HRN_COUNT_INSN], q = y->whole[HRN_COUNT_INSN];
+    if (x->outcome != y->outcome)
+        return x->outcome > y->outcome ? 1 : -1;
+    return p == q ? 0 : p > q ? 1 : -1;
 }
 
-static struct rank *ranked(const struct work *w, size_t l)
+static int is_winner(const void *user, size_t layer, size_t variant)
 {
-    const struct hrn_plan_layer *layer = &w->look.plan.layers[l];
-    struct rank *ranks = calloc(layer->count + 1, sizeof *ranks);
-    for (size_t i = 0; ranks && i < layer->count; i++)
-        ranks[i] = (struct rank) { &w->counted[l][i], &layer->variants[i] };
-    if (ranks)
-        qsort(ranks, layer->count, sizeof *ranks, by_insn);
-    return ranks;
-}
-
-static size_t shown(const struct work *w, size_t l)
-{
-    size_t count = w->look.plan.layers[l].count;
-    return w->top && (size_t)w->top < count ? (size_t)w->top : count;
+    const struct work *w = user;
+    return cli_opinions_has_winner(&w->opinions, layer, variant);
 }
 
 static const enum hrn_count columns[] = { HRN_COUNT_LOAD,   HRN_COUNT_STORE,  HRN_COUNT_PREFETCH,
@@ -68,25 +54,22 @@ static const enum hrn_count columns[] = { HRN_COUNT_LOAD,   HRN_COUNT_STORE,  HR
                                           HRN_COUNT_MAC };
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
-static void print_row(const struct hrn_layer *layer, const struct rank *rank,
-                      struct cli_table *table)
+static void print_row(const void *user, size_t layer, size_t variant, struct cli_table *table)
 {
-    const struct hrn_counted *c = rank->counted;
-    double macs = (double)krn_problem_macs(&layer->problem);
-    char name[VAR_NAME_MAX];
-    var_name_format(rank->variant, name);
-    cli_table_cell(table, "%s", layer->problem.name[0] ? layer->problem.name : layer->key);
-    cli_table_cell(table, "%s", name);
+    const struct work *w = user;
+    const struct hrn_counted *c = &w->counted[layer][variant];
+    double macs = (double)krn_problem_macs(&w->look.plan.layers[layer].layer->problem);
     if (c->outcome != HRN_OK) {
         cli_table_cell(table, "%s", hrn_outcome_names[c->outcome]);
         for (int i = 0; i <= COLUMNS; i++)
             cli_table_cell(table, "-");
-        return;
+    } else {
+        cli_table_cell(table, "%.4f", (double)c->whole[HRN_COUNT_INSN] / macs);
+        cli_table_cell(table, "%.4f", (double)c->kernel[HRN_COUNT_INSN] / macs);
+        for (int i = 0; i < COLUMNS; i++)
+            cli_table_cell(table, "%.4f", (double)c->whole[columns[i]] / macs);
     }
-    cli_table_cell(table, "%.4f", (double)c->whole[HRN_COUNT_INSN] / macs);
-    cli_table_cell(table, "%.4f", (double)c->kernel[HRN_COUNT_INSN] / macs);
-    for (int i = 0; i < COLUMNS; i++)
-        cli_table_cell(table, "%.4f", (double)c->whole[columns[i]] / macs);
+    cli_opinions_row(&w->opinions, layer, variant, table);
 }
 
 static void print_means(const struct work *w)
@@ -94,76 +77,81 @@ static void print_means(const struct work *w)
     static const char *const kinds[] = { "other than depthwise", "depthwise" };
     for (int depthwise = 0; depthwise < 2; depthwise++) {
         size_t layers;
-        double mean = hrn_count_geomean(&w->look.plan, w->counted, depthwise, &layers);
+        double mean = hrn_count_geomean(&w->look.plan, w->counted, NULL, depthwise, &layers);
         if (layers)
-            printf("Geometric mean of the least of each layer, %zu %s: %.4f instructions per MAC\n",
-                   layers, kinds[depthwise], mean);
+            printf("Geometric mean of the least of each layer%s, %zu %s: %.4f instructions per "
+                   "MAC\n",
+                   w->opinions.count ? ", whatever the models say" : "", layers, kinds[depthwise],
+                   mean);
     }
+}
+
+static void print_counts_json(const void *user, size_t layer, size_t variant)
+{
+    const struct work *w = user;
+    const struct hrn_counted *c = &w->counted[layer][variant];
+    printf(", \"outcome\": \"%s\"", hrn_outcome_names[c->outcome]);
+    if (c->outcome != HRN_OK)
+        return;
+    for (int i = 0; i < HRN_COUNT_COUNT; i++)
+        printf(", \"%s\": %" PRId64 ", \"%s\": %" PRId64, hrn_count_names[i], c->whole[i],
+               hrn_count_kernel_names[i], c->kernel[i]);
+    cli_opinions_members(&w->opinions, layer, variant);
+}
+
+static void print_layer_json(const void *user, size_t layer)
+{
+    const struct work *w = user;
+    cli_opinions_layer_members(&w->opinions, layer);
+}
+
+static struct cli_ranking ranking_of(const struct work *w)
+{
+    return (struct cli_ranking) { .plan = &w->look.plan,
+                                  .top = w->top,
+                                  .user = w,
+                                  .compare = by_insn,
+                                  .is_wanted = is_winner,
+                                  .row = print_row,
+                                  .members = print_counts_json,
+                                  .layer_members = print_layer_json };
 }
 
 static void print_text(const struct work *w)
 {
-    const char *headings[4 + COLUMNS] = { "layer", "variant", "insn/MAC", "kernel" };
+    const struct cli_ranking ranking = ranking_of(w);
+    const char *headings[4 + COLUMNS + CLI_OPINIONS_MAX] = { "layer", "variant", "insn/MAC",
+                                                             "kernel" };
+    size_t n = 4;
     for (int i = 0; i < COLUMNS; i++)
-        headings[4 + i] = hrn_count_names[columns[i]];
-    struct cli_table *table = cli_table_new(headings, 4 + COLUMNS);
+        headings[n++] = hrn_count_names[columns[i]];
+    for (size_t i = 0; i < w->opinions.count; i++)
+        headings[n++] = w->opinions.of[i].name;
+    struct cli_table *table = cli_table_new(headings, n);
     printf("EMULATED COUNTS on %s: executed instructions per multiply-accumulate of the layer; no "
            "time, and not proved here\n",
            hrn_device_info(w->device)->key);
-    for (size_t l = 0; l < w->look.plan.count; l++) {
-        struct rank *ranks = ranked(w, l);
-        for (size_t i = 0; ranks && i < shown(w, l); i++)
-            print_row(w->look.plan.layers[l].layer, &ranks[i], table);
-        free(ranks);
-    }
+    cli_ranking_rows(&ranking, table);
     cli_table_print(table, stdout);
     print_means(w);
-}
-
-static void print_counts_json(const struct hrn_counted *c)
-{
-    for (int i = 0; i < HRN_COUNT_COUNT; i++)
-        printf(", \"%s\": %" PRId64 ", \"%s\": %" PRId64, hrn_count_names[i], c->whole[i],
-               hrn_count_kernel_names[i], c->kernel[i]);
-}
-
-static void print_layer_json(const struct work *w, size_t l)
-{
-    const struct hrn_layer *layer = w->look.plan.layers[l].layer;
-    struct rank *ranks = ranked(w, l);
-    printf("%s\n    {\"layer\": ", l ? "," : "");
-    cli_json_string(stdout, layer->problem.name);
-    printf(", \"problem\": \"%s\", \"macs\": %" PRId64 ", \"variants\": [", layer->key,
-           krn_problem_macs(&layer->problem));
-    for (size_t i = 0; ranks && i < shown(w, l); i++) {
-        const struct hrn_counted *c = ranks[i].counted;
-        char name[VAR_NAME_MAX];
-        var_name_format(ranks[i].variant, name);
-        printf("%s\n      {\"variant\": \"%s\", \"outcome\": \"%s\"", i ? "," : "", name,
-               hrn_outcome_names[c->outcome]);
-        if (c->outcome == HRN_OK)
-            print_counts_json(c);
-        fputs("}", stdout);
-    }
-    fputs("\n    ]}", stdout);
-    free(ranks);
+    cli_opinions_print(&w->opinions);
 }
 
 static void print_json(const struct work *w)
 {
     static const char *const keys[] = { "geomean_insn_per_mac", "geomean_insn_per_mac_depthwise" };
+    const struct cli_ranking ranking = ranking_of(w);
     printf("{\n  \"device\": \"%s\",\n  \"evidence\": \"emulated\",\n",
            hrn_device_info(w->device)->key);
     for (int depthwise = 0; depthwise < 2; depthwise++) {
         size_t layers;
-        double mean = hrn_count_geomean(&w->look.plan, w->counted, depthwise, &layers);
+        double mean = hrn_count_geomean(&w->look.plan, w->counted, NULL, depthwise, &layers);
         if (layers)
             printf("  \"%s\": %.6f,\n", keys[depthwise], mean);
     }
-    fputs("  \"layers\": [", stdout);
-    for (size_t l = 0; l < w->look.plan.count; l++)
-        print_layer_json(w, l);
-    fputs("\n  ]\n}\n", stdout);
+    cli_opinions_json_means(&w->opinions);
+    cli_ranking_json(&ranking);
+    fputs("\n}\n", stdout);
 }
 
 /* ---- */
@@ -188,6 +176,14 @@ static int count(struct work *w)
         return CLI_INTERRUPTED;
     if (rc)
         return cli_fail(rc == -EPIPE || rc == -ENOTSUP ? CLI_DEVICE : CLI_FAILED, "%s", w->err);
+    if (!w->quiet)
+        cli_progress_begin(&progress, "predict");
+    rc = cli_opinions_gather(&w->opinions, &w->look.plan, w->counted,
+                             w->quiet ? NULL : show_progress);
+    if (!w->quiet)
+        cli_progress_end(&progress);
+    if (rc)
+        return rc;
     (w->json ? print_json : print_text)(w);
     return CLI_OK;
 }
@@ -197,6 +193,8 @@ static int run(struct work *w)
     const struct hrn_device_info *info;
     if (w->timeout_s < 1 || w->timeout_s > 86400 || w->top < 0)
         return cli_fail(CLI_USAGE, "--timeout goes from 1 to 86400 seconds, --top from 0");
+    if (cli_opinions_check(&w->opinions))
+        return CLI_USAGE;
     if (hrn_device_open(w->device_key, &w->device, w->err, sizeof w->err))
         return cli_fail(CLI_DEVICE, "%s", w->err);
     info = hrn_device_info(w->device);
@@ -208,6 +206,7 @@ static int run(struct work *w)
 
 static void clear(struct work *w)
 {
+    cli_opinions_clear(&w->opinions);
     hrn_counted_free(w->counted, w->look.plan.count);
     cli_look_clear(&w->look);
     hrn_device_close(w->device);
@@ -222,6 +221,10 @@ int cmd_count(int argc, char **argv)
         CLI_LOOK_OPTIONS(w.look),
         { 't', "top", CLI_INT, "N",
           "Shows the N variants of a layer that execute the least; 0 = all. Default: 1.", &w.top },
+        { 0, "model", CLI_LIST, "CORE[,CORE]",
+          "Cores whose static models warn of counts that mislead; none: no model. Default: one "
+          "that issues in order and one that does not, both typical of the highest level.",
+          &w.opinions.named },
         { 0, "timeout", CLI_INT, "SECONDS", "Limit of one variant. Default: 60.", &w.timeout_s },
         { 0, "cc", CLI_STRING, "PROGRAM", "Compiler for the device. Default: the cross compiler.",
           &w.cc },
@@ -239,8 +242,11 @@ int cmd_count(int argc, char **argv)
             "Columns: all instructions, those of the micro-kernel alone, then by kind; multiply "
             "are vector multiplications of integers, mac the products that they make (more than 1 "
             "per MAC where a tile is not full), vector all other vector instructions.\n\n"
-            "Counts are no times: latency, issue and caches are not in them. Nothing is proved or "
-            "stored here; 'quern sweep -d qemu:CPU' does both.",
+            "Counts are no times: latency, issue and caches are not in them. So models of cores "
+            "warn: what executes least wins on a core only if it is predicted no more than 2 % "
+            "slower there than the fastest that was counted; if not, a warning says so, and the "
+            "winner is the least of those that are. The winners are always shown, with a star.\n\n"
+            "Nothing is proved or stored here; 'quern sweep -d qemu:CPU' does both.",
         .options = options,
         .option_count = sizeof options / sizeof *options,
         .examples = "quern count -p ic64ih56oc64kh1 -t 5\n"

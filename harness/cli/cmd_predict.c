@@ -2,12 +2,12 @@
 #include "harness/cli/cli.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/cli/cli_int.h"
 #include "harness/cli/look.h"
+#include "harness/cli/ranking.h"
 #include "harness/model/predict.h"
 
 struct work {
@@ -29,11 +29,6 @@ static void show_progress(size_t done, size_t total, const char *note)
 }
 
 /* ---- results, the fastest first */
-
-struct rank {
-    const struct hrn_prediction *of;
-    const struct var_variant *variant;
-};
 
 static double loop_rate(const struct hrn_prediction *p)
 {
@@ -57,32 +52,14 @@ static const struct {
 } orders[] = { { "layer", layer_rate }, { "loop", loop_rate }, { "tile", tile_rate } };
 static double (*order)(const struct hrn_prediction *);
 
-static int by_rate(const void *a, const void *b)
+static int by_rate(const void *user, size_t layer, size_t a, size_t b)
 {
-    const struct rank *x = a, *y = b;
-    if (x->of->outcome != y->of->outcome)
-        return x->of->outcome > y->of->outcome ? 1 : -1;
-    double p = order(x->of), q = order(y->of);
-    if (p < q || p > q)
-        return p < q ? 1 : -1;
-    return x->variant > y->variant ? 1 : -1; /* in the order of the space */
-}
-
-static struct rank *ranked(const struct work *w, size_t l)
-{
-    const struct hrn_plan_layer *layer = &w->look.plan.layers[l];
-    struct rank *ranks = calloc(layer->count + 1, sizeof *ranks);
-    for (size_t i = 0; ranks && i < layer->count; i++)
-        ranks[i] = (struct rank) { &w->predictions[l][i], &layer->variants[i] };
-    if (ranks)
-        qsort(ranks, layer->count, sizeof *ranks, by_rate);
-    return ranks;
-}
-
-static size_t shown(const struct work *w, size_t l)
-{
-    size_t count = w->look.plan.layers[l].count;
-    return w->top && (size_t)w->top < count ? (size_t)w->top : count;
+    const struct work *w = user;
+    const struct hrn_prediction *x = &w->predictions[layer][a], *y = &w->predictions[layer][b];
+    if (x->outcome != y->outcome)
+        return x->outcome > y->outcome ? 1 : -1;
+    double p = order(x), q = order(y);
+    return p > q ? -1 : p < q ? 1 : 0;
 }
 
 static void rate_cells(struct cli_table *table, double rate, double peak)
@@ -96,23 +73,21 @@ static void rate_cells(struct cli_table *table, double rate, double peak)
     cli_table_cell(table, "%.1f", 100 * rate / peak);
 }
 
-static void print_row(const struct work *w, const struct hrn_layer *layer, const struct rank *rank,
-                      struct cli_table *table)
+static void print_row(const void *user, size_t layer, size_t variant, struct cli_table *table)
 {
-    const struct hrn_prediction *p = rank->of;
-    double peak = w->core->peak[rank->variant->isa];
-    char name[VAR_NAME_MAX];
-    var_name_format(rank->variant, name);
-    cli_table_cell(table, "%s", layer->problem.name[0] ? layer->problem.name : layer->key);
-    cli_table_cell(table, "%s", name);
+    const struct work *w = user;
+    const struct hrn_prediction *p = &w->predictions[layer][variant];
+    const struct hrn_plan_layer *of = &w->look.plan.layers[layer];
+    double peak = w->core->peak[of->variants[variant].isa];
     if (p->outcome != HRN_OK) {
         cli_table_cell(table, "%s", hrn_outcome_names[p->outcome]);
-        for (int i = 0; i < 7; i++)
+        for (int i = 0; i < 8; i++)
             cli_table_cell(table, "-");
         return;
     }
     cli_table_cell(table, "%.0f", p->cycles);
-    rate_cells(table, (double)krn_problem_macs(&layer->problem) / p->cycles, peak);
+    cli_table_cell(table, "%.1f", 100 * p->driver_cycles / p->cycles);
+    rate_cells(table, (double)krn_problem_macs(&of->layer->problem) / p->cycles, peak);
     cli_table_cell(table, "%.1f", p->tile_cycles);
     rate_cells(table, tile_rate(p), peak);
     rate_cells(table, loop_rate(p), peak);
@@ -141,60 +116,53 @@ static void print_refusals(const struct work *w)
         printf("%zu without a prediction; the first: %s\n", refused, first->detail);
 }
 
+static void print_variant_json(const void *user, size_t layer, size_t variant)
+{
+    const struct work *w = user;
+    const struct hrn_prediction *p = &w->predictions[layer][variant];
+    printf(", \"outcome\": \"%s\"", hrn_outcome_names[p->outcome]);
+    if (p->outcome == HRN_OK) {
+        printf(", \"cycles\": %.1f, \"driver_cycles\": %.1f, \"tile_cycles\": %.2f, "
+               "\"tile_macs\": %.1f, \"loop_cycles\": %.3f, \"loop_macs\": %.0f, "
+               "\"peak_macs_per_cycle\": %.3f",
+               p->cycles, p->driver_cycles, p->tile_cycles, p->tile_macs, p->loop_cycles,
+               p->loop_macs, w->core->peak[w->look.plan.layers[layer].variants[variant].isa]);
+    } else {
+        fputs(", \"detail\": ", stdout);
+        cli_json_string(stdout, p->detail);
+    }
+}
+
+static struct cli_ranking ranking_of(const struct work *w)
+{
+    return (struct cli_ranking) { .plan = &w->look.plan,
+                                  .top = w->top,
+                                  .user = w,
+                                  .compare = by_rate,
+                                  .row = print_row,
+                                  .members = print_variant_json };
+}
+
 static void print_text(const struct work *w)
 {
-    static const char *const headings[] = { "layer",          "variant",  "cycles",    "MAC/cycle",
-                                            "% of peak",      "tile",     "MAC/cycle", "% of peak",
-                                            "loop MAC/cycle", "% of peak" };
+    static const char *const headings[] = { "layer",     "variant",        "cycles",   "driver %",
+                                            "MAC/cycle", "% of peak",      "tile",     "MAC/cycle",
+                                            "% of peak", "loop MAC/cycle", "% of peak" };
+    const struct cli_ranking ranking = ranking_of(w);
     struct cli_table *table = cli_table_new(headings, sizeof headings / sizeof *headings);
     print_heading(w);
-    for (size_t l = 0; l < w->look.plan.count; l++) {
-        struct rank *ranks = ranked(w, l);
-        for (size_t i = 0; ranks && i < shown(w, l); i++)
-            print_row(w, w->look.plan.layers[l].layer, &ranks[i], table);
-        free(ranks);
-    }
+    cli_ranking_rows(&ranking, table);
     cli_table_print(table, stdout);
     print_refusals(w);
 }
 
-static void print_variant_json(const struct work *w, const struct rank *rank, int is_first)
-{
-    const struct hrn_prediction *p = rank->of;
-    char name[VAR_NAME_MAX];
-    var_name_format(rank->variant, name);
-    printf("%s\n      {\"variant\": \"%s\", \"outcome\": \"%s\"", is_first ? "" : ",", name,
-           hrn_outcome_names[p->outcome]);
-    if (p->outcome == HRN_OK)
-        printf(", \"cycles\": %.1f, \"tile_cycles\": %.2f, \"tile_macs\": %.1f, "
-               "\"loop_cycles\": %.3f, \"loop_macs\": %.0f, \"peak_macs_per_cycle\": %.3f",
-               p->cycles, p->tile_cycles, p->tile_macs, p->loop_cycles, p->loop_macs,
-               w->core->peak[rank->variant->isa]);
-    else {
-        fputs(", \"detail\": ", stdout);
-        cli_json_string(stdout, p->detail);
-    }
-    putchar('}');
-}
-
 static void print_json(const struct work *w)
 {
-    printf("{\n  \"core\": \"%s\",\n  \"model\": \"%s\",\n  \"evidence\": \"predicted\",\n"
-           "  \"layers\": [",
+    const struct cli_ranking ranking = ranking_of(w);
+    printf("{\n  \"core\": \"%s\",\n  \"model\": \"%s\",\n  \"evidence\": \"predicted\",\n",
            w->core_name, w->core->name);
-    for (size_t l = 0; l < w->look.plan.count; l++) {
-        const struct hrn_layer *layer = w->look.plan.layers[l].layer;
-        struct rank *ranks = ranked(w, l);
-        printf("%s\n    {\"layer\": ", l ? "," : "");
-        cli_json_string(stdout, layer->problem.name);
-        printf(", \"problem\": \"%s\", \"macs\": %" PRId64 ", \"variants\": [", layer->key,
-               krn_problem_macs(&layer->problem));
-        for (size_t i = 0; ranks && i < shown(w, l); i++)
-            print_variant_json(w, &ranks[i], i == 0);
-        fputs("\n    ]}", stdout);
-        free(ranks);
-    }
-    fputs("\n  ]\n}\n", stdout);
+    cli_ranking_json(&ranking);
+    fputs("\n}\n", stdout);
 }
 
 /* ---- */
@@ -273,11 +241,13 @@ int cmd_predict(int argc, char **argv)
         .synopsis = "quern predict (--problem=P | --batch=FILE | --network=NAME)... [OPTION]... "
                     "[VARIANT]...",
         .description =
-            "Predicts cycles on a core that is not at hand: of all calls of the micro-kernel for "
-            "the layer, of the call that does most of the work (tiles with prologue and "
-            "requantisation), and of its inner loop. Out-of-order cores are llvm-mca's to "
-            "predict, cortex-a53, a55 and a510 have a model of Quern's own. Everything is taken "
-            "to be in the first-level cache, and what the driver does between calls is left out."
+            "Predicts cycles on a core that is not at hand: of the layer, of the call that does "
+            "most of the work (tiles with prologue and requantisation), and of its inner loop. "
+            "Out-of-order cores are llvm-mca's to predict, cortex-a53, a55 and a510 have a model "
+            "of Quern's own. Everything is taken to be in the first-level cache. Cycles of the "
+            "layer are all calls of the micro-kernel, and what its driver does between them: "
+            "packing, copies and Winograd's transforms, estimated from counts in emulation at the "
+            "core's rate of compiled code (column: their share)."
             "\n\nPredictions are no measurements and never stand beside them. Nothing is proved "
             "or stored here; 'quern sweep -d model:CORE' stores.",
         .options = options,

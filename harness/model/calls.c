@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/model/driver.h"
+
 /* Tiles that a call keeps: what it does once is then little against them. */
 enum { TILES_KEPT = 32 };
 
@@ -92,6 +94,14 @@ static void record(const void *args)
     c->call[i].times++;
 }
 
+static double calls_in_all(const struct hrn_calls *calls)
+{
+    double all = 0;
+    for (size_t i = 0; i < calls->count; i++)
+        all += (double)calls->call[i].times;
+    return all;
+}
+
 static void *take(size_t bytes)
 {
     void *at = NULL;
@@ -150,6 +160,7 @@ int hrn_calls_of(const struct krn_problem *problem, const struct krn_kernel *ker
         snprintf(err, err_bytes, "it makes more than %d kinds of calls", HRN_CALLS_MAX);
         rc = -ENOTSUP;
     }
+    out->driver_insns = hrn_driver_insns(&conv, calls_in_all(out));
     for (size_t i = 0; !rc && i < out->count; i++)
         shorten(&out->call[i], &layouts[out->family], kernel->mr);
     return rc;

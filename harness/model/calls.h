@@ -11,6 +11,7 @@ enum { HRN_CALLS_MAX = 64 };
 /* Calls that differ in addresses only are one. */
 struct hrn_calls {
     enum krn_family family;
+    double driver_insns; /* between the calls, see driver.h */
     size_t count;
     struct hrn_call {
         int64_t times;

@@ -334,8 +334,10 @@ static int predict_variant(struct predictor *p, const struct var_variant *v,
         return 0;
     }
     rc = calls_of(p, v, &calls, to->detail, sizeof to->detail);
-    if (!rc)
+    if (!rc) {
+        to->driver_cycles = calls->driver_insns / p->options->core->compiled;
         rc = take_twin(p, v, calls, to);
+    }
     if (rc == 1)
         return 0;
     if (!rc)
@@ -416,8 +418,14 @@ static int predict_all(struct predictor *p)
     }
     if (!rc)
         rc = collect(p);
-    for (size_t i = 0; !rc && i < p->twin_count; i++)
+    for (size_t i = 0; !rc && i < p->twin_count; i++) {
+        const double driver_cycles = p->twins[i].to->driver_cycles;
         *p->twins[i].to = *p->twins[i].from;
+        p->twins[i].to->driver_cycles = driver_cycles;
+    }
+    for (size_t l = 0; !rc && l < p->plan->count; l++)
+        for (size_t i = 0; i < p->plan->layers[l].count; i++)
+            p->out[l][i].cycles += p->out[l][i].driver_cycles;
     return rc;
 }
 

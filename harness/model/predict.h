@@ -1,6 +1,6 @@
 /* Predicts what the variants of a plan take on a core that nobody has at hand: static, and marked
- * so. Cycles are those of the micro-kernel's calls, everything in the first-level cache; what the
- * driver does between them, and memory, are not in them. */
+ * so. Cycles are those of the micro-kernel's calls, everything in the first-level cache, and an
+ * estimate of what the driver does between them (driver.h); memory is not in them. */
 #ifndef QUERN_HARNESS_MODEL_PREDICT_H
 #define QUERN_HARNESS_MODEL_PREDICT_H
 
@@ -11,7 +11,8 @@
 struct hrn_prediction {
     enum hrn_outcome outcome; /* HRN_OK, or why there is none; HRN_VOID: not reached */
     char detail[HRN_DETAIL_MAX];
-    double cycles; /* of all calls for the layer */
+    /* Of the layer: all calls, and what the driver does between them, an estimate. */
+    double cycles, driver_cycles;
     /* Of the kind of call that does most of the work: cycles, and its share of the layer's MACs. */
     double tile_cycles, tile_macs;
     /* Of its inner loop, settled, one iteration; cycles 0: it has none for this depth. */

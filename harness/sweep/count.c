@@ -162,13 +162,13 @@ double hrn_insn_per_mac(const struct hrn_counted *counted, const struct krn_prob
 }
 
 double hrn_count_geomean(const struct hrn_plan *plan, struct hrn_counted *const *counted,
-                         int depthwise, size_t *layers)
+                         const long *which, int depthwise, size_t *layers)
 {
     double sum = 0;
     *layers = 0;
     for (size_t i = 0; i < plan->count; i++) {
         const struct krn_problem *p = &plan->layers[i].layer->problem;
-        long best = hrn_count_least(counted[i], plan->layers[i].count);
+        long best = which ? which[i] : hrn_count_least(counted[i], plan->layers[i].count);
         if (best < 0 || krn_problem_is_depthwise(p) != depthwise)
             continue;
         sum += log(hrn_insn_per_mac(&counted[i][best], p));

@@ -35,9 +35,10 @@ long hrn_count_least(const struct hrn_counted *counted, size_t variants);
 /* Executed instructions per multiply-accumulate of the problem. */
 double hrn_insn_per_mac(const struct hrn_counted *counted, const struct krn_problem *problem);
 
-/* Geometric mean of hrn_insn_per_mac() of the least of each layer, over the depthwise layers of the
- * plan or over all others. *layers is how many that were; 0 = no mean. */
+/* Geometric mean of hrn_insn_per_mac() over the depthwise layers of the plan or over all others: of
+ * variant which[layer] (below 0: not that layer), or, where `which` is NULL, of the least of each
+ * layer. *layers is how many that were; 0 = no mean. */
 double hrn_count_geomean(const struct hrn_plan *plan, struct hrn_counted *const *counted,
-                         int depthwise, size_t *layers);
+                         const long *which, int depthwise, size_t *layers);
 
 #endif
