@@ -104,6 +104,92 @@ static void mark_residuals(struct qnt_graph *g)
     }
 }
 
+/* ---- What lies between a convolution and what can join it */
+
+static int moves_pixels(const struct fold *f, int32_t i)
+{
+    const struct qnt_node *n = &f->graph->nodes[i], *in = &f->graph->nodes[n->inputs[0]];
+    const int whole = n->op == QNT_OP_SLICE && n->c == in->c;
+
+    return f->readers[i] == 1 && !has_clamp(n) &&
+           (whole || n->op == QNT_OP_DEPTH_TO_SPACE || n->op == QNT_OP_SHUFFLE);
+}
+
+static int works_on_channels(const struct qnt_node *n)
+{
+    return n->op == QNT_OP_BATCHNORM || n->op == QNT_OP_CLIP;
+}
+
+/* The numbers of channels after a move, for the channels before it. */
+static int spread_channels(const struct qnt_node *move, int32_t channels, float **values)
+{
+    const int32_t groups = move->op == QNT_OP_SHUFFLE ? move->place.begin[2] : 1;
+    const int32_t part = channels / groups;
+    float *out = malloc((size_t)channels * sizeof(*out));
+
+    for (int32_t c = 0; out && c < channels; c++)
+        out[c] = (*values)[(c % part * groups + c / part) % move->c];
+    if (!out)
+        return -ENOMEM;
+    free(*values);
+    *values = out;
+    return 0;
+}
+
+/* Exchanges node i, which works on each channel, with the move before it. */
+static int hoist(struct fold *f, int32_t i)
+{
+    struct qnt_node *nodes = f->graph->nodes, *n = &nodes[i];
+    const int32_t from = n->inputs[0], x = nodes[from].inputs[0];
+    const struct qnt_node move = nodes[from], *in = &nodes[x];
+    int rc = 0;
+
+    if (n->op == QNT_OP_BATCHNORM) {
+        rc = spread_channels(&move, in->c, &n->weight);
+        if (rc == 0)
+            rc = spread_channels(&move, in->c, &n->bias);
+        if (rc)
+            return rc;
+        n->weight_count = n->bias_count = (size_t)in->c;
+    }
+    char *tensor = n->tensor;
+    nodes[from] = *n;
+    nodes[from].inputs[0] = x;
+    nodes[from].h = in->h;
+    nodes[from].w = in->w;
+    nodes[from].c = in->c;
+    nodes[from].tensor = move.tensor;
+    nodes[i] = move;
+    nodes[i].inputs[0] = from;
+    nodes[i].tensor = tensor;
+    return 0;
+}
+
+/* A normalisation or a clip behind moves behind a layer, as a transposed convolution has them, goes
+ * to the layer. */
+static int hoist_all(struct fold *f)
+{
+    const struct qnt_node *nodes = f->graph->nodes;
+    int rc = 0;
+
+    for (int32_t i = 0; rc == 0 && i < f->graph->count; i++) {
+        int32_t at = i, from = nodes[i].inputs[0], moves = 0;
+        if (!works_on_channels(&nodes[i]))
+            continue;
+        for (; moves_pixels(f, from); from = nodes[from].inputs[0])
+            moves++;
+        while (works_on_channels(&nodes[from]) && f->readers[from] == 1)
+            from = nodes[from].inputs[0]; /* what went there before */
+        if (f->readers[from] != 1 || !is_layer(&nodes[from]))
+            continue;
+        for (; rc == 0 && moves > 0; moves--) {
+            rc = hoist(f, at);
+            at = nodes[at].inputs[0];
+        }
+    }
+    return rc;
+}
+
 /* Merges node i into the producer of its input where that is possible. */
 static void fold_node(struct fold *f, int32_t i)
 {
@@ -218,6 +304,11 @@ int qnt_fold(struct qnt_graph *graph, struct qnt_error *error)
         f.same[i] = i;
     compact(&f);
     count_readers(&f);
+    rc = hoist_all(&f);
+    if (rc) {
+        rc = qnt_error_set(error, rc, "%s: not enough memory", graph->name ? graph->name : "graph");
+        goto fail;
+    }
     for (int32_t i = 0; i < graph->count; i++) {
         for (int32_t k = 0; k < graph->nodes[i].input_count; k++)
             graph->nodes[i].inputs[k] = f.same[graph->nodes[i].inputs[k]];

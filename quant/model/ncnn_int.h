@@ -87,6 +87,7 @@ int ncnn_import_clip(struct ncnn *n);
 int ncnn_import_concat(struct ncnn *n);
 int ncnn_import_conv(struct ncnn *n);
 int ncnn_import_crop(struct ncnn *n);
+int ncnn_import_deconv(struct ncnn *n);
 int ncnn_import_dropout(struct ncnn *n);
 int ncnn_import_eltwise(struct ncnn *n);
 int ncnn_import_flatten(struct ncnn *n);

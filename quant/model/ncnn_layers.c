@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/model/deconv.h"
 #include "quant/model/ncnn_int.h"
 
 /* ---- Activations inside a layer */
@@ -22,47 +23,71 @@ static const struct {
     [ACT_HARDSWISH] = { 2, 1, QNT_FN_HARDSWISH },
 };
 
-/* Adds *node with its activation: as its clamp, or as a node of its own. */
-static int emit_activated(struct ncnn *n, struct qnt_node *node, int dims)
+struct activation {
+    int32_t kind;
+    float lo, hi, alpha, beta;
+};
+
+static int read_activation(const struct ncnn *n, struct activation *a)
 {
     const double *p = NULL;
     size_t count = 0;
-    int32_t kind, at;
-    char name[300];
-    int rc = ncnn_int(n, 9, 0, 0, ACT_COUNT - 1, &kind);
+    int rc = ncnn_int(n, 9, 0, 0, ACT_COUNT - 1, &a->kind);
 
     if (rc == 0)
         rc = ncnn_array(n, 10, &p, &count);
-    if (rc == 0 && (kind == ACT_MISH || count < activations[kind].params))
-        rc = ncnn_fail(n, -ENOTSUP, "activation %d with %zu parameters is not supported", kind,
+    if (rc == 0 && (a->kind == ACT_MISH || count < activations[a->kind].params))
+        rc = ncnn_fail(n, -ENOTSUP, "activation %d with %zu parameters is not supported", a->kind,
                        count);
-    if (rc == 0 && kind == ACT_CLIP && !(p[0] <= p[1]))
+    if (rc == 0 && a->kind == ACT_CLIP && !(p[0] <= p[1]))
         rc = ncnn_fail(n, -EINVAL, "clips to [%g, %g], which is empty", p[0], p[1]);
-    if (rc) {
-        qnt_node_clear(node);
+    if (rc)
         return rc;
-    }
-    if (!activations[kind].is_function) {
-        if (kind != ACT_NONE)
-            node->lo = kind == ACT_CLIP ? (float)p[0] : 0;
-        if (kind == ACT_CLIP)
-            node->hi = (float)p[1];
-        return ncnn_emit(n, node, dims);
-    }
+    a->alpha = count > 0 ? (float)p[0] : 0;
+    a->beta = count > 1 ? (float)p[1] : 0;
+    a->lo = a->kind == ACT_CLIP ? a->alpha : a->kind == ACT_RELU ? 0 : -INFINITY;
+    a->hi = a->kind == ACT_CLIP ? a->beta : INFINITY;
+    return 0;
+}
+
+/* Adds *node, and behind it what of the activation is no clamp, as output 0. */
+static int emit_function(struct ncnn *n, const struct activation *a, struct qnt_node *node,
+                         int dims)
+{
     struct qnt_node act = qnt_node_blank(QNT_OP_FUNCTION);
+    char name[300];
+    int32_t at;
+
+    if (!activations[a->kind].is_function)
+        return ncnn_emit(n, node, dims);
     act.h = node->h;
     act.w = node->w;
     act.c = node->c;
-    act.function = activations[kind].function;
-    act.alpha = count > 0 ? (float)p[0] : 0;
-    act.beta = count > 1 ? (float)p[1] : 0;
-    rc = ncnn_emit_as(n, node, dims, n->name, -1, &at);
+    act.function = activations[a->kind].function;
+    act.alpha = a->alpha;
+    act.beta = a->beta;
+    int rc = ncnn_emit_as(n, node, dims, n->name, -1, &at);
     if (rc)
         return rc;
     act.inputs[0] = at;
     act.input_count = 1;
     snprintf(name, sizeof(name), "%.250s.activation", n->name);
     return ncnn_emit_as(n, &act, dims, name, 0, NULL);
+}
+
+/* Adds *node with its activation: as its clamp, or as a node of its own. */
+static int emit_activated(struct ncnn *n, struct qnt_node *node, int dims)
+{
+    struct activation a;
+    int rc = read_activation(n, &a);
+
+    if (rc) {
+        qnt_node_clear(node);
+        return rc;
+    }
+    node->lo = a.lo;
+    node->hi = a.hi;
+    return emit_function(n, &a, node, dims);
 }
 
 /* ---- Weights, bias, scales */
@@ -264,6 +289,115 @@ int ncnn_import_conv(struct ncnn *n)
         return emit_activated(n, &node, ncnn_input(n, 0)->dims);
     qnt_node_clear(&node);
     return rc;
+}
+
+/* One axis of a transposed convolution: 0 = h, 1 = w. */
+static int read_deconv_axis(const struct ncnn *n, int axis, int32_t in, struct qnt_deconv *d)
+{
+    struct qnt_axis w = { .taps = 1 }, h = { .taps = 1 };
+    enum qnt_padding padding;
+    int32_t more, size;
+    int rc = read_axis(n, 0, NULL, &w, &padding);
+
+    if (rc == 0 && axis == 0)
+        rc = read_axis(n, 1, &w, &h, &padding);
+    if (rc == 0)
+        rc = ncnn_int(n, axis ? 18 : 19, 0, 0, NCNN_EXTENT_MAX, &more);
+    if (rc == 0)
+        rc = ncnn_int(n, axis ? 20 : 21, 0, 0, 0, &size);
+    if (rc)
+        return rc;
+    const struct qnt_axis *a = axis ? &w : &h;
+    const int64_t out = (int64_t)(in - 1) * a->stride + (int64_t)(a->taps - 1) * a->dilation + 1 +
+                        more - a->begin - a->end;
+    if (padding != QNT_PADDING_GIVEN)
+        return ncnn_fail(n, -ENOTSUP, "padding by the size of the output is not supported");
+    if (out < 1 || out > QNT_ELEMENTS_MAX)
+        return ncnn_fail(n, -EINVAL, "an output of %lld pixels", (long long)out);
+    d->in[axis] = in;
+    d->taps[axis] = a->taps;
+    d->stride[axis] = a->stride;
+    d->dilation[axis] = a->dilation;
+    d->begin[axis] = a->begin;
+    d->out[axis] = (int32_t)out;
+    return 0;
+}
+
+static int read_deconv(const struct ncnn *n, struct qnt_deconv *d)
+{
+    const struct qnt_node *in = ncnn_node_of(n, ncnn_input(n, 0));
+    int32_t dynamic;
+    int rc = ncnn_int(n, 0, 0, 1, INT32_MAX, &d->oc);
+
+    d->ic = in->c;
+    if (rc == 0)
+        rc = ncnn_int(n, 7, 1, 1, INT32_MAX, &d->groups);
+    if (rc == 0)
+        rc = ncnn_int(n, 28, 0, 0, 0, &dynamic);
+    if (rc == 0 && ncnn_input(n, 0)->dims != 3)
+        rc = ncnn_fail(n, -ENOTSUP, "its input has %d dimensions, expected 3",
+                       ncnn_input(n, 0)->dims);
+    if (rc == 0 && (d->ic % d->groups || d->oc % d->groups))
+        rc = ncnn_fail(n, -EINVAL, "%d input and %d output channels in %d groups", d->ic, d->oc,
+                       d->groups);
+    if (rc == 0)
+        rc = read_deconv_axis(n, 0, in->h, d);
+    return rc ? rc : read_deconv_axis(n, 1, in->w, d);
+}
+
+/* Adds the parts, one reading the other; the clamp is that of the first one. */
+static int emit_parts(struct ncnn *n, struct qnt_node *parts, int count)
+{
+    struct activation act;
+    int32_t from = ncnn_input(n, 0)->node;
+    char name[300];
+    int rc = read_activation(n, &act);
+
+    parts[0].lo = rc ? 0 : act.lo;
+    parts[0].hi = rc ? 0 : act.hi;
+    for (int i = 0; i < count; i++) {
+        parts[i].inputs[0] = from;
+        snprintf(name, sizeof(name), "%.240s.%s", n->name, qnt_op_names[parts[i].op]);
+        if (rc == 0 && i + 1 < count)
+            rc = ncnn_emit_as(n, &parts[i], 3, name, -1, &from);
+        else if (rc == 0)
+            rc = emit_function(n, &act, &parts[i], 3);
+        qnt_node_clear(&parts[i]);
+    }
+    return rc;
+}
+
+int ncnn_import_deconv(struct ncnn *n)
+{
+    struct qnt_node whole = qnt_node_blank(QNT_OP_CONV), parts[QNT_DECONV_PARTS];
+    struct qnt_deconv d;
+    int32_t has_bias = 0, count = 0;
+    char why[200];
+    int rc = read_deconv(n, &d);
+
+    if (rc == 0)
+        rc = ncnn_int(n, 5, 0, 0, 1, &has_bias);
+    if (rc == 0)
+        rc = ncnn_int(n, 6, 0, 1, INT32_MAX, &count);
+    if (rc)
+        return rc;
+    const int64_t row = (int64_t)d.taps[0] * d.taps[1] * (d.ic / d.groups);
+    if (row > count || row * d.oc != count)
+        return ncnn_fail(n, -EINVAL, "has %d weights, should have %lld for each of %d channels",
+                         count, (long long)row, d.oc);
+    whole.c = d.oc;
+    whole.problem.kh = d.taps[0];
+    whole.problem.kw = d.taps[1];
+    rc = read_weights(n, (size_t)count, has_bias, 0, 0, &whole);
+    if (rc == 0)
+        rc = transpose(n, &whole);
+    if (rc == 0) {
+        rc = qnt_deconv_parts(&d, whole.weight, whole.bias, parts, why, sizeof(why));
+        if (rc < 0)
+            ncnn_fail(n, rc, "%s", rc == -ENOMEM ? "not enough memory" : why);
+    }
+    qnt_node_clear(&whole);
+    return rc < 0 ? rc : emit_parts(n, parts, rc);
 }
 
 /* Weights that are read for their place only: parameters say how many there are. */

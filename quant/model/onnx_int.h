@@ -86,6 +86,7 @@ int onnx_import_cast(struct onnx *o);
 int onnx_import_clip(struct onnx *o);
 int onnx_import_concat(struct onnx *o);
 int onnx_import_conv(struct onnx *o);
+int onnx_import_conv_transpose(struct onnx *o);
 int onnx_import_depth_to_space(struct onnx *o);
 int onnx_import_flatten(struct onnx *o);
 int onnx_import_function(struct onnx *o);

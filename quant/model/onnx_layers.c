@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/model/deconv.h"
+
 /* ---- Windows: convolution and pooling */
 
 struct window {
@@ -181,6 +183,125 @@ int onnx_import_conv(struct onnx *o)
         return onnx_emit_image(o, &node);
     qnt_node_clear(&node);
     return rc;
+}
+
+/* ---- Transposed convolution */
+
+static int read_transposed(const struct onnx *o, const struct onnx_const *weight,
+                           struct qnt_deconv *d)
+{
+    static const char *const modes[] = { "NOTSET", "VALID" };
+    int32_t pads[4], more[2], taps[2];
+    int mode, rc = onnx_attr_word(o, "auto_pad", modes, 2, 0, &mode);
+
+    if (rc == 0 && onnx_attr(o, "output_shape"))
+        rc = onnx_fail(o, -ENOTSUP, "attribute 'output_shape' is not supported");
+    for (int a = 0; a < 2; a++)
+        d->taps[a] = (int32_t)weight->dims[2 + a];
+    if (rc == 0)
+        rc = onnx_attr_ints(o, "kernel_shape", 2, d->taps[0], 1, taps);
+    if (rc == 0 && onnx_attr(o, "kernel_shape") && memcmp(taps, d->taps, sizeof(taps)))
+        rc = onnx_fail(o, -EINVAL, "kernel_shape %dx%d differs from the weight's %dx%d", taps[0],
+                       taps[1], d->taps[0], d->taps[1]);
+    if (rc == 0)
+        rc = onnx_attr_ints(o, "strides", 2, 1, 1, d->stride);
+    if (rc == 0)
+        rc = onnx_attr_ints(o, "dilations", 2, 1, 1, d->dilation);
+    if (rc == 0)
+        rc = onnx_attr_ints(o, "pads", 4, 0, 0, pads);
+    if (rc == 0)
+        rc = onnx_attr_ints(o, "output_padding", 2, 0, 0, more);
+    for (int a = 0; rc == 0 && a < 2; a++) {
+        const int64_t out = (int64_t)(d->in[a] - 1) * d->stride[a] +
+                            (int64_t)(d->taps[a] - 1) * d->dilation[a] + 1 + more[a] - pads[a] -
+                            pads[2 + a];
+        if (out < 1 || out > QNT_ELEMENTS_MAX)
+            return onnx_fail(o, -EINVAL, "an output of %lld pixels", (long long)out);
+        d->begin[a] = pads[a];
+        d->out[a] = (int32_t)out;
+    }
+    return rc;
+}
+
+/* [ic][oc / groups][taps] -> [oc][taps][ic / groups] */
+static int read_transposed_weight(struct onnx *o, const struct onnx_const *c,
+                                  const struct qnt_deconv *d, float **out)
+{
+    const size_t taps = (size_t)d->taps[0] * (size_t)d->taps[1];
+    const size_t ic = (size_t)(d->ic / d->groups), oc = (size_t)(d->oc / d->groups);
+    float *flat;
+    int rc = onnx_floats(o, c, c->count, &flat);
+
+    if (rc == 0)
+        rc = onnx_zeros(o, c->count, out);
+    for (size_t k = 0; rc == 0 && k < (size_t)d->oc; k++)
+        for (size_t i = 0; i < ic; i++)
+            for (size_t t = 0; t < taps; t++)
+                (*out)[(k * taps + t) * ic + i] =
+                    flat[((k / oc * ic + i) * oc + k % oc) * taps + t];
+    if (rc == 0)
+        o->elements -= (int64_t)c->count;
+    free(flat);
+    return rc;
+}
+
+/* Adds the parts, one reading the other. */
+static int emit_parts(struct onnx *o, int32_t from, struct qnt_node *parts, int count)
+{
+    int rc = 0;
+
+    for (int i = 0; i < count; i++) {
+        parts[i].inputs[0] = from;
+        if (rc == 0 && i + 1 < count)
+            rc = onnx_emit_part(o, &parts[i], qnt_op_names[parts[i].op], &from);
+        else if (rc == 0)
+            rc = onnx_emit_image(o, &parts[i]);
+        qnt_node_clear(&parts[i]);
+    }
+    return rc;
+}
+
+int onnx_import_conv_transpose(struct onnx *o)
+{
+    struct qnt_node bias = qnt_node_blank(QNT_OP_CONV), parts[QNT_DECONV_PARTS];
+    const struct onnx_const *c;
+    struct qnt_deconv d;
+    struct onnx_view x;
+    int64_t groups = 1;
+    char why[200];
+    int rc = onnx_input_of_rank(o, 0, 4, &x);
+
+    if (rc == 0)
+        rc = onnx_input_const(o, 1, ONNX_REAL, &c);
+    if (rc == 0)
+        rc = onnx_attr_int(o, "group", 1, 1, INT32_MAX, &groups);
+    if (rc)
+        return rc;
+    const struct qnt_node *in = onnx_node_of(o, &x);
+    if (c->rank != 4 || c->count == 0 || c->dims[0] != in->c || in->c % groups ||
+        c->dims[1] > INT32_MAX / groups || c->dims[2] > ONNX_EXTENT_MAX ||
+        c->dims[3] > ONNX_EXTENT_MAX)
+        return onnx_fail(o, -EINVAL,
+                         "the weight does not fit %d input channels in %lld groups, or has no 4"
+                         " dimensions",
+                         in->c, (long long)groups);
+    d = (struct qnt_deconv) { .in = { in->h, in->w },
+                              .ic = in->c,
+                              .oc = (int32_t)(c->dims[1] * groups),
+                              .groups = (int32_t)groups };
+    rc = read_transposed(o, c, &d);
+    if (rc == 0)
+        rc = read_transposed_weight(o, c, &d, &bias.weight);
+    bias.c = d.oc;
+    if (rc == 0)
+        rc = read_bias(o, 2, &bias);
+    if (rc == 0) {
+        rc = qnt_deconv_parts(&d, bias.weight, bias.bias, parts, why, sizeof(why));
+        if (rc < 0)
+            onnx_fail(o, rc, "%s", rc == -ENOMEM ? "not enough memory" : why);
+    }
+    qnt_node_clear(&bias);
+    return rc < 0 ? rc : emit_parts(o, x.node, parts, rc);
 }
 
 /* A product with a constant matrix along the last dimension of a tensor. */
