@@ -258,27 +258,30 @@ static int moves_whole(enum qnt_op op)
     return op == QNT_OP_RESHAPE || op == QNT_OP_PERMUTE || op == QNT_OP_SHUFFLE;
 }
 
-/* Follows moves from the end of the network, where *slot says which node, to a softmax, and takes
- * what comes before it. */
-static void drop_softmax(struct fold *f, int32_t *slot)
+/* Softmaxes of which the result has only the values, moved and joined perhaps: what comes before
+ * them is taken. ends[i] = 1 where a tensor goes nowhere else. */
+static int drop_softmaxes(struct fold *f)
 {
     struct qnt_node *nodes = f->graph->nodes;
+    uint8_t *ends = calloc((size_t)f->graph->count, 1);
 
-    while (f->readers[*slot] == 1 && moves_whole(nodes[*slot].op))
-        slot = &nodes[*slot].inputs[0];
-    if (f->readers[*slot] == 1 && nodes[*slot].op == QNT_OP_SOFTMAX)
-        *slot = nodes[*slot].inputs[0];
-}
-
-/* Of the result, or of each part that is joined to it. */
-static void drop_softmaxes(struct fold *f)
-{
-    struct qnt_node *last = &f->graph->nodes[f->graph->output];
-
-    if (last->op != QNT_OP_CONCAT)
-        drop_softmax(f, &f->graph->output);
-    for (int32_t k = 0; last->op == QNT_OP_CONCAT && k < last->input_count; k++)
-        drop_softmax(f, &last->inputs[k]);
+    if (!ends)
+        return -ENOMEM;
+    ends[f->graph->output] = f->readers[f->graph->output] == 1;
+    for (int32_t i = f->graph->output; i > 0; i--) {
+        const struct qnt_node *n = &nodes[i];
+        const int passes = ends[i] && (moves_whole(n->op) || n->op == QNT_OP_CONCAT);
+        for (int32_t k = 0; passes && k < n->input_count; k++) {
+            const int32_t from = n->inputs[k];
+            ends[from] = f->readers[from] == 1;
+            if (ends[from] && nodes[from].op == QNT_OP_SOFTMAX)
+                nodes[i].inputs[k] = nodes[from].inputs[0];
+        }
+    }
+    if (ends[f->graph->output] && nodes[f->graph->output].op == QNT_OP_SOFTMAX)
+        f->graph->output = nodes[f->graph->output].inputs[0];
+    free(ends);
+    return 0;
 }
 
 int qnt_fold(struct qnt_graph *graph, struct qnt_error *error)
@@ -288,8 +291,7 @@ int qnt_fold(struct qnt_graph *graph, struct qnt_error *error)
     int rc = 0;
 
     if (!f.same || !f.readers) {
-        rc = qnt_error_set(error, -ENOMEM, "%s: not enough memory to fold %d nodes",
-                           graph->name ? graph->name : "graph", graph->count);
+        rc = -ENOMEM;
         goto fail;
     }
     if (!graph->imported)
@@ -299,16 +301,16 @@ int qnt_fold(struct qnt_graph *graph, struct qnt_error *error)
     qnt_fuse_functions(graph);
     compact(&f); /* a reader that leads nowhere must not prevent folding */
     count_readers(&f);
-    drop_softmaxes(&f);
+    rc = drop_softmaxes(&f);
+    if (rc)
+        goto fail;
     for (int32_t i = 0; i < graph->count; i++)
         f.same[i] = i;
     compact(&f);
     count_readers(&f);
     rc = hoist_all(&f);
-    if (rc) {
-        rc = qnt_error_set(error, rc, "%s: not enough memory", graph->name ? graph->name : "graph");
+    if (rc)
         goto fail;
-    }
     for (int32_t i = 0; i < graph->count; i++) {
         for (int32_t k = 0; k < graph->nodes[i].input_count; k++)
             graph->nodes[i].inputs[k] = f.same[graph->nodes[i].inputs[k]];
@@ -321,5 +323,8 @@ int qnt_fold(struct qnt_graph *graph, struct qnt_error *error)
 fail:
     free(f.same);
     free(f.readers);
+    if (rc)
+        qnt_error_set(error, rc, "%s: not enough memory to fold %d nodes",
+                      graph->name ? graph->name : "graph", graph->count);
     return rc;
 }
