@@ -26,8 +26,21 @@ static void copy(const struct walk *k, size_t out, size_t in, size_t count)
         memcpy(k->out + out * k->bytes, k->in + in * k->bytes, count * k->bytes);
 }
 
+/* A matrix of elements, rows `in_stride` elements apart, and the same turned. */
+static void transpose(const struct walk *k, size_t in, size_t in_stride, size_t rows,
+                      size_t columns, size_t out, size_t out_stride)
+{
+    if (k->bytes == 1) {
+        qnt_transpose_bytes(k->in + in, in_stride, rows, columns, k->out + out, out_stride);
+        return;
+    }
+    for (size_t c = 0; c < columns; c++)
+        for (size_t r = 0; r < rows; r++)
+            copy(k, out + c * out_stride + r, in + r * in_stride + c, 1);
+}
+
 /* The output in the order c, h, w, while the input is counted in the same order. */
-static void move_reshape(const struct walk *k)
+static void reshape_slowly(const struct walk *k)
 {
     const struct qnt_shape *in = &k->m->in, *out = &k->m->out;
     int32_t ih = 0, iw = 0, ic = 0;
@@ -40,6 +53,23 @@ static void move_reshape(const struct walk *k)
                 ih = iw ? ih : ih + 1 < in->h ? ih + 1 : 0;
                 ic = iw || ih ? ic : ic + 1;
             }
+}
+
+/* Where one side has its elements in the order c, h, w anyway, the other is turned. */
+static void move_reshape(const struct walk *k)
+{
+    const struct qnt_shape *in = &k->m->in, *out = &k->m->out;
+    const size_t in_c = (size_t)in->c, in_pixels = (size_t)in->h * (size_t)in->w;
+    const size_t out_c = (size_t)out->c, out_pixels = (size_t)out->h * (size_t)out->w;
+
+    if (in_c == out_c)
+        copy(k, 0, 0, in_c * in_pixels);
+    else if (out_pixels == 1 || out_c == 1)
+        transpose(k, 0, in_c, in_pixels, in_c, 0, in_pixels);
+    else if (in_pixels == 1 || in_c == 1)
+        transpose(k, 0, out_pixels, out_c, out_pixels, 0, out_c);
+    else
+        reshape_slowly(k);
 }
 
 static void move_slice(const struct walk *k)
@@ -70,20 +100,26 @@ static void move_pad(const struct walk *k)
                  offset_of(in, h, w, 0), (size_t)in->c);
 }
 
+/* Channels stay together, or they become an outer axis (0 or 1) while another becomes the inner
+ * one: matrices that are turned, one for each step along the third axis. */
 static void move_permute(const struct walk *k)
 {
-    const struct qnt_shape *out = &k->m->out;
+    const struct qnt_shape *in = &k->m->in, *out = &k->m->out;
     const int32_t *axis = k->m->place.begin;
-    int32_t at[3] = { 0, 0, 0 };
+    const size_t c = (size_t)in->c, from[3] = { (size_t)in->w * c, c, 1 };
+    const size_t to[2] = { (size_t)out->w * (size_t)out->c, (size_t)out->c };
 
-    for (int32_t h = 0; h < out->h; h++)
-        for (int32_t w = 0; w < out->w; w++)
-            for (int32_t c = 0; c < out->c; c++) {
-                at[axis[0]] = h;
-                at[axis[1]] = w;
-                at[axis[2]] = c;
-                copy(k, offset_of(out, h, w, c), offset_of(&k->m->in, at[0], at[1], at[2]), 1);
-            }
+    if (axis[2] == 2) {
+        for (size_t h = 0; h < (size_t)out->h; h++)
+            for (size_t w = 0; w < (size_t)out->w; w++)
+                copy(k, h * to[0] + w * to[1], h * from[axis[0]] + w * from[axis[1]], c);
+        return;
+    }
+    const int outer = axis[0] == 2 ? 0 : 1, third = 1 - outer;
+    const size_t steps = (size_t)(third == 0 ? out->h : out->w);
+    for (size_t i = 0; i < steps; i++)
+        transpose(k, i * from[axis[third]], from[axis[2]], (size_t)out->c, c, i * to[third],
+                  to[outer]);
 }
 
 static void move_upsample(const struct walk *k)

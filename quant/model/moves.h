@@ -19,4 +19,9 @@ int qnt_move_fits(const struct qnt_move *m);
  * the caller has filled the rest. Cannot fail: qnt_move_fits() is the precondition. */
 void qnt_move(const struct qnt_move *m, size_t element_bytes, const void *in, void *out);
 
+/* out[c * out_stride + r] = in[r * in_stride + c] for all rows r and columns c (transpose.c).
+ * Little endian machines only. */
+void qnt_transpose_bytes(const uint8_t *in, size_t in_stride, size_t rows, size_t columns,
+                         uint8_t *out, size_t out_stride);
+
 #endif

@@ -2,6 +2,8 @@
  * single operations of IEEE floats, which are the same on every machine. */
 #include "quant/pipeline/pipeline_int.h"
 
+#include <string.h>
+
 #if defined(__aarch64__)
 #include <arm_neon.h>
 #elif defined(__x86_64__)
@@ -35,14 +37,18 @@ struct block {
 QNT_WIDE static void sum_squares(const struct qnt_layer *l, const int8_t *in, int32_t zero,
                                  int32_t first, int32_t count, struct block *b)
 {
-    int32_t squares[BLOCK + 2 * REACH_MAX], sums[BLOCK] = { 0 };
+    int32_t squares[BLOCK + 2 * REACH_MAX], sums[BLOCK];
     const int32_t size = l->factor[0], begin = first - size / 2, all = count + size - 1;
+    const int32_t from = begin < 0 ? -begin : 0, to = begin + all > l->c ? l->c - begin : all;
 
-    for (int32_t i = 0; i < all; i++) {
-        const int32_t c = begin + i, d = c >= 0 && c < l->c ? in[c] - zero : 0;
-        squares[i] = d * d;
-    }
-    for (int32_t k = 0; k < size; k++)
+    for (int32_t i = 0; i < from; i++)
+        squares[i] = 0;
+    for (int32_t i = from; i < to; i++)
+        squares[i] = (in[begin + i] - zero) * (in[begin + i] - zero);
+    for (int32_t i = to; i < all; i++)
+        squares[i] = 0;
+    memcpy(sums, squares, (size_t)count * sizeof(*sums));
+    for (int32_t k = 1; k < size; k++)
         for (int32_t i = 0; i < count; i++)
             sums[i] += squares[i + k];
     for (int32_t i = 0; i < count; i++) {
@@ -75,15 +81,17 @@ static void divide(const struct qnt_layer *l, const float *parameter, struct blo
 }
 
 /* To the nearest, ties to even: added and taken off, 1.5 * 2^23 leaves an integer. */
-static void round_bytes(const struct qnt_layer *l, const float *value, int32_t count, int8_t *out)
+QNT_WIDE static void round_bytes(const struct qnt_layer *l, const float *value, int32_t count,
+                                 int8_t *out)
 {
     const float lo = (float)(l->lo - l->zero), hi = (float)(l->hi - l->zero);
+    const int32_t zero = l->zero;
 
     for (int32_t i = 0; i < count; i++) {
         float x = value[i];
         x = x > lo ? x : lo;
         x = x < hi ? x : hi;
-        out[i] = (int8_t)((int32_t)(x + 12582912.0f - 12582912.0f) + l->zero);
+        out[i] = (int8_t)((int32_t)(x + 12582912.0f - 12582912.0f) + zero);
     }
 }
 

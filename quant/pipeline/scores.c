@@ -104,6 +104,20 @@ static void function_scores(const struct qnt_op_args *args)
         args->scores[i] = qnt_clamp_score(l, table[args->in[0][i] + 128]);
 }
 
+/* Real values of `count` bytes of a tensor, within the bounds of the layer that gives them. */
+QNT_WIDE static void score_bytes(const struct qnt_layer *l, const struct qnt_layer *from,
+                                 const int8_t *bytes, size_t count, float *scores)
+{
+    const float lo = l->lo_real, hi = l->hi_real, scale = from->scale;
+    const int32_t zero = from->zero;
+
+    for (size_t i = 0; i < count; i++) {
+        float x = (float)(bytes[i] - zero) * scale;
+        x = x < lo ? lo : x;
+        scores[i] = x > hi ? hi : x;
+    }
+}
+
 static void concat_scores(const struct qnt_op_args *args)
 {
     const struct qnt_layer *l = args->layer;
@@ -113,9 +127,8 @@ static void concat_scores(const struct qnt_op_args *args)
         const struct qnt_layer *in = input_of(args, i);
         size_t channels = (size_t)in->c;
         for (size_t p = 0; p < pixels; p++)
-            for (size_t c = 0; c < channels; c++)
-                args->scores[p * (size_t)l->c + first + c] =
-                    qnt_clamp_score(l, real_of(in, args->in[i][p * channels + c]));
+            score_bytes(l, in, args->in[i] + p * channels, channels,
+                        args->scores + p * (size_t)l->c + first);
         first += channels;
     }
 }
@@ -140,7 +153,6 @@ void qnt_scores_run(const struct qnt_op_args *args)
         [QNT_OP_LRN] = qnt_run_lrn,
     };
     const struct qnt_layer *l = args->layer;
-    const size_t count = qnt_layer_elements(l);
 
     if (runs[l->op]) {
         runs[l->op](args);
@@ -151,6 +163,5 @@ void qnt_scores_run(const struct qnt_op_args *args)
     whole.begin = 0;
     whole.end = qnt_op_units(l);
     qnt_op_runs[l->op](&whole);
-    for (size_t i = 0; i < count; i++)
-        args->scores[i] = qnt_clamp_score(l, real_of(input_of(args, 0), args->out[i]));
+    score_bytes(l, input_of(args, 0), args->out, qnt_layer_elements(l), args->scores);
 }
