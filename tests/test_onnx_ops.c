@@ -537,38 +537,6 @@ static void check_outputs(void)
     t_model_clear(&m);
 }
 
-/* Neither is one that is joined with others, and moved; but one that somebody reads is. */
-static void check_joined_softmax(void)
-{
-    static const struct {
-        const char *lines;
-        int softmaxes;
-    } cases[] = {
-        { "Softmax r > s axis=1; Concat s r > c axis=1; Transpose c > y perm=[0,2,3,1]", 0 },
-        { "Softmax r > s axis=1; Softmax s > t axis=1; Concat t r > y axis=1", 1 },
-        { "Softmax r > s axis=1; Relu s > t; Concat s t > y axis=1", 1 },
-        { "Softmax r > s axis=1; Concat s r > c axis=1; Relu c > y", 1 },
-    };
-    struct qnt_graph graph;
-    struct qnt_error error;
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct t_model m;
-        int found = 0;
-        begin(&m);
-        t_lines(&m, "Relu x > r");
-        t_lines(&m, cases[i].lines);
-        if (t_load_model(&m, &graph) != 0)
-            continue;
-        T_CHECK(qnt_fold(&graph, &error) == 0);
-        for (int32_t k = 0; k < graph.count; k++)
-            found += graph.nodes[k].op == QNT_OP_SOFTMAX;
-        if (!T_CHECK(found == cases[i].softmaxes))
-            printf("  %d softmaxes are left of \"%s\"\n", found, cases[i].lines);
-        qnt_graph_free(&graph);
-    }
-}
-
 /* A softmax along any axis, in one of two results, is no part of the network. */
 static void check_final_softmax(void)
 {
@@ -604,6 +572,5 @@ int main(int argc, char **argv)
     check_open_sizes();
     check_outputs();
     check_final_softmax();
-    check_joined_softmax();
     return t_end();
 }
