@@ -8,6 +8,7 @@
  *
  * Freestanding; cannot fail but in krn_conv_plan(). Threads: setup once, then any split of
  * [0, tiles) over threads, each with its own scratch. A buffer of 0 bytes may be NULL.
+ * Several groups that fit the columns of the kernel are computed as one (`merged`).
  * Column tails: the last panel is padded with zero columns and its tile goes through scratch, so
  * that no byte of `out` is written by two units, and oc / groups may be less than nr. */
 #ifndef QUERN_KERNELS_CONV_H
@@ -73,6 +74,9 @@ struct krn_conv {
     int64_t block_tiles;         /* mc_tiles in force, 1..row_tiles */
     int64_t taps, depth;         /* taps and k of the micro-kernel's arguments */
     int64_t run;                 /* DIRECT: output pixels of a run; the last one may have more */
+    int32_t merged;              /* groups of the layer that are one of `problem`: narrow ones are
+                                    merged, with weights of zero beside the diagonal, where the
+                                    kernel's columns hold several */
 };
 
 /* Fills `conv` for this problem on this micro-kernel. The algorithm follows from the kernel's

@@ -4,6 +4,23 @@
 
 #include <string.h>
 
+/* Channels that the kernel computes: at least a block of them. */
+static int64_t channels_of(const struct krn_conv *conv)
+{
+    int64_t oc = conv->problem.oc, nr = conv->kernel->nr;
+    return oc < nr ? nr : oc;
+}
+
+static int is_narrow(const struct krn_conv *conv)
+{
+    return conv->problem.oc < conv->kernel->nr;
+}
+
+int krn_depthwise_in_place(const struct krn_conv *conv)
+{
+    return krn_problem_is_depthwise(&conv->problem) && !is_narrow(conv);
+}
+
 static int64_t rows_of(const struct krn_conv *conv)
 {
     return conv->kernel->family == KRN_FAMILY_DWC ? conv->kernel->rows : 1;
@@ -83,8 +100,8 @@ static int64_t ring_rows(const struct krn_conv *conv)
     return extent < conv->problem.ih ? extent : conv->problem.ih;
 }
 
-/* ---- Where the input is: the image itself or, with a multiplier, rows of it in which every
- * channel is there as often as it is used. */
+/* ---- Where the input is: the image itself or, with a multiplier or fewer channels than a block,
+ * rows of it in which every channel is there as often as it is used, and a pixel a block wide. */
 struct image {
     const int8_t *rows;
     int64_t ring; /* row y is at y % ring */
@@ -123,7 +140,7 @@ void krn_depthwise_setup(const struct krn_conv *conv, const int8_t *in, void *wo
     int64_t calls = image_calls(conv), image_bytes = (int64_t)p->ih * p->iw * p->ic;
     struct image image = { in, p->ih, (int64_t)p->iw * p->ic, p->ic, workspace };
     krn_padding_fill(conv, workspace);
-    if (!krn_problem_is_depthwise(p))
+    if (!krn_depthwise_in_place(conv))
         return;
     for (int64_t i = 0; i < p->n * calls; i++, table += krn_depthwise_pointers(conv)) {
         image.rows = in + i / calls * image_bytes;
@@ -131,11 +148,15 @@ void krn_depthwise_setup(const struct krn_conv *conv, const int8_t *in, void *wo
     }
 }
 
-/* ---- Scratch: a row of output that is none; with a multiplier, a table and the ring of rows */
+/* ---- Scratch: a row of output that is none, or the rows of a call where pixels are wider than
+ * those of the output; where the input is not used in place, a table and the ring of rows */
 
 static int64_t forgotten_bytes(const struct krn_conv *conv)
 {
     const struct krn_problem *p = &conv->problem;
+    if (is_narrow(conv)) /* and a row of a second tensor */
+        return krn_round_up(p->ow * channels_of(conv) * (krn_output_bytes(conv->kernel) + 1),
+                            KRN_ALIGN);
     return p->oh % rows_of(conv) && !goes_back(conv)
                ? krn_round_up((int64_t)p->ow * p->oc * krn_output_bytes(conv->kernel), KRN_ALIGN)
                : 0;
@@ -150,9 +171,20 @@ int64_t krn_depthwise_scratch_bytes(const struct krn_conv *conv)
 {
     const struct krn_problem *p = &conv->problem;
     int64_t bytes = forgotten_bytes(conv);
-    if (!krn_problem_is_depthwise(p))
-        bytes += table_bytes(conv) + krn_round_up(ring_rows(conv) * p->iw * p->oc, KRN_ALIGN);
+    if (!krn_depthwise_in_place(conv))
+        bytes += table_bytes(conv) +
+                 krn_round_up(ring_rows(conv) * p->iw * channels_of(conv), KRN_ALIGN);
     return bytes;
+}
+
+/* The same, pixels as wide as a block: what is behind their channels is not looked at. */
+static void spread_pixels(const struct krn_conv *conv, const int8_t *from, int8_t *to)
+{
+    const struct krn_problem *p = &conv->problem;
+    int64_t ic = p->ic, times = p->oc / p->ic, nr = conv->kernel->nr;
+    for (int64_t x = 0; x < p->iw; x++, from += ic, to += nr)
+        for (int64_t c = 0; c < nr; c++)
+            to[c] = from[c / times < ic ? c / times : ic - 1];
 }
 
 /* A row of input, each channel `times` times. */
@@ -168,6 +200,15 @@ static void repeat_channels(const int8_t *from, int64_t count, int times, int8_t
 }
 
 /* The table of a call, and what it points to. *ready: rows of this image that were made so far. */
+static void make_row(const struct krn_conv *conv, const int8_t *from, int8_t *to)
+{
+    const struct krn_problem *p = &conv->problem;
+    if (is_narrow(conv))
+        spread_pixels(conv, from, to);
+    else
+        repeat_channels(from, (int64_t)p->iw * p->ic, p->oc / p->ic, to);
+}
+
 static const int8_t *const *make_table(const struct krn_job *job, int64_t image_index, int64_t call,
                                        int64_t *ready)
 {
@@ -178,12 +219,13 @@ static const int8_t *const *make_table(const struct krn_job *job, int64_t image_
     const int8_t *in = job->in + image_index * p->ih * row;
     const int8_t **table = (const int8_t **)(void *)(job->scratch + forgotten_bytes(conv));
     int8_t *rows = (int8_t *)table + table_bytes(conv);
-    struct image image = { rows, ring_rows(conv), (int64_t)p->iw * p->oc, p->oc,
+    int64_t pixel = channels_of(conv);
+    struct image image = { rows, ring_rows(conv), p->iw * pixel, pixel,
                            (const int8_t *)job->workspace };
     if (call == 0)
         *ready = 0;
     for (int64_t y = top > *ready ? top : *ready; y < end && y < p->ih; y++)
-        repeat_channels(in + y * row, row, p->oc / p->ic, rows + y % image.ring * image.row_bytes);
+        make_row(conv, in + y * row, rows + y % image.ring * image.row_bytes);
     *ready = end > *ready ? end : *ready;
     set_table(conv, &image, top, table);
     return table;
@@ -197,6 +239,24 @@ struct calls {
     struct krn_dw_args args;
 };
 
+/* A row of fewer channels than a block (a DW kernel's: one row a call), by way of scratch. */
+static void run_narrow(const struct calls *c, int8_t *out)
+{
+    const struct krn_conv *conv = c->job->conv;
+    int64_t size = krn_output_bytes(conv->kernel), oc = conv->problem.oc, nr = conv->kernel->nr;
+    int64_t width = conv->problem.ow;
+    struct krn_dw_args args = c->args;
+    int8_t *row = (int8_t *)c->job->scratch, *add = row + width * nr * size;
+    args.c = row;
+    if (args.add) {
+        krn_copy_columns(add, nr, args.add, oc, width, oc);
+        args.add = add;
+        args.add_stride = nr;
+    }
+    conv->kernel->fn(&args);
+    krn_copy_columns(out, oc * size, row, nr * size, width, oc * size);
+}
+
 static void run_call(struct calls *c, int64_t image, int64_t call)
 {
     const struct krn_conv *conv = c->job->conv;
@@ -204,10 +264,15 @@ static void run_call(struct calls *c, int64_t image, int64_t call)
     int64_t y = first_row(conv, call), row = image * p->oh + y, out_row = p->ow * c->args.c_stride;
     int is_whole = y + rows_of(conv) <= p->oh;
     int64_t table = (image * image_calls(conv) + call) * krn_depthwise_pointers(conv);
-    c->args.a = krn_problem_is_depthwise(p) ? c->tables + table
-                                            : make_table(c->job, image, call, &c->ready);
-    c->args.c = c->job->out + row * out_row;
+    int8_t *out = c->job->out + row * p->ow * p->oc * krn_output_bytes(conv->kernel);
+    c->args.a = krn_depthwise_in_place(conv) ? c->tables + table
+                                             : make_table(c->job, image, call, &c->ready);
     c->args.add = krn_add_at(conv, row * p->ow, 0);
+    if (is_narrow(conv)) {
+        run_narrow(c, out);
+        return;
+    }
+    c->args.c = out;
     /* the row below the last one is computed too, and forgotten */
     c->args.c_row = is_whole ? out_row : (intptr_t)c->job->scratch - (intptr_t)c->args.c;
     c->args.add_row = is_whole ? (int64_t)p->ow * p->oc : 0;
@@ -224,8 +289,8 @@ void krn_depthwise_run(const struct krn_job *job)
         .tables = (const int8_t *const *)(job->workspace + krn_padding_bytes(p)),
         .args = { .a_step = step_of(conv),
                   .w = job->packed,
-                  .c_stride = p->oc * krn_output_bytes(conv->kernel),
-                  .channels = p->oc,
+                  .c_stride = channels_of(conv) * krn_output_bytes(conv->kernel),
+                  .channels = channels_of(conv),
                   .width = p->ow,
                   .taps = conv->taps,
                   .out = krn_out_of(&conv->quant),

@@ -32,7 +32,8 @@ static int64_t larger(int64_t a, int64_t b)
 
 int krn_direct_by_line(const struct krn_problem *p, const struct krn_kernel *kernel)
 {
-    return kernel->copies && p->groups == 1 && p->dw == 1 && p->ic < LINE_CHANNELS;
+    return kernel->copies && !kernel->diagonal && p->groups == 1 && p->dw == 1 &&
+           p->ic < LINE_CHANNELS;
 }
 
 /* Input rows that one output row spans. */
@@ -115,15 +116,25 @@ int64_t krn_direct_scratch_bytes(const struct krn_conv *conv)
     return scratch_of(conv).end;
 }
 
-/* What a run needs again for the next panel. */
+/* What a run needs again for the next panel. A layer's taps differ from run to run in their
+ * addresses only: all of them lie in scratch, and a run has those of some lines. */
 struct run {
     const struct krn_job *job;
     struct krn_ring ring;
     struct scratch at;
     struct krn_tap *taps;
-    int64_t row, group, tap_bytes, first_line, end_line; /* lines of the filter inside the image */
+    int64_t row, group, channel; /* channel: the first one that a pixel reads */
+    int64_t group_channels, group_columns;
+    int64_t tap_bytes, line_taps, first_line, end_line; /* lines of the filter inside the image */
+    int is_flat;                                        /* 1x1: a run of pixels, not of a row */
     struct krn_direct_args args;
 };
+
+/* Elements from a pixel that is read to the next one. */
+static int64_t pixel_of(const struct krn_conv *conv)
+{
+    return conv->kernel->copies ? krn_ring_pixel(conv) : conv->problem.ic;
+}
 
 /* The row of the input, or of its copy, in which line ky of the filter lies. */
 static const char *line_of(struct run *r, int64_t image, int64_t y)
@@ -135,74 +146,69 @@ static const char *line_of(struct run *r, int64_t image, int64_t y)
     return (const char *)r->job->in + (image * p->ih + y) * p->iw * p->ic;
 }
 
-static void set_tap(struct run *r, int64_t tap, const char *a)
-{
-    const struct krn_kernel *kernel = r->job->conv->kernel;
-    int64_t sums = krn_head_bytes(kernel) + r->job->conv->taps * r->tap_bytes;
-    r->taps[r->args.tap_count++] = (struct krn_tap) {
-        .a = a,
-        .w = tap * r->tap_bytes,
-        .skipped = sums + tap * kernel->nr * (int64_t)sizeof(int32_t),
-    };
-}
-
 /* The one pixel of the run that finds filter column kx beside the image, if it may be left out. */
 static int64_t skip_of(const struct krn_conv *conv, int64_t kx)
 {
     const struct krn_problem *p = &conv->problem;
     int64_t first = kx * p->dw - p->pw, last = first + (int64_t)(p->ow - 1) * p->sw;
-    if (!conv->kernel->copies)
+    if (!conv->kernel->copies || krn_direct_by_line(p, conv->kernel))
         return 0;
     return first < 0 ? KRN_SKIP_FIRST : last >= p->iw ? KRN_SKIP_LAST : 0;
 }
 
-static void set_line(struct run *r, int64_t ky, const char *line)
+/* All but the addresses. */
+static void set_taps(struct run *r)
 {
     const struct krn_conv *conv = r->job->conv;
-    const struct krn_problem *p = &conv->problem;
-    int64_t bytes = conv->kernel->w_bytes;
-    if (krn_direct_by_line(p, conv->kernel)) {
-        set_tap(r, ky, line);
-        return;
-    }
-    line += r->group * conv->depth * bytes;
-    for (int64_t kx = 0; kx < p->kw; kx++) {
-        set_tap(r, ky * p->kw + kx, line + kx * p->dw * p->ic * bytes);
-        r->taps[r->args.tap_count - 1].skip = skip_of(conv, kx);
-    }
+    int64_t sums = krn_head_bytes(conv->kernel) + conv->taps * r->tap_bytes;
+    for (int64_t tap = 0; tap < conv->taps; tap++)
+        r->taps[tap] = (struct krn_tap) {
+            .w = tap * r->tap_bytes,
+            .skipped = sums + tap * conv->kernel->nr * (int64_t)sizeof(int32_t),
+            .skip = r->is_flat ? 0 : skip_of(conv, tap % r->line_taps),
+        };
 }
 
-/* Everything but the panel: taps and where the pixels are. */
-static void begin_row(struct run *r, int64_t row, int64_t group)
+/* Which lines of the filter find rows of the image, from row y on. */
+static void set_lines(struct run *r, int64_t y)
 {
-    const struct krn_conv *conv = r->job->conv;
-    const struct krn_problem *p = &conv->problem;
-    int64_t image = row / p->oh, y = row % p->oh * p->sh - p->ph;
-    r->row = row;
-    r->group = group;
-    r->args.tap_count = 0;
+    const struct krn_problem *p = &r->job->conv->problem;
     r->first_line = 0;
     while (r->first_line < p->kh && y + r->first_line * p->dh < 0)
         r->first_line++;
     r->end_line = p->kh;
     while (r->end_line > r->first_line && y + (r->end_line - 1) * p->dh >= p->ih)
         r->end_line--;
+}
+
+/* Everything but the panel: taps and where the pixels are. */
+static void begin_row(struct run *r, int64_t row)
+{
+    const struct krn_conv *conv = r->job->conv;
+    const struct krn_problem *p = &conv->problem;
+    int64_t bytes = conv->kernel->w_bytes, next = p->dw * pixel_of(conv) * bytes;
+    int64_t image = row / p->oh, y = row % p->oh * p->sh - p->ph;
+    set_lines(r, y);
     if (conv->kernel->copies)
         krn_ring_want(&r->ring, r->job->in, image, y, y + extent(p));
-    for (int64_t ky = r->first_line; ky < r->end_line; ky++)
-        set_line(r, ky, line_of(r, image, y + ky * p->dh));
+    struct krn_tap *tap = r->taps + r->first_line * r->line_taps;
+    r->args.taps = tap;
+    for (int64_t ky = r->first_line; ky < r->end_line; ky++) {
+        const char *a = line_of(r, image, y + ky * p->dh) + r->channel * bytes;
+        for (int64_t kx = 0; kx < r->line_taps; kx++, tap++)
+            tap->a = a + kx * next;
+    }
+    r->args.tap_count = (r->end_line - r->first_line) * r->line_taps;
     r->args.width = p->ow;
 }
 
 /* The same for a run of a 1x1 layer. */
-static void begin_pixels(struct run *r, int64_t run, int64_t group)
+static void begin_pixels(struct run *r, int64_t run)
 {
     const struct krn_conv *conv = r->job->conv;
     const struct krn_problem *p = &conv->problem;
     const char *a = (const char *)r->job->in + run * conv->run * p->ic;
-    r->row = run;
-    r->group = group;
-    r->args.tap_count = 0;
+    r->args.tap_count = 1;
     r->args.width = conv->run;
     if (run == conv->row_tiles - 1)
         r->args.width = (int64_t)p->n * p->oh * p->ow - run * conv->run;
@@ -210,7 +216,17 @@ static void begin_pixels(struct run *r, int64_t run, int64_t group)
         krn_ring_want(&r->ring, r->job->in, 0, run, run + 1);
         a = krn_ring_row(&r->ring, run);
     }
-    set_tap(r, 0, a + group * conv->depth * conv->kernel->w_bytes);
+    r->taps[0].a = a + r->channel * conv->kernel->w_bytes;
+}
+
+/* The same row, other channels: from one panel of a diagonal to the next, say. */
+static void move_channel(struct run *r, int64_t channel)
+{
+    int64_t bytes = (channel - r->channel) * r->job->conv->kernel->w_bytes;
+    struct krn_tap *tap = r->taps + (r->is_flat ? 0 : r->first_line * r->line_taps);
+    for (int64_t i = 0; i < r->args.tap_count; i++)
+        tap[i].a = (const char *)tap[i].a + bytes;
+    r->channel = channel;
 }
 
 /* Where the sums begin: the panel's bias, and what the lines outside the image add. */
@@ -254,8 +270,8 @@ static void run_panel(struct run *r, int64_t panel)
 {
     const struct krn_conv *conv = r->job->conv;
     int64_t nr = conv->kernel->nr, pixel = r->row * conv->run;
-    int64_t group_oc = conv->problem.oc / conv->problem.groups;
-    int64_t first = r->group * group_oc + panel * nr, columns = smaller(nr, group_oc - panel * nr);
+    int64_t first = r->group * r->group_columns + panel * nr;
+    int64_t columns = smaller(nr, r->group_columns - panel * nr);
     const char *w = r->job->packed + (r->group * conv->panels + panel) * conv->panel_bytes;
     r->args.w = w;
     r->args.bias = bias_of(r, w);
@@ -274,25 +290,46 @@ static void begin(struct run *r, const struct krn_job *job)
     const struct krn_kernel *kernel = conv->kernel;
     int64_t depth = krn_round_up(conv->depth, kernel->kr);
     *r = (struct run) { .job = job, .at = scratch_of(conv), .row = -1 };
+    r->is_flat = krn_is_pixelwise(p);
+    r->line_taps = conv->taps / p->kh;
+    r->group_channels = p->ic / p->groups;
+    r->group_columns = p->oc / p->groups;
     r->tap_bytes = depth * kernel->nr * kernel->w_bytes;
     r->taps = (struct krn_tap *)(void *)(job->scratch + r->at.taps);
     r->end_line = p->kh;
     r->args.taps = r->taps;
-    r->args.a_step = (int64_t)p->sw * p->ic * kernel->w_bytes;
+    r->args.a_step = p->sw * pixel_of(conv) * kernel->w_bytes;
     r->args.groups = depth / kernel->kr;
     r->args.out = krn_out_of(&conv->quant);
     r->args.c_stride = conv->out_pixel * krn_output_bytes(kernel);
     r->args.add_stride = p->oc;
     r->args.add_factor = conv->add.factor;
     r->args.add_zp = conv->add.zp;
+    set_taps(r);
     if (kernel->copies)
         krn_ring_begin(&r->ring, conv, job->scratch + r->at.ring, ring_count(conv));
+}
+
+/* A unit: a run of pixels and a panel. */
+static void begin_run(struct run *r, int64_t row, int64_t group, int64_t panel)
+{
+    const struct krn_conv *conv = r->job->conv;
+    int64_t channel = conv->kernel->diagonal ? panel * conv->kernel->nr : r->group_channels * group;
+    r->group = group;
+    if (row == r->row) {
+        if (channel != r->channel)
+            move_channel(r, channel);
+        return;
+    }
+    r->row = row;
+    r->channel = channel;
+    (r->is_flat ? begin_pixels : begin_row)(r, row);
 }
 
 void krn_direct_run(const struct krn_job *job)
 {
     const struct krn_conv *conv = job->conv;
-    int flat = krn_is_pixelwise(&conv->problem), order = conv->driver.loop_order;
+    int order = conv->driver.loop_order;
     struct krn_walk walk;
     struct run r;
     begin(&r, job);
@@ -300,8 +337,7 @@ void krn_direct_run(const struct krn_job *job)
         for (int64_t i = 0; i < walk.count; i++) {
             int64_t row = walk.row + (order == 0 ? i : 0);
             int64_t panel = walk.panel + (order == 0 ? 0 : i);
-            if (row != r.row || walk.group != r.group)
-                (flat ? begin_pixels : begin_row)(&r, row, walk.group);
+            begin_run(&r, row, walk.group, panel);
             run_panel(&r, panel);
         }
 }

@@ -44,6 +44,7 @@ void krn_winograd_run(const struct krn_job *job);
 
 /* Depthwise: units that compute the whole output; tables that they use; pointers of one table;
  * packed weights of one channel. */
+int krn_depthwise_in_place(const struct krn_conv *conv); /* whether kernels read the input itself */
 int64_t krn_depthwise_calls(const struct krn_conv *conv);
 int64_t krn_depthwise_tables(const struct krn_conv *conv);
 int64_t krn_depthwise_pointers(const struct krn_conv *conv);
@@ -67,10 +68,13 @@ int krn_is_pixelwise(const struct krn_problem *p);
 struct krn_ring {
     const struct krn_conv *conv;
     char *slots; /* `count` rows, then one that is all padding */
-    int64_t count, row_bytes, pixel_bytes;
+    int64_t count, row_bytes;
     int64_t image, lo, hi; /* rows [lo, hi) of the image are in their slots: row y in y % count */
 };
 int64_t krn_ring_row_bytes(const struct krn_conv *conv);
+/* Elements from a pixel of a row to the next one: on a diagonal whole panels, so that none of their
+ * vectors lies in two lines of a cache. */
+int64_t krn_ring_pixel(const struct krn_conv *conv);
 void krn_ring_begin(struct krn_ring *ring, const struct krn_conv *conv, char *slots, int64_t count);
 /* Copies what is missing of rows [lo, hi); at most `count` rows, those outside the image are none.
  */

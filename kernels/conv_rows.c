@@ -27,18 +27,23 @@ static int64_t row_pixels(const struct krn_conv *conv)
     return (int64_t)(p->ow - 1) * p->sw + (int64_t)(p->kw - 1) * p->dw + 1;
 }
 
+int64_t krn_ring_pixel(const struct krn_conv *conv)
+{
+    const struct krn_kernel *kernel = conv->kernel;
+    return kernel->diagonal ? krn_round_up(conv->problem.ic, kernel->nr) : conv->problem.ic;
+}
+
 /* Bytes of a slot before its row, so that what is copied to lies as the input does: aligned. */
 static int64_t lead_bytes(const struct krn_conv *conv)
 {
-    const struct krn_problem *p = &conv->problem;
-    int64_t before = (int64_t)p->pw * p->ic * conv->kernel->w_bytes;
+    int64_t before = conv->problem.pw * krn_ring_pixel(conv) * conv->kernel->w_bytes;
     return krn_round_up(before, KRN_ALIGN) - before;
 }
 
 /* Never a multiple of 4096: rows at the same place of a page would share few lines of a cache. */
 int64_t krn_ring_row_bytes(const struct krn_conv *conv)
 {
-    int64_t pixel = (int64_t)conv->problem.ic * conv->kernel->w_bytes;
+    int64_t pixel = krn_ring_pixel(conv) * conv->kernel->w_bytes;
     int64_t bytes = lead_bytes(conv) + row_pixels(conv) * pixel + KRN_ALIGN;
     bytes = krn_round_up(bytes, KRN_ALIGN);
     return bytes % 4096 == 0 ? bytes + KRN_ALIGN : bytes;
@@ -93,16 +98,31 @@ static void copy(const struct krn_conv *conv, char *to, const int8_t *from, int6
         copy_flipped(to, from, count, conv->kernel->a_bias);
 }
 
+/* Pixels that lie side by side, as krn_ring_pixel() sets them apart. All but the last one may take
+ * some of the next one along, which makes whole vectors of them. */
+static void copy_pixels(const struct krn_conv *conv, char *to, const int8_t *from, int64_t pixels)
+{
+    int64_t ic = conv->problem.ic, step = krn_ring_pixel(conv), left = pixels * ic;
+    if (step == ic) {
+        copy(conv, to, from, left);
+        return;
+    }
+    for (; left > 0; from += ic, to += step * conv->kernel->w_bytes, left -= ic) {
+        int64_t count = krn_round_up(ic, 32) < step ? krn_round_up(ic, 32) : step;
+        copy(conv, to, from, count < left ? count : ic);
+    }
+}
+
 /* A row of the image between its padding. */
 static void copy_row(const struct krn_conv *conv, const int8_t *line, char *to)
 {
     const struct krn_problem *p = &conv->problem;
     int64_t pixels = row_pixels(conv), before = p->pw < pixels ? p->pw : pixels;
-    int64_t pixel_bytes = (int64_t)p->ic * conv->kernel->w_bytes;
+    int64_t pixel = krn_ring_pixel(conv), pixel_bytes = pixel * conv->kernel->w_bytes;
     int64_t inside = pixels - before < p->iw ? pixels - before : p->iw;
-    fill(conv, to, before * p->ic);
-    copy(conv, to + before * pixel_bytes, line, inside * p->ic);
-    fill(conv, to + (before + inside) * pixel_bytes, (pixels - before - inside) * p->ic);
+    fill(conv, to, before * pixel);
+    copy_pixels(conv, to + before * pixel_bytes, line, inside);
+    fill(conv, to + (before + inside) * pixel_bytes, (pixels - before - inside) * pixel);
 }
 
 /* A run of the pixels of a 1x1 layer, all images taken as one row. */
@@ -112,16 +132,15 @@ static void copy_run(const struct krn_conv *conv, const int8_t *in, int64_t run,
     int64_t begin = run * conv->run, end = begin + conv->run;
     if (run == conv->row_tiles - 1)
         end = (int64_t)p->n * p->oh * p->ow;
-    copy(conv, to, in + begin * p->ic, (end - begin) * p->ic);
+    copy_pixels(conv, to, in + begin * p->ic, end - begin);
 }
 
 void krn_ring_begin(struct krn_ring *ring, const struct krn_conv *conv, char *slots, int64_t count)
 {
     *ring = (struct krn_ring) { .conv = conv, .slots = slots, .count = count, .image = -1 };
     ring->row_bytes = krn_ring_row_bytes(conv);
-    ring->pixel_bytes = (int64_t)conv->problem.ic * conv->kernel->w_bytes;
     fill(conv, slots + count * ring->row_bytes + lead_bytes(conv),
-         row_pixels(conv) * conv->problem.ic);
+         row_pixels(conv) * krn_ring_pixel(conv));
 }
 
 static void fetch(struct krn_ring *ring, const int8_t *in, int64_t y)

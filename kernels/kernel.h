@@ -170,7 +170,13 @@ struct krn_wino_args {
  *   width    pixels, at least mr: the last step goes back so that it is a whole one.
  *   groups   groups of kr elements that a tap has; all of them are read, of every pixel.
  * `copies` of the kernel says what A is: 0: s8 as the input has it; 1: made ready by the driver,
- * s8 + a_bias where w_bytes is 1, else s16. */
+ * s8 + a_bias where w_bytes is 1, else s16.
+ *
+ * DIRECT with `diagonal`: many small groups side by side. A tap is nr elements of a pixel, all of
+ * them read, of which column j uses its own block alone: `diagonal` of them from
+ * j / diagonal * diagonal on. groups = diagonal / kr. Weights of a tap are [groups][nr][kr]; with
+ * `places`, columns of a panel, its head, bias and skipped included, stand in the order of
+ * krn_diagonal_column(), and place p has in group g what krn_diagonal_group() says. */
 struct krn_tap {
     const void *a;   /* what pixel 0 reads */
     int64_t w;       /* bytes from the end of the panel's head to the weights of the tap */
@@ -245,9 +251,26 @@ struct krn_kernel {
     uint8_t copies;         /* DIRECT: 1 if the driver makes A ready, 0 if it is the input itself */
     uint8_t many;           /* GEMM, IGEMM: takes more rows than mr */
     uint8_t packs_a;        /* GEMM: wants A packed */
-    uint8_t places;         /* DWC: 0, or values of a block, whose rows are interleaved by fours */
+    uint8_t places;         /* DWC: 0, or values of a block, whose rows are interleaved by fours;
+                               DIRECT, diagonal: 0 = columns in order, or nr */
     uint8_t quick;          /* enum krn_quick: where it is not 0, a head has one part more */
+    uint8_t diagonal;       /* DIRECT: 0, or channels of a block that its columns alone read */
 };
+
+/* DIRECT with `diagonal` and `places`: a lane has kr channels of A, and the sums of kr columns, one
+ * in each of kr vectors. The column whose sum stands at `place`; and which group of its block meets
+ * it there in step `step`, because A is rotated within blocks from step to step. */
+static inline int krn_diagonal_column(const struct krn_kernel *kernel, int place)
+{
+    int lanes = kernel->nr / kernel->kr;
+    return kernel->places ? place % lanes * kernel->kr + place / lanes : place;
+}
+
+static inline int krn_diagonal_group(const struct krn_kernel *kernel, int place, int step)
+{
+    int lanes = kernel->nr / kernel->kr, groups = kernel->diagonal / kernel->kr;
+    return kernel->places ? (place % lanes + step) % groups : step;
+}
 
 /* DWC with `places`: output pixels of a step; groups of four rows that a filter spans; the shifts
  * that the rows' weights have in them, because two rows at stride 1 share groups. */

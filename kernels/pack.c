@@ -57,7 +57,7 @@ static int is_quick_layer(const struct krn_conv *conv)
 static int is_quick(const struct krn_conv *conv, const struct source *s)
 {
     const struct krn_problem *p = &conv->problem;
-    int64_t oc = 0, count = (int64_t)p->kh * p->kw * (p->ic / p->groups);
+    int64_t oc = 0, count = (int64_t)p->kh * p->kw * (p->ic / p->groups / conv->merged);
     if (!is_quick_layer(conv))
         return 0;
     while (oc < p->oc && is_quick_channel(conv, s, oc, count))
@@ -131,40 +131,88 @@ static char *body_of(const struct krn_conv *conv, char *panel)
     return panel + krn_head_bytes(conv->kernel);
 }
 
-/* DIRECT: column j of s32 [taps][nr] behind the weights. */
-static void put_sums(const struct krn_conv *conv, const int8_t *w, char *panel, int64_t j)
+/* DIRECT: column j of s32 [taps][nr] behind the weights; w: `count` weights of each tap. */
+static void put_sums(const struct krn_conv *conv, const int8_t *w, int64_t count, char *panel,
+                     int64_t j)
 {
     int64_t nr = conv->kernel->nr, k = conv->depth;
     int64_t weights = conv->taps * krn_round_up(k, conv->kernel->kr) * nr * conv->kernel->w_bytes;
     uint32_t offset = (uint32_t)(conv->quant.zp_in + conv->kernel->a_bias);
     uint32_t *sums = (uint32_t *)(void *)(body_of(conv, panel) + weights);
     for (int64_t tap = 0; tap < conv->taps; tap++)
-        sums[tap * nr + j] = offset * sum_of(w + tap * k, k);
+        sums[tap * nr + j] = offset * sum_of(w + tap * count, count);
+}
+
+/* `count` elements of column j from element `at` of its depth on, of all taps. */
+static void put_elements(const struct krn_conv *conv, char *body, int64_t j, int64_t at,
+                         const int8_t *w, int64_t count)
+{
+    int64_t k = conv->depth, kr = conv->kernel->kr, nr = conv->kernel->nr;
+    int64_t tap_size = krn_round_up(k, kr) * nr, i = at % k;
+    for (body += at / k * tap_size * conv->kernel->w_bytes; count > 0;
+         body += tap_size * conv->kernel->w_bytes, i = 0)
+        for (int64_t some; i < k && count > 0; i += some, w += some, count -= some) {
+            some = kr == 1 ? 1 : kr - i % kr;
+            some = some < k - i ? some : k - i;
+            some = some < count ? some : count;
+            put_weights(conv->kernel, body, (i / kr * nr + j) * kr + i % kr, w, some);
+        }
+}
+
+/* The same where A is rotated from step to step, see krn_diagonal_group(). */
+static void put_diagonal(const struct krn_conv *conv, char *body, int64_t j, int64_t at,
+                         const int8_t *w, int64_t count)
+{
+    const struct krn_kernel *kernel = conv->kernel;
+    int64_t kr = kernel->kr, nr = kernel->nr, tap_size = conv->depth * nr;
+    int groups = (int)(conv->depth / kr), place = (int)j;
+    for (int64_t i = 0; i < count; i++, at++) {
+        int64_t in_tap = at % conv->depth;
+        int step = 0;
+        while (step < groups - 1 && krn_diagonal_group(kernel, place, step) != in_tap / kr)
+            step++;
+        put_weight(kernel, body,
+                   at / conv->depth * tap_size + (step * nr + place) * kr + in_tap % kr, w[i]);
+    }
+}
+
+/* Column oc of the layer as column j of a panel. What is merged with its group comes before and
+ * behind its own channels in each pixel, and stays zero. */
+static void put_column(const struct krn_conv *conv, const struct source *s, int64_t oc, char *panel,
+                       int64_t j)
+{
+    const struct krn_problem *p = &conv->problem;
+    int64_t wide = p->ic / p->groups, count = wide / conv->merged; /* channels of a pixel; own */
+    int64_t pixels = (int64_t)p->kh * p->kw;
+    int64_t first = oc / (p->oc / p->groups / conv->merged) % conv->merged * count;
+    const int8_t *w = s->weights + oc * pixels * count;
+    char *body = body_of(conv, panel);
+    if (conv->kernel->diagonal) {
+        wide = conv->depth;
+        first %= wide;
+    }
+    if (conv->algorithm == KRN_ALG_DIRECT)
+        put_sums(conv, w, pixels / conv->taps * count, panel, j);
+    if (wide == count && !conv->kernel->diagonal) {
+        put_elements(conv, body, j, 0, w, pixels * count);
+        return;
+    }
+    for (int64_t pixel = 0; pixel < pixels; pixel++)
+        (conv->kernel->diagonal ? put_diagonal : put_elements)(conv, body, j, pixel * wide + first,
+                                                               w + pixel * count, count);
 }
 
 /* Panel: weights [taps][ceil(k / kr)][nr][kr]. */
 static void pack_column(const struct krn_conv *conv, const struct source *s, int64_t oc,
                         char *panel, int64_t j)
 {
-    const struct krn_kernel *kernel = conv->kernel;
-    int64_t k = conv->depth, kr = kernel->kr, nr = kernel->nr;
-    int64_t tap_size = krn_round_up(k, kr) * nr;
-    const int8_t *w = s->weights + oc * conv->taps * k;
-    char *body = body_of(conv, panel);
-    if (conv->algorithm == KRN_ALG_WINOGRAD) {
-        put_head(conv, s, oc, 9 * k, panel, j);
-        krn_winograd_pack_column(conv, s->weights + oc * 9 * k, body, j);
-        return;
-    }
-    put_head(conv, s, oc, conv->taps * k, panel, j);
-    if (conv->algorithm == KRN_ALG_DIRECT)
-        put_sums(conv, w, panel, j);
-    for (int64_t tap = 0; tap < conv->taps; tap++)
-        for (int64_t i = 0, at = tap * tap_size + j * kr; i < k; i += kr, at += nr * kr) {
-            int64_t count = k - i < kr ? k - i : kr;
-            put_weights(kernel, body, at, w, count);
-            w += count;
-        }
+    const struct krn_problem *p = &conv->problem;
+    int64_t count = (int64_t)p->kh * p->kw * (p->ic / p->groups / conv->merged);
+    put_head(conv, s, oc, count, panel, j);
+    if (conv->algorithm == KRN_ALG_WINOGRAD)
+        krn_winograd_pack_column(conv, s->weights + oc * count, body_of(conv, panel), j);
+    else
+        put_column(conv, s, oc, panel, j);
 }
 
 static void pack_panels(const struct krn_conv *conv, const struct source *s, char *packed)
@@ -172,8 +220,13 @@ static void pack_panels(const struct krn_conv *conv, const struct source *s, cha
     int64_t group_oc = conv->problem.oc / conv->problem.groups, nr = conv->kernel->nr;
     for (int64_t group = 0; group < conv->problem.groups; group++)
         for (int64_t first = 0; first < group_oc; first += nr, packed += conv->panel_bytes)
-            for (int64_t j = 0; j < nr && first + j < group_oc; j++)
-                pack_column(conv, s, group * group_oc + first + j, packed, j);
+            for (int64_t j = 0; j < nr; j++) {
+                int64_t column =
+                    first +
+                    (conv->kernel->diagonal ? krn_diagonal_column(conv->kernel, (int)j) : j);
+                if (column < group_oc)
+                    pack_column(conv, s, group * group_oc + column, packed, j);
+            }
 }
 
 /* Record of DWC in groups of four: [kw][groups][rows][nr][4], see kernel.h. */
@@ -252,10 +305,12 @@ static void pack_place(const struct krn_conv *conv, const struct source *s, int6
 static void pack_records(const struct krn_conv *conv, const struct source *s, char *packed)
 {
     int64_t channels = conv->problem.oc, nr = conv->kernel->nr;
+    int64_t count = channels < nr ? channels : krn_head_columns(conv->kernel);
     for (int64_t block = 0; block < conv->panels; block++, packed += conv->panel_bytes) {
         /* the last block overlaps the one before it, so that it is a whole one */
-        int64_t first = block * nr < channels - nr ? block * nr : channels - nr;
-        for (int64_t j = 0; j < krn_head_columns(conv->kernel); j++) {
+        int64_t last = channels < nr ? 0 : channels - nr;
+        int64_t first = block * nr < last ? block * nr : last;
+        for (int64_t j = 0; j < count; j++) {
             if (conv->algorithm == KRN_ALG_DWROWS)
                 pack_place(conv, s, first + krn_dwrows_channel(conv->kernel, (int)j), packed, j);
             else if (conv->kernel->places)

@@ -110,7 +110,7 @@ static int check_depthwise(const struct krn_problem *p, const struct krn_kernel 
                            ? "%s is a depthwise kernel: it needs g == ic, not g%d ic%d oc%d"
                            : "%s takes a depthwise multiplier of 1 only, not g%d ic%d oc%d",
                        kernel->name, p->groups, p->ic, p->oc);
-    else if (p->oc < kernel->nr)
+    else if (p->oc < kernel->nr && kernel->family != KRN_FAMILY_DW)
         krn_text_print(err, err_bytes, "%s takes blocks of %d channels, the problem has %d",
                        kernel->name, kernel->nr, p->oc);
     else if (kernel->taps != 0 && (int64_t)p->kh * p->kw != kernel->taps)
@@ -153,7 +153,7 @@ static int check_row(const struct krn_problem *p, const struct krn_kernel *kerne
                      size_t err_bytes)
 {
     int64_t pixels = (int64_t)(p->ow - 1) * p->sw + (int64_t)(p->kw - 1) * p->dw + 16;
-    if (times(pixels, (int64_t)p->ic * kernel->w_bytes) < ROW_BYTES_MAX)
+    if (times(pixels, krn_round_up(p->ic, KRN_ALIGN) * kernel->w_bytes) < ROW_BYTES_MAX)
         return 0;
     krn_text_print(err, err_bytes, "%s would need a row of more than %lld bytes in a buffer",
                    kernel->name, (long long)ROW_BYTES_MAX);
@@ -185,17 +185,45 @@ static int check_direct(const struct krn_problem *p, const struct krn_kernel *ke
                         size_t err_bytes)
 {
     int64_t run = krn_is_pixelwise(p) ? (int64_t)p->n * p->oh * p->ow : p->ow;
+    int by = kernel->diagonal ? kernel->nr : kernel->kr;
     if (kernel->copies && check_row(p, kernel, err, err_bytes))
         return -ENOTSUP;
     if (run < kernel->mr)
         krn_text_print(err, err_bytes, "%s takes runs of at least %d pixels, the problem has %lld",
                        kernel->name, kernel->mr, (long long)run);
-    else if (!kernel->copies && (is_padded(p) || p->ic / p->groups % kernel->kr))
+    else if (!kernel->copies && (is_padded(p) || p->ic / p->groups % by))
         krn_text_print(err, err_bytes,
                        "%s reads the input in place: it takes no padding, and channels by %d",
-                       kernel->name, kernel->kr);
+                       kernel->name, by);
     else
         return 0;
+    return -ENOTSUP;
+}
+
+/* How many groups are computed as one: on a diagonal all, else as many as the columns hold, which
+ * then cost no more than one of them. */
+static int32_t merged_groups(const struct krn_problem *p, const struct krn_kernel *kernel)
+{
+    int32_t merged = p->groups, columns = p->oc / p->groups;
+    if (krn_family_is_depthwise(kernel->family) || kernel->family == KRN_FAMILY_WINO)
+        return 1;
+    if (kernel->diagonal)
+        return p->groups;
+    while (merged > 1 && (p->groups % merged || (int64_t)merged * columns > kernel->nr))
+        merged--;
+    return merged;
+}
+
+static int check_diagonal(const struct krn_problem *p, const struct krn_kernel *kernel, char *err,
+                          size_t err_bytes)
+{
+    int32_t width = p->ic / p->groups;
+    if (!kernel->diagonal || (p->groups > 1 && p->ic == p->oc && kernel->diagonal % width == 0))
+        return 0;
+    krn_text_print(err, err_bytes,
+                   "%s takes groups that have as many output as input channels, %d or a divisor "
+                   "of it, not g%d ic%d oc%d",
+                   kernel->name, kernel->diagonal, p->groups, p->ic, p->oc);
     return -ENOTSUP;
 }
 
@@ -249,6 +277,9 @@ static void split_filter(struct krn_conv *conv)
     } else if (conv->algorithm == KRN_ALG_DIRECT && krn_direct_by_line(p, conv->kernel)) {
         conv->taps = p->kh;
         conv->depth = p->kw * depth;
+    } else if (conv->kernel->diagonal) {
+        conv->taps = taps;
+        conv->depth = conv->kernel->diagonal;
     } else {
         conv->taps = taps;
         conv->depth = depth;
@@ -315,7 +346,7 @@ static int64_t size_workspace(const struct krn_conv *conv)
     int64_t pointers;
     if (conv->algorithm == KRN_ALG_INDIRECT)
         pointers = times(conv->row_tiles, times(conv->taps, conv->kernel->mr));
-    else if (conv->algorithm == KRN_ALG_DEPTHWISE && krn_problem_is_depthwise(p))
+    else if (conv->algorithm == KRN_ALG_DEPTHWISE && krn_depthwise_in_place(conv))
         pointers = times(krn_depthwise_tables(conv), krn_depthwise_pointers(conv));
     else if (conv->algorithm == KRN_ALG_DEPTHWISE)
         pointers = 0; /* what they point to is only known in a thread */
@@ -378,7 +409,12 @@ int krn_conv_plan(struct krn_conv *conv, const struct krn_problem *problem,
     if (rc == 0)
         rc = check_driver(driver, err, err_bytes);
     if (rc == 0)
+        rc = check_diagonal(problem, kernel, err, err_bytes);
+    if (rc == 0) {
+        conv->merged = merged_groups(problem, kernel);
+        conv->problem.groups /= conv->merged;
         rc = choose(conv, err, err_bytes);
+    }
     if (rc == 0)
         rc = size_all(conv, err, err_bytes);
     return rc;

@@ -64,16 +64,16 @@ static struct krn_problem random_problem(uint64_t *rng)
     p.ow = random_out(rng, p.iw, p.kw, p.sw, p.pw, p.dw);
     switch (t_random(rng) % 4) {
     case 0: /* depthwise */
-        p.groups = p.ic = p.oc = PICK(rng, 2, 8, 9, 16, 17, 31, 40, 70);
+        p.groups = p.ic = p.oc = PICK(rng, 2, 3, 5, 8, 9, 16, 17, 31, 40, 70);
         if (t_random(rng) % 4)
             make_square(rng, &p);
         if (t_random(rng) % 4 == 0)
             p.oc *= PICK(rng, 2, 3, 8);
         break;
     case 1: /* grouped */
-        p.groups = PICK(rng, 2, 3);
-        p.ic = p.groups * PICK(rng, 1, 3, 8);
-        p.oc = p.groups * PICK(rng, 1, 5, 16, 20);
+        p.groups = PICK(rng, 2, 3, 4, 9, 12, 32);
+        p.ic = p.groups * PICK(rng, 1, 2, 3, 4, 5, 6, 8, 12, 16, 24);
+        p.oc = t_random(rng) % 2 ? p.ic : p.groups * PICK(rng, 1, 3, 5, 8, 16, 20);
         break;
     default:
         p.ic = PICK(rng, 1, 3, 4, 7, 8, 16, 19, 32);
@@ -383,7 +383,12 @@ static void test_refusals(void)
     } rows[] = {
         { "ic8ih5oc8kh3", "test_dw_n8", { 0, 0, -128, 127 }, { 0, 0 }, -ENOTSUP, "depthwise" },
         { "g4ic8ih5oc8kh3", "test_dw_n1", { 0, 0, -128, 127 }, { 0, 0 }, -ENOTSUP, "depthwise" },
-        { "g4ic4ih5oc4kh3", "test_dw_n8", { 0, 0, -128, 127 }, { 0, 0 }, -ENOTSUP, "blocks of 8" },
+        { "g4ic4ih5oc4kh3",
+          "test_dwc_n8k1f3x1y1",
+          { 0, 0, -128, 127 },
+          { 0, 0 },
+          -ENOTSUP,
+          "blocks of 8" },
         { "g8ic8ih5oc8kh5", "test_dw_n8t9", { 0, 0, -128, 127 }, { 0, 0 }, -ENOTSUP, "9 taps" },
         { "ic8ih5oc8kh3", "test_gemm_m1n1k1", { 128, 0, 0, 0 }, { 0, 0 }, -EINVAL, "zero points" },
         { "ic8ih5oc8kh3", "test_gemm_m1n1k1", { 0, -129, 0, 0 }, { 0, 0 }, -EINVAL, "zero points" },

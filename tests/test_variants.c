@@ -312,16 +312,17 @@ static void check_assemblers(void)
 static void check_evex(void)
 {
     static const char *const list[] = {
-        "vmovdqu32",    "vmovq",        "vpmovdb",       "vpbroadcastd",  "vpunpcklbw",
-        "vpunpckhbw",   "vpmovsxbw",    "vpxord",        "vpaddd",        "vmovdqa32",
-        "vpdpbusd",     "vpdpwssd",     "vcvtdq2ps",     "vmulps",        "vmaxps",
-        "vminps",       "vcvtps2dq",    "vpunpcklwd",    "vpunpckhwd",    "vpmovzxbd",
-        "vpackssdw",    "vpacksswb",    "vpaddsw",       "vpmaxsb",       "vpermd",
-        "vpbroadcastb", "vpbroadcastw", "vextracti32x4", "vextracti64x4", "vinserti64x4",
-        "vfmadd213ps",  "vpackuswb",    "vpminub",       "vpaddb",        "vaddps",
-        "vpmovsxbd",    "vpsubd",       "vpmuldq",       "vpaddq",        "vpsrlq",
-        "vpsllq",       "vpsrld",       "vpslld",        "vpord",         "vpsravd",
-        "vpsrlvd",      "vpminsd",      "vpmaxsd",       "vinserti32x4",
+        "vmovdqu32",    "vmovq",           "vpmovdb",       "vpbroadcastd",  "vpunpcklbw",
+        "vpunpckhbw",   "vpmovsxbw",       "vpxord",        "vpaddd",        "vmovdqa32",
+        "vpdpbusd",     "vpdpwssd",        "vcvtdq2ps",     "vmulps",        "vmaxps",
+        "vminps",       "vcvtps2dq",       "vpunpcklwd",    "vpunpckhwd",    "vpmovzxbd",
+        "vpackssdw",    "vpacksswb",       "vpaddsw",       "vpmaxsb",       "vpermd",
+        "vpbroadcastb", "vpbroadcastw",    "vextracti32x4", "vextracti64x4", "vinserti64x4",
+        "vfmadd213ps",  "vpackuswb",       "vpminub",       "vpaddb",        "vaddps",
+        "vpmovsxbd",    "vpsubd",          "vpmuldq",       "vpaddq",        "vpsrlq",
+        "vpsllq",       "vpsrld",          "vpslld",        "vpord",         "vpsravd",
+        "vpsrlvd",      "vpminsd",         "vpmaxsd",       "vinserti32x4",  "vpshufd",
+        "vpshufb",      "vbroadcasti32x4",
     };
     static char text[4 << 20];
     long seen = 0, bad = 0;

@@ -26,6 +26,7 @@ struct scheme {
     int pairs; /* a vector of sums is two rows by two columns, not four columns of a row */
     /* `groups` groups from g->index[0] on; loads of B advance g->w. */
     void (*body)(struct direct *d, int groups);
+    void (*diagonal)(struct gemm *g, int steps); /* the same of a kernel for small groups */
 };
 
 /* Beyond what a GEMM kernel keeps. */
@@ -138,7 +139,10 @@ static void body(struct direct *d, int groups)
     int begin = g->ir->insn_count, macs_per_load = g->nr > 8 ? 8 : 4;
     g->b_stream = (struct gemm_stream) { .base = g->w, .group = "B", .moves = 1 };
     g->b_stream.count = groups * g->nr * g->kr / 16;
-    d->scheme->body(d, groups);
+    if (g->v->knob[VAR_KNOB_DIAGONAL])
+        d->scheme->diagonal(g, groups);
+    else
+        d->scheme->body(d, groups);
     if (g->v->knob[VAR_KNOB_SCHEDULE] == 1)
         ir_spread(g->ir, begin, g->ir->insn_count, macs_per_load);
 }
@@ -199,10 +203,14 @@ static void all_taps(struct direct *d)
     IR(ir, IR_LOAD64, g->w, g->table, TAP(w));
     IR(ir, IR_ADD, g->w, g->panel);
     IR(ir, IR_ADD_IMM, g->w, 4 * g->nr * var_head_words(g->v));
-    IR(ir, A64_JUMP_NOT, d->groups, d->unroll, any);
-    taps_of_one_body(d, end);
-    IR(ir, IR_LABEL, any);
-    taps_of_any_depth(d);
+    if (!d->groups) {
+        taps_of_one_body(d, end);
+    } else {
+        IR(ir, A64_JUMP_NOT, d->groups, d->unroll, any);
+        taps_of_one_body(d, end);
+        IR(ir, IR_LABEL, any);
+        taps_of_any_depth(d);
+    }
     IR(ir, IR_LABEL, end);
 }
 
@@ -313,13 +321,14 @@ static void make_registers(struct direct *d)
 int a64_direct_build(struct ir *ir, const struct var_variant *v, char *err, size_t err_bytes)
 {
     static const struct scheme schemes[KRN_ISA_COUNT] = {
-        [KRN_ISA_NEON] = { 0, pair_body },
-        [KRN_ISA_DOTPROD] = { 0, dot_body },
-        [KRN_ISA_I8MM] = { 1, mm_body },
+        [KRN_ISA_NEON] = { 0, pair_body, a64_diagonal_pairs },
+        [KRN_ISA_DOTPROD] = { 0, dot_body, a64_diagonal_dot },
+        [KRN_ISA_I8MM] = { 1, mm_body, a64_diagonal_mm },
     };
     struct direct d = { .g = { .ir = ir, .v = v, .post = 1, .add_at = ARG(add) },
                         .scheme = &schemes[v->isa] };
     int step = ir_label(ir, "step"), done = ir_label(ir, "done");
+    int diagonal = v->knob[VAR_KNOB_DIAGONAL];
     d.g.mr = v->knob[VAR_KNOB_MR];
     d.g.nr = v->knob[VAR_KNOB_NR];
     d.g.kr = v->knob[VAR_KNOB_KR];
@@ -333,7 +342,10 @@ int a64_direct_build(struct ir *ir, const struct var_variant *v, char *err, size
     }
     d.g.args = gemm_argument(ir);
     make_registers(&d);
-    split_depth(&d);
+    if (diagonal)
+        d.unroll = diagonal / d.g.kr;
+    else
+        split_depth(&d);
     IR(ir, IR_LABEL, step);
     begin_step(&d);
     all_taps(&d);

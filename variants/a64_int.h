@@ -133,6 +133,12 @@ void a64_pair_rows(struct gemm *g, int *a, int halves);
  * both advance. b_offset: bytes of B of the body before them. */
 void a64_pair_block(struct gemm *g, int b_offset);
 
+/* DIRECT with `diagonal`: a tap of all rows, `steps` groups of KR of each block (a64_diagonal.c).
+ */
+void a64_diagonal_dot(struct gemm *g, int steps);
+void a64_diagonal_mm(struct gemm *g, int steps);
+void a64_diagonal_pairs(struct gemm *g, int steps);
+
 /* The epilogue of a GEMM tile: v[] are its sums, requantised in place and stored to g->c_row[].
  *   in_pairs == 0: v[row * nr / 4 + j] has columns 4 j.. of a row
  *   in_pairs == 1: v[row / 2 * nr / 2 + j] has columns 2 j.. of two rows, one after the other */

@@ -14,6 +14,7 @@
  * vpdpwssd ymm float              vfmadd213ps zmm; vcvtdq2ps, vmulps, vmaxps, vminps, vcvtps2dq ymm
  * zmm epilogue forms     vaddps, vpmovsxbd from memory, vpsubd, vpmuldq, vpaddq, vpsrlq, vpsllq,
  *                        vpsrld, vpslld, vpord, vpsravd, vpsrlvd, vpminsd, vpmaxsd ymm zmm
+ *     small groups       vpshufd from memory, vpshufb, vbroadcasti32x4 ymm zmm
  * Operands are registers but in loads, stores and broadcasts, and in vpaddd, vpxord, vpdpbusd and
  * vmulps, whose last one may be in memory; no masks, no embedded broadcast or rounding. */
 #include "variants/x86_int.h"
@@ -127,6 +128,10 @@ static const struct ir_op vex_ops[X86_OP_COUNT] = {
     [X86_SRLVD] = { "vpsrlvd %0V, %0V, %1V", IR_ALU, "+r" },
     [X86_MINSD] = { "vpminsd %0V, %0V, %1V", IR_ALU, "+r" },
     [X86_MAXSD] = { "vpmaxsd %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_SHUFD_LOAD] = { "vpshufd %0V, [%1x%2o], %3i", IR_LOAD, "wrii" },
+    [X86_SHUFD_LOAD_INDEX] = { "vpshufd %0V, [%1x + %2x*%3i%4o], %5i", IR_LOAD, "wrriii" },
+    [X86_SHUFB] = { "vpshufb %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_STACK_BCASTX] = { "vbroadcasti128 %0V, [rsp%1o]", IR_LOAD, "wi" },
 };
 
 static const struct ir_op evex_ops[X86_OP_COUNT] = {
@@ -202,6 +207,10 @@ static const struct ir_op evex_ops[X86_OP_COUNT] = {
     [X86_SRLVD] = { "{evex} vpsrlvd %0V, %0V, %1V", IR_ALU, "+r" },
     [X86_MINSD] = { "{evex} vpminsd %0V, %0V, %1V", IR_ALU, "+r" },
     [X86_MAXSD] = { "{evex} vpmaxsd %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_SHUFD_LOAD] = { "{evex} vpshufd %0V, [%1x%2o], %3i", IR_LOAD, "wrii" },
+    [X86_SHUFD_LOAD_INDEX] = { "{evex} vpshufd %0V, [%1x + %2x*%3i%4o], %5i", IR_LOAD, "wrriii" },
+    [X86_SHUFB] = { "{evex} vpshufb %0V, %1V, %2V", IR_ALU, "wrr" },
+    [X86_STACK_BCASTX] = { "vbroadcasti32x4 %0V, [rsp%1o]", IR_LOAD, "wi" },
 };
 
 /* System V: the argument is in rdi; rbx, rbp and r12-r15 belong to the caller. */

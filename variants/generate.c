@@ -98,6 +98,14 @@ int var_head_words(const struct var_variant *v)
     return krn_epilogue_words[v->knob[VAR_KNOB_EPILOGUE]] + (var_quick(v) != KRN_QUICK_NONE);
 }
 
+/* On x86 values stand as interleaving, or whole vectors of A, leave them. */
+static int places_of(const struct var_variant *v, const struct var_domain *domain)
+{
+    if (v->family == KRN_FAMILY_DWC)
+        return domain && domain->a_bias ? 64 : 0;
+    return v->isa >= KRN_ISA_AVX2 && v->knob[VAR_KNOB_DIAGONAL] ? v->knob[VAR_KNOB_NR] : 0;
+}
+
 void var_kernel_describe(const struct var_variant *v, struct krn_kernel *out, char *name_buf)
 {
     const struct var_domain *domain = var_domain_find(v, NULL, 0);
@@ -119,7 +127,8 @@ void var_kernel_describe(const struct var_variant *v, struct krn_kernel *out, ch
         .epilogue = (uint8_t)v->knob[VAR_KNOB_EPILOGUE],
         .many = domain && domain->axis[VAR_KNOB_FEED].count > 0,
         .packs_a = v->family == KRN_FAMILY_GEMM && v->knob[VAR_KNOB_FEED] == 1,
-        .places = v->family == KRN_FAMILY_DWC && domain && domain->a_bias ? 64 : 0,
+        .places = (uint8_t)places_of(v, domain),
+        .diagonal = (uint8_t)v->knob[VAR_KNOB_DIAGONAL],
         .quick = (uint8_t)var_quick(v),
         .macs = (uint16_t)(domain && peak ? domain->peak_macs * v->knob[VAR_KNOB_UNROLL] : 0),
     };
@@ -131,7 +140,7 @@ struct krn_driver var_driver(const struct var_variant *v)
 }
 
 /* A new field is a new number here. */
-static_assert(offsetof(struct krn_kernel, quick) == 44, "the last field of a row");
+static_assert(offsetof(struct krn_kernel, diagonal) == 45, "the last field of a row");
 
 void var_kernel_row(const struct krn_kernel *k, struct var_text *out)
 {
@@ -141,7 +150,8 @@ void var_kernel_row(const struct krn_kernel *k, struct var_text *out)
                     k->filter, k->stride, k->rows);
     var_text_printf(out, "      .epilogue = %u, .copies = %u, .many = %u, .packs_a = %u,\n",
                     k->epilogue, k->copies, k->many, k->packs_a);
-    var_text_printf(out, "      .places = %u, .quick = %u", k->places, k->quick);
+    var_text_printf(out, "      .places = %u, .quick = %u, .diagonal = %u", k->places, k->quick,
+                    k->diagonal);
 }
 
 int var_generate_registry(const struct var_variant *v, size_t count, const char *array_name,

@@ -57,6 +57,10 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
                          "v8.0 by lane, weights: 0 = bytes, widened in the loop, 1 = words, "
                          "widened at packing",
                          0, 0, 1 },
+    [VAR_KNOB_DIAGONAL] = { 'd', "diagonal", "channels",
+                            "DIRECT, many small groups: channels of a block that its own columns "
+                            "alone read; 0 = all columns read all",
+                            0, 0, 1 },
 };
 
 #define GEMM (1u << KRN_FAMILY_GEMM | 1u << KRN_FAMILY_IGEMM)
@@ -114,6 +118,15 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
 #define A64_DIRECT_AXES(m, n, k, u, s, c, v) \
     { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS(128), AXIS s, NONE, NONE, NONE, AXIS c, \
       AXIS(0, 1), NONE, NONE, AXIS v, NONE, NONE, NONE, NONE }
+#define DIAGONAL_AXES(m, n, k, l, c, d) \
+    { AXIS m, AXIS n, AXIS k, AXIS(1), NONE, AXIS(0), AXIS l, NONE, NONE, NONE, NONE, AXIS c, \
+      AXIS(0, 1), NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, AXIS d }
+#define A64_DIAGONAL_AXES(m, n, k, s, c, v, d) \
+    { AXIS m, AXIS n, AXIS k, AXIS(1), NONE, NONE, AXIS(128), AXIS s, NONE, NONE, NONE, AXIS c, \
+      AXIS(0, 1), NONE, NONE, AXIS v, NONE, NONE, NONE, NONE, NONE, AXIS d }
+#define PAIR_DIAGONAL_AXES(m, n, s, c, v, d) \
+    { AXIS m, AXIS n, AXIS(2), AXIS(1), NONE, NONE, AXIS(128), AXIS s, NONE, NONE, NONE, AXIS c, \
+      AXIS(0, 1), NONE, NONE, AXIS v, NONE, AXIS(0), AXIS(1), NONE, NONE, AXIS d }
 #define PAIR_DIRECT_AXES(m, n, u, s, c, v, h, g) \
     { AXIS m, AXIS n, AXIS(2), AXIS u, NONE, NONE, AXIS(64), AXIS s, NONE, NONE, NONE, AXIS c, \
       AXIS(0, 1), NONE, NONE, AXIS v, NONE, AXIS h, AXIS g, NONE }
@@ -174,6 +187,8 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_NEON, DIRECT, 1, 0, 0,
       PAIR_DIRECT_AXES((2, 4, 7, 8), (8, 16, 24), (5, 8, 11, 16), (0, 1), (0, 1), (1, 2), (1),
                        (4)) },
+    { KRN_ISA_NEON, DIRECT, 1, 0, 0,
+      PAIR_DIAGONAL_AXES((1, 2, 3, 4, 5), (16), (0, 1), (0, 1), (1, 2), (4, 8, 16)) },
     { KRN_ISA_NEON, DW, 1, 0, 0,
       DW_AXES((1, 2, 3, 4), (4, 8, 16), (1), (1, 2, 3, 9), (128), (0, 1)) },
     { KRN_ISA_NEON, DWC, 1, 0, 0, DWC_AXES((8, 16), (1), (0, 1, 2), (3), (1, 2), (1, 2)) },
@@ -188,6 +203,8 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_DOTPROD, DIRECT, 1, 0, 0,
       A64_DIRECT_AXES((2, 3, 4, 6, 7, 8), (8, 12, 16, 32), (4), (3, 4, 6), (0, 1), (0, 1),
                       (1, 2)) },
+    { KRN_ISA_DOTPROD, DIRECT, 1, 0, 0,
+      A64_DIAGONAL_AXES((1, 2, 4, 5, 6), (16), (4), (0, 1), (0, 1), (1, 2), (4, 8, 16)) },
     { KRN_ISA_DOTPROD, GEMM, 1, 0, 0,
       A64_AXES((2, 4, 6, 8), (8, 12, 16), (4), (1, 2), (0), (0, 256), (128), (2), (0), (0, 3), (0),
                (0), (1), (0, 1)) },
@@ -220,6 +237,8 @@ const struct var_domain var_domains[] = {
       A64_FORMS((4, 6, 8, 10, 12), (8, 12, 16), (8), (0, 1), (1), (0)) },
     { KRN_ISA_I8MM, DIRECT, 1, 0, 0,
       A64_DIRECT_AXES((2, 4, 6, 8), (8, 12, 16, 24), (8), (2, 3, 4), (0, 1), (0, 1), (1, 2)) },
+    { KRN_ISA_I8MM, DIRECT, 1, 0, 0,
+      A64_DIAGONAL_AXES((2, 4, 6), (16), (8), (0, 1), (0, 1), (1, 2), (8, 16)) },
     { KRN_ISA_I8MM, GEMM, 1, 0, 0,
       A64_AXES((2, 4, 6, 8), (8, 12, 16), (8), (1, 2), (0), (0), (128), (4), (0), (0, 1), (0), (0),
                (1), (1)) },
@@ -247,6 +266,7 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_AVX2, DIRECT, 2, 0, 0,
       DIRECT_FORMS((1, 2, 3, 4, 5, 6), (8, 16, 24), (2), (1, 2, 4), (256), (1)) },
     { KRN_ISA_AVX2, DW, 2, 0, 0, DW_FORMS((1, 2, 4), (8, 16, 32), (2), (1, 4), (128), (0, 1)) },
+    { KRN_ISA_AVX2, DIRECT, 2, 0, 0, DIAGONAL_AXES((1, 2, 3, 4), (16), (2), (256), (1), (4, 8)) },
     { KRN_ISA_AVX2, DWROWS, 2, 0, 0, DWROWS_AXES((1, 2, 3, 4), (16, 32), (2), (256), (1)) },
     { KRN_ISA_AVX2, PEAK, 2, 0, 16, PEAK_AXES((12), (256)) },
     { KRN_ISA_AVXVNNI, GEMM, 1, 128, 0,
@@ -263,6 +283,8 @@ const struct var_domain var_domains[] = {
       DIRECT_FORMS((1, 2, 3, 4, 5, 6, 7), (8, 16, 24), (4), (1, 2, 4), (256), (0, 1)) },
     { KRN_ISA_AVXVNNI, DW, 2, 0, 0,
       DW_FORMS((1, 2, 4), (8, 16, 32), (2), (1, 2, 4), (128), (0, 1)) },
+    { KRN_ISA_AVXVNNI, DIRECT, 1, 128, 0,
+      DIAGONAL_AXES((1, 2), (32), (4), (256), (0, 1), (4, 8, 16)) },
     { KRN_ISA_AVXVNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (32), (4), (256), (1)) },
     { KRN_ISA_AVXVNNI, PEAK, 1, 128, 32, PEAK_AXES((12), (256)) },
     { KRN_ISA_AVX512VNNI, GEMM, 1, 128, 0,
@@ -283,6 +305,8 @@ const struct var_domain var_domains[] = {
       DIRECT_FORMS((1, 2, 4, 5, 6, 7, 8, 13, 14), (16, 32, 48, 64), (4), (2, 4), (512), (0, 1)) },
     { KRN_ISA_AVX512VNNI, DW, 2, 0, 0,
       DW_FORMS((1, 2, 4), (8, 16, 32), (2), (2, 4), (128), (0, 1)) },
+    { KRN_ISA_AVX512VNNI, DIRECT, 1, 128, 0,
+      DIAGONAL_AXES((1, 2, 3, 4, 5, 6, 7), (64), (4), (512), (0, 1), (4, 8, 16)) },
     { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (64), (4), (512), (1)) },
     { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((1, 2, 3, 4), (32), (4), (256), (1)) },
     { KRN_ISA_AVX512VNNI, DWROWS, 1, 128, 0, DWROWS_AXES((2, 4), (32), (4), (512), (2)) },
@@ -335,6 +359,17 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
       { m, n, 4, u, 0, 0, 128, 0, 0, 0, 0, 1, 1, 0, 0, v }, 0, depth, 0 }
 #define QUADS_ROW(isa, n, f, x, y, waste) \
     { isa, KRN_FAMILY_DWC, n, 0, { 0, n, 4, 0, 0, 0, 512, 0, f, x, y }, 0, 0, waste }
+/* Small groups: first of all, where they fit. */
+#define DIAGONAL_ROW(isa, m, n, k, l, d, waste) \
+    { isa, KRN_FAMILY_DIRECT, 1, 0, \
+      { m, n, k, 1, 0, 0, l, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, d }, 0, 0, waste }
+#define DIAGONAL_ROWS(d) \
+    DIAGONAL_ROW(KRN_ISA_AVX512VNNI, 7, 64, 4, 512, d, FIT_PERCENT), \
+    DIAGONAL_ROW(KRN_ISA_AVX512VNNI, 4, 64, 4, 512, d, FIT_PERCENT), \
+    DIAGONAL_ROW(KRN_ISA_AVX512VNNI, 1, 64, 4, 512, d, FIT_PERCENT)
+#define A64_DIAGONAL_ROW(isa, m, k, s, g, d) \
+    { isa, KRN_FAMILY_DIRECT, 1, 0, \
+      { m, 16, k, 1, 0, 0, 128, s, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0, g, 0, 0, d }, 0, 0, 0 }
 #define PAIR_LINE_ROW(m, n, u) \
     { KRN_ISA_NEON, KRN_FAMILY_DIRECT, 9, 0, \
       { m, n, 2, u, 0, 0, 64, 0, 0, 0, 0, 1, 1, 0, 0, 2, 0, 1, 4 }, 0, 4, 0 }
@@ -357,7 +392,13 @@ const struct var_default_row var_defaults[] = {
     DW_ROW(KRN_ISA_C, 16, 1, 16, 1, 1, 8, 0),
     DW_ROW(KRN_ISA_C, 0, 1, 1, 1, 1, 8, 0),
 
+    A64_DIAGONAL_ROW(KRN_ISA_NEON, 4, 2, 1, 1, 4),
+    A64_DIAGONAL_ROW(KRN_ISA_NEON, 1, 2, 1, 1, 4),
+    A64_DIAGONAL_ROW(KRN_ISA_NEON, 2, 2, 1, 1, 8),
+    A64_DIAGONAL_ROW(KRN_ISA_NEON, 1, 2, 1, 1, 8),
     WINO_ROW(KRN_ISA_NEON, 16, 8, 4, 16, 1, 1, 4),
+    A64_DIAGONAL_ROW(KRN_ISA_NEON, 2, 2, 1, 1, 16),
+    A64_DIAGONAL_ROW(KRN_ISA_NEON, 1, 2, 1, 1, 16),
     PAIR_LINE_ROW(4, 16, 11),
     PAIR_LINE_ROW(4, 16, 5),
     A64_ROW(KRN_ISA_NEON, 0, 1, 1, 8, 16, 1, 0, 1, 1, 0, 1),
@@ -370,8 +411,14 @@ const struct var_default_row var_defaults[] = {
     DWC_ROW(KRN_ISA_NEON, 16, 16, 1, 1, 3, 2, 1),
     DW_ROW(KRN_ISA_NEON, 16, 1, 16, 1, 9, 128, 0),
     DW_ROW(KRN_ISA_NEON, 8, 1, 8, 1, 9, 128, 0),
-    DW_ROW(KRN_ISA_NEON, 4, 1, 4, 1, 9, 128, 0),
+    DW_ROW(KRN_ISA_NEON, 1, 1, 4, 1, 9, 128, 0),
     PEAK_ROW(KRN_ISA_NEON, 12, 128),
+    A64_DIAGONAL_ROW(KRN_ISA_DOTPROD, 4, 4, 0, 0, 4),
+    A64_DIAGONAL_ROW(KRN_ISA_DOTPROD, 1, 4, 0, 0, 4),
+    A64_DIAGONAL_ROW(KRN_ISA_DOTPROD, 4, 4, 0, 0, 8),
+    A64_DIAGONAL_ROW(KRN_ISA_DOTPROD, 1, 4, 0, 0, 8),
+    A64_DIAGONAL_ROW(KRN_ISA_DOTPROD, 5, 4, 0, 0, 16),
+    A64_DIAGONAL_ROW(KRN_ISA_DOTPROD, 1, 4, 0, 0, 16),
     LINE_ROW(KRN_ISA_DOTPROD, 17, 4, 3, 32, 6, 2),
     LINE_ROW(KRN_ISA_DOTPROD, 17, 4, 3, 32, 4, 2),
     LINE_ROW(KRN_ISA_DOTPROD, 17, 4, 3, 32, 3, 2),
@@ -387,6 +434,9 @@ const struct var_default_row var_defaults[] = {
     DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 0, 5, 1, 2),
     DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 0, 5, 2, 1),
     PEAK_ROW(KRN_ISA_DOTPROD, 16, 128),
+    A64_DIAGONAL_ROW(KRN_ISA_I8MM, 4, 8, 0, 0, 8),
+    A64_DIAGONAL_ROW(KRN_ISA_I8MM, 2, 8, 0, 0, 8),
+    A64_DIAGONAL_ROW(KRN_ISA_I8MM, 2, 8, 1, 0, 16),
     MM_LINE_ROW(4, 16, 3),
     MM_LINE_ROW(4, 16, 2),
     A64_ROW(KRN_ISA_I8MM, 0, 2, 2, 16, 8, 1, 0, 1, 1, 0, 1),
@@ -395,6 +445,10 @@ const struct var_default_row var_defaults[] = {
     PEAK_ROW(KRN_ISA_I8MM, 16, 128),
 
     WINO_ROW(KRN_ISA_AVX2, 16, 16, 4, 16, 2, 0, 4),
+    DIAGONAL_ROW(KRN_ISA_AVX2, 4, 16, 2, 256, 4, 15),
+    DIAGONAL_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 4, FIT_PERCENT),
+    DIAGONAL_ROW(KRN_ISA_AVX2, 4, 16, 2, 256, 8, 15),
+    DIAGONAL_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 8, FIT_PERCENT),
     SHALLOW_ROW(KRN_ISA_AVX2, 9, 600, 128, 4, 16, 2, 2, 128, 1),
     FIT_DIRECT(KRN_ISA_AVX2, 9, 6, 16, 2, 4, 256, 1, 1),
     FIT_DIRECT(KRN_ISA_AVX2, 9, 5, 16, 2, 4, 256, 1, 1),
@@ -412,9 +466,15 @@ const struct var_default_row var_defaults[] = {
     FIT_GEMM(KRN_ISA_AVX2, 1, 4, 8, 4, 2, 32),
     DW_ROW(KRN_ISA_AVX2, 32, 2, 32, 2, 4, 128, 0),
     DW_ROW(KRN_ISA_AVX2, 16, 2, 16, 2, 4, 128, 0),
-    DW_ROW(KRN_ISA_AVX2, 8, 2, 8, 2, 4, 128, 0),
+    DW_ROW(KRN_ISA_AVX2, 1, 2, 8, 2, 4, 128, 0),
     PEAK_ROW(KRN_ISA_AVX2, 12, 256),
     WINO_ROW(KRN_ISA_AVXVNNI, 16, 96, 4, 24, 2, 0, 4),
+    DIAGONAL_ROW(KRN_ISA_AVXVNNI, 2, 32, 4, 256, 4, 15),
+    DIAGONAL_ROW(KRN_ISA_AVXVNNI, 1, 32, 4, 256, 4, FIT_PERCENT),
+    DIAGONAL_ROW(KRN_ISA_AVXVNNI, 2, 32, 4, 256, 8, 15),
+    DIAGONAL_ROW(KRN_ISA_AVXVNNI, 1, 32, 4, 256, 8, FIT_PERCENT),
+    DIAGONAL_ROW(KRN_ISA_AVXVNNI, 2, 32, 4, 256, 16, 15),
+    DIAGONAL_ROW(KRN_ISA_AVXVNNI, 1, 32, 4, 256, 16, FIT_PERCENT),
     FIT_DIRECT(KRN_ISA_AVXVNNI, 9, 6, 16, 4, 2, 256, 0, 1),
     FIT_DIRECT(KRN_ISA_AVXVNNI, 9, 5, 16, 4, 2, 256, 0, 1),
     FIT_DIRECT(KRN_ISA_AVXVNNI, 17, 3, 24, 4, 2, 256, 0, 1),
@@ -428,8 +488,11 @@ const struct var_default_row var_defaults[] = {
     FIT_GEMM(KRN_ISA_AVXVNNI, 9, 6, 16, 4, 2, 256),
     FIT_GEMM(KRN_ISA_AVXVNNI, 1, 6, 8, 4, 2, 256),
     DW_ROW(KRN_ISA_AVXVNNI, 16, 4, 16, 2, 4, 128, 0),
-    DW_ROW(KRN_ISA_AVXVNNI, 8, 4, 8, 2, 2, 128, 1),
+    DW_ROW(KRN_ISA_AVXVNNI, 1, 4, 8, 2, 2, 128, 1),
     PEAK_ROW(KRN_ISA_AVXVNNI, 12, 256),
+    DIAGONAL_ROWS(4),
+    DIAGONAL_ROWS(8),
+    DIAGONAL_ROWS(16),
     GEMM_ROW(KRN_ISA_AVX512VNNI, 17, 1, 1, 64, 4, 4, 0, 0, 512, 0, 0),
     FIT_ROW(KRN_ISA_AVX512VNNI, DIRECT, 17, 64, 7, 32, 4, 4, 0, 0, 512, 0, 0, 0, 0, 0, 0),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 4, 64, 4, 4, 512, 0, 1),
@@ -466,7 +529,7 @@ const struct var_default_row var_defaults[] = {
     FIT_GEMM(KRN_ISA_AVX512VNNI, 17, 8, 32, 4, 2, 512),
     FIT_GEMM(KRN_ISA_AVX512VNNI, 1, 8, 16, 4, 2, 512),
     DW_ROW(KRN_ISA_AVX512VNNI, 16, 4, 16, 2, 4, 128, 1),
-    DW_ROW(KRN_ISA_AVX512VNNI, 8, 4, 8, 2, 2, 128, 1),
+    DW_ROW(KRN_ISA_AVX512VNNI, 1, 4, 8, 2, 2, 128, 1),
     PEAK_ROW(KRN_ISA_AVX512VNNI, 16, 512),
 };
 const size_t var_default_count = sizeof(var_defaults) / sizeof(var_defaults[0]);

@@ -169,7 +169,7 @@ static int tile_fits(const struct var_variant *v, const struct demand *demand)
     if (rows->count && v->knob[VAR_KNOB_MR] > axis_ceiling(rows, demand->rows))
         return 0;
     if (krn_family_is_depthwise(v->family))
-        return nr == 1 || nr <= demand->columns;
+        return nr <= axis_ceiling(&domain->axis[VAR_KNOB_NR], demand->columns);
     if (v->family == KRN_FAMILY_DIRECT && v->knob[VAR_KNOB_MR] > demand->run)
         return 0;
     return nr <= axis_ceiling(&domain->axis[VAR_KNOB_NR], demand->columns);
@@ -401,11 +401,16 @@ static int64_t waste_of(const struct var_default_row *row, const struct demand *
 {
     int64_t mr = row->knob[VAR_KNOB_MR], nr = row->knob[VAR_KNOB_NR], columns = demand->columns;
     int64_t rows = row->family == KRN_FAMILY_DIRECT ? demand->run : demand->rows;
+    int64_t zeros = 1; /* products of a block of the diagonal, over those of the groups in it */
+    if (row->knob[VAR_KNOB_DIAGONAL]) {
+        zeros = row->knob[VAR_KNOB_DIAGONAL] / columns;
+        columns = demand->problem->oc;
+    }
     if (row->family == KRN_FAMILY_DWC) {
         mr = row->knob[VAR_KNOB_ROWS];
         rows = demand->problem->oh;
     }
-    int64_t done = (rows + mr - 1) / mr * mr * ((columns + nr - 1) / nr * nr);
+    int64_t done = (rows + mr - 1) / mr * mr * ((columns + nr - 1) / nr * nr) * zeros;
     return 100 * (done - rows * columns) / (rows * columns);
 }
 

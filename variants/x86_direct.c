@@ -16,6 +16,7 @@ struct direct {
     struct ir *ir;
     const struct var_variant *v;
     int mr, nr, vectors, group_bytes, is_evex;
+    int rotations; /* of A within its blocks, in a kernel for small groups; else 0 */
     int args, left, offset, c, flags; /* virtual registers, as all below */
     int table, taps, w, k, skip;
     int base[BASES], stride, stride3, stride5;
@@ -42,20 +43,31 @@ static int load_arg(struct direct *d, const char *group, int offset)
 
 /* ---- One group of depth */
 
-static int load_row(struct direct *d, int row, int offset)
+/* Where a row of A is: base + index * scale. */
+struct place {
+    int base, index, scale; /* index: -1 = none */
+};
+
+static struct place place_of(const struct direct *d, int row)
 {
-    int a = vec(d, "A"), base = d->base[row / ROWS_OF_BASE];
     const struct {
         int index, scale;
     } at[ROWS_OF_BASE] = {
         { -1, 0 },        { d->stride, 1 },  { d->stride, 2 },  { d->stride3, 1 },
         { d->stride, 4 }, { d->stride5, 1 }, { d->stride3, 2 },
     };
-    int place = row % ROWS_OF_BASE;
-    if (place == 0)
-        IR(d->ir, X86_BCASTD, a, base, offset);
+    int i = row % ROWS_OF_BASE;
+    return (struct place) { d->base[row / ROWS_OF_BASE], at[i].index, at[i].scale };
+}
+
+static int load_row(struct direct *d, int row, int offset)
+{
+    struct place at = place_of(d, row);
+    int a = vec(d, "A");
+    if (at.index < 0)
+        IR(d->ir, X86_BCASTD, a, at.base, offset);
     else
-        IR(d->ir, X86_BCASTD_INDEX, a, base, at[place].index, at[place].scale, offset);
+        IR(d->ir, X86_BCASTD_INDEX, a, at.base, at.index, at.scale, offset);
     if (d->flip >= 0)
         IR(d->ir, X86_XOR, a, d->flip);
     return a;
@@ -72,20 +84,52 @@ static void mac(struct direct *d, int acc, int a, int b)
     IR(d->ir, X86_ADDD, acc, product);
 }
 
+/* All of a row's elements for the panel, as they stand or rotated within blocks. */
+static int load_vector(struct direct *d, int row, int rotation)
+{
+    struct place at = place_of(d, row);
+    int a = vec(d, "A"), order = 0;
+    for (int lane = 0; lane < 4; lane++) {
+        int first = lane / d->rotations * d->rotations;
+        order |= (first + (lane + rotation) % d->rotations) << 2 * lane;
+    }
+    if (rotation && at.index < 0)
+        IR(d->ir, X86_SHUFD_LOAD, a, at.base, 0, order);
+    else if (rotation)
+        IR(d->ir, X86_SHUFD_LOAD_INDEX, a, at.base, at.index, at.scale, 0, order);
+    else if (at.index < 0)
+        IR(d->ir, X86_LOAD, a, at.base, 0);
+    else
+        IR(d->ir, X86_LOAD_INDEX, a, at.base, at.index, at.scale, 0);
+    if (d->flip >= 0)
+        IR(d->ir, X86_XOR, a, d->flip);
+    return a;
+}
+
+/* Vectors of B that pass over the rows at a time: all, unless registers are too few. */
+static int held(const struct direct *d)
+{
+    int registers = d->ir->target->file[IR_VEC].count;
+    int all = d->rotations == 0 || (d->mr + 1) * d->vectors + 2 <= registers;
+    return all ? d->vectors : d->vectors / 2;
+}
+
 static void group(struct direct *d, int index, int first, int end)
 {
     int bytes = 4 * x86_lanes(d->v), offset = index * d->group_bytes;
     int distance = d->v->knob[VAR_KNOB_PREFETCH_B];
     for (int line = 0; line < d->group_bytes && distance; line += 64)
         IR(d->ir, IR_PREFETCH_L1, d->w, offset + line + distance);
-    for (int j = 0; j < d->vectors; j++) {
-        d->b[j] = vec(d, "B");
-        IR(d->ir, X86_LOAD, d->b[j], d->w, offset + bytes * j);
-    }
-    for (int i = first; i < end; i++) {
-        int a = load_row(d, i, 4 * index);
-        for (int j = 0; j < d->vectors; j++)
-            mac(d, d->acc[i * d->vectors + j], a, d->b[j]);
+    for (int from = 0, some = held(d); from < d->vectors; from += some) {
+        for (int j = from; j < from + some; j++) {
+            d->b[j] = vec(d, "B");
+            IR(d->ir, X86_LOAD, d->b[j], d->w, offset + bytes * j);
+        }
+        for (int i = first; i < end; i++) {
+            int a = d->rotations ? load_vector(d, i, index) : load_row(d, i, 4 * index);
+            for (int j = from; j < from + some; j++)
+                mac(d, d->acc[i * d->vectors + j], a, d->b[j]);
+        }
     }
 }
 
@@ -112,6 +156,10 @@ static void body(struct direct *d, int first, int end)
 {
     int unroll = d->v->knob[VAR_KNOB_UNROLL];
     if (first == end)
+        return;
+    for (int i = 0; i < d->rotations; i++)
+        group(d, i, first, end);
+    if (d->rotations)
         return;
     if (unroll > 1)
         depth_loop(d, "main", unroll, first, end);
@@ -162,7 +210,8 @@ static void begin_tap(struct direct *d)
     IR(ir, IR_LOAD64, d->w, d->table, TAP(w));
     IR(ir, X86_ADD_LOAD, d->w, d->args, ARG(w));
     IR(ir, IR_ADD_IMM, d->w, 4 * d->nr * var_head_words(d->v));
-    IR(ir, IR_LOAD64, d->k, d->args, ARG(groups));
+    if (!d->rotations)
+        IR(ir, IR_LOAD64, d->k, d->args, ARG(groups));
 }
 
 static void all_taps(struct direct *d)
@@ -284,8 +333,8 @@ static void round_quickly(struct direct *d, int panel)
 {
     for (int j = 0; j < d->vectors; j++) {
         int scale = vec(d, "scales"), offset = vec(d, "scales");
-        IR(d->ir, X86_LOAD, scale, panel, 4 * d->nr + 64 * j);
-        IR(d->ir, X86_LOAD, offset, panel, 8 * d->nr + 64 * j);
+        IR(d->ir, X86_LOAD, scale, panel, 4 * d->nr + 4 * x86_lanes(d->v) * j);
+        IR(d->ir, X86_LOAD, offset, panel, 8 * d->nr + 4 * x86_lanes(d->v) * j);
         for (int i = 0; i < d->mr; i++)
             x86_quick_round(d->ir, d->acc[i * d->vectors + j], scale, offset);
     }
@@ -314,7 +363,7 @@ static void round_added(struct direct *d, int panel, struct x86_narrow *n)
                             16 * j);
         IR(ir, IR_ADD, row, stride);
     }
-    x86_bytes_begin(ir, d->args, ARG(out), 1, n);
+    x86_bytes_begin(ir, d->args, ARG(out), X86_IN_ROWS, n);
 }
 
 /* Ways from sums to bytes. */
@@ -325,14 +374,15 @@ static void store_rows(struct direct *d, int panel, enum way way)
 {
     struct ir *ir = d->ir;
     struct x86_narrow n;
-    int total = d->mr * d->vectors, some = d->vectors == 3 ? 3 : 4;
+    int total = d->mr * d->vectors, some = d->vectors == 3 ? 3 : 4, bytes = 4 * x86_lanes(d->v);
     int stride = load_arg(d, "temporaries", ARG(c_stride)), next = gpr(d, "row of C");
     if (way == ADDED)
         round_added(d, panel, &n);
     if (way == QUICK)
         round_quickly(d, panel);
     if (way != ADDED)
-        (way == QUICK ? x86_quick_begin : x86_narrow_begin)(ir, d->args, ARG(out), 1, &n);
+        (way == QUICK ? x86_quick_begin : x86_narrow_begin)(
+            ir, d->args, ARG(out), d->rotations ? X86_CROSSED : X86_IN_ROWS, &n);
     IR(ir, IR_MOV, next, d->c);
     for (int first = 0; first < total; first += some) {
         int count = total - first < some ? total - first : some, acc[4], row[4];
@@ -340,7 +390,7 @@ static void store_rows(struct direct *d, int panel, enum way way)
             int at = first + (i < count ? i : count - 1);
             acc[i] = d->acc[at];
             if (i < count && way == ANY)
-                x86_narrow_round(ir, &n, acc[i], -1, panel, 4 * d->nr + 64 * (at % d->vectors));
+                x86_narrow_round(ir, &n, acc[i], -1, panel, 4 * d->nr + bytes * (at % d->vectors));
         }
         for (int i = 0; i * d->vectors < count; i++) {
             row[i] = next;
@@ -380,7 +430,11 @@ static void store_each(struct direct *d)
     x86_epilogue_begin(ir, d->v, d->args, ARG(out), ARG(add), &e);
     IR(ir, IR_MOV, row, d->c);
     for (int i = 0; i < d->mr; i++) {
-        x86_epilogue_row(ir, &e, d->acc + i * d->vectors, d->vectors, panel, 4 * d->nr, row, add);
+        if (d->rotations)
+            x86_crossed_row(ir, &e, d->acc + i * d->vectors, d->vectors, panel, 4 * d->nr, row);
+        else
+            x86_epilogue_row(ir, &e, d->acc + i * d->vectors, d->vectors, panel, 4 * d->nr, row,
+                             add);
         IR(ir, IR_ADD, row, stride);
         if (add >= 0)
             IR(ir, IR_ADD, add, add_stride);
@@ -405,6 +459,10 @@ static void constants(struct direct *d)
     if (d->is_evex) {
         d->ir->frame_bytes = X86_ORDER_BYTES;
         x86_narrow_prepare(d->ir);
+    }
+    if (!d->is_evex && d->rotations) {
+        d->ir->frame_bytes = X86_ORDER_BYTES;
+        x86_crossed_prepare(d->ir, d->vectors);
     }
     if (!d->v->knob[VAR_KNOB_COPY])
         d->flip = vec(d, "0x80 in every byte");
@@ -436,6 +494,7 @@ int x86_direct_build(struct ir *ir, const struct var_variant *v, char *err, size
     d.vectors = d.nr / x86_lanes(v);
     d.group_bytes = d.nr * v->knob[VAR_KNOB_KR] * domain->w_bytes;
     d.is_evex = v->isa == KRN_ISA_AVX512VNNI;
+    d.rotations = v->knob[VAR_KNOB_DIAGONAL] / v->knob[VAR_KNOB_KR];
     if (x86_accumulators_fit(ir, d.mr * d.vectors, err, err_bytes))
         return -ENOSPC;
     d.args = gemm_argument(ir);

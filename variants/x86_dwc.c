@@ -174,7 +174,8 @@ static void begin_sums(struct dwc *d, int j)
 
 static void load_bounds(struct dwc *d)
 {
-    (d->is_quick ? x86_quick_begin : x86_narrow_begin)(d->ir, d->args, ARG(out), 0, &d->out);
+    (d->is_quick ? x86_quick_begin : x86_narrow_begin)(d->ir, d->args, ARG(out), X86_NATURAL,
+                                                       &d->out);
 }
 
 static void round_sums(struct dwc *d, int j)

@@ -248,7 +248,7 @@ static void store(struct dwrows *d)
     struct ir *ir = d->ir;
     struct x86_narrow n;
     int row = gpr(d, "row of C");
-    x86_narrow_begin(ir, d->args, ARG(out), 0, &n);
+    x86_narrow_begin(ir, d->args, ARG(out), X86_NATURAL, &n);
     round_all(d, &n);
     IR(ir, IR_MOV, row, d->c);
     for (int y = 0; y < d->rows; y++) {

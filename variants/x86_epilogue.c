@@ -204,6 +204,50 @@ static void store_narrow(struct ir *ir, const struct x86_epilogue *e, int low, i
     IR(ir, X86_STOREX, bytes, pointer, offset);
 }
 
+/* ---- Sums that stand crosswise */
+
+void x86_crossed_prepare(struct ir *ir, int count)
+{
+    /* after packing, lane l of vector j is byte 4 * j + l of its 128 bits */
+    for (int part = 0; part < 4; part++) {
+        int word = ir_vreg(ir, IR_GPR, "temporaries");
+        if (count == 4)
+            IR(ir, IR_MOV_IMM, word, 0x0c080400 + 0x01010101 * part);
+        else
+            IR(ir, IR_MOV_IMM, word, 0x05010400 + 0x02020202 * (part % 2));
+        IR(ir, X86_STACK_STORE32, word, 4 * part);
+    }
+}
+
+static int words_of(struct ir *ir, const struct x86_epilogue *e, int low, int high)
+{
+    int words = vec(ir, "temporaries");
+    IR(ir, X86_PACKSSDW, words, low, high);
+    IR(ir, X86_ADDW, words, e->zp);
+    return words;
+}
+
+void x86_crossed_row(struct ir *ir, const struct x86_epilogue *e, const int *acc, int count,
+                     int panel, int offset, int pointer)
+{
+    int y[4], words[2], order = vec(ir, "order of packing");
+    for (int j = 0; j < count; j++)
+        y[j] = rounded(ir, e, scaled(ir, e, acc[j], panel, offset + 4 * x86_lanes(e->v) * j));
+    for (int i = 0; i < 2; i++)
+        words[i] = i < count / 2 ? words_of(ir, e, y[2 * i], y[2 * i + 1]) : words[0];
+    int bytes = vec(ir, "temporaries"), ordered = vec(ir, "temporaries");
+    IR(ir, X86_PACKSSWB, bytes, words[0], words[1]);
+    IR(ir, X86_STACK_BCASTX, order, 0);
+    IR(ir, X86_SHUFB, ordered, bytes, order);
+    if (count == 4) {
+        IR(ir, X86_STORE, ordered, pointer, 0);
+        return;
+    }
+    int joined = vec(ir, "temporaries");
+    IR(ir, X86_PERMQ, joined, ordered, 0xd8); /* the low halves of both parts */
+    IR(ir, X86_STOREX, joined, pointer, 0);
+}
+
 /* Accumulator j of a row, all but the zero point. */
 static int finish(struct ir *ir, const struct x86_epilogue *e, int acc, int panel, int offset,
                   int add, int j)

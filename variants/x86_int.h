@@ -99,6 +99,10 @@ enum {
     X86_SRLVD,               /* + r */
     X86_MINSD,               /* + r */
     X86_MAXSD,               /* + r */
+    X86_SHUFD_LOAD,          /* w r i i: dwords of V from memory, within 128 bits */
+    X86_SHUFD_LOAD_INDEX,    /* w r r i i i */
+    X86_SHUFB,               /* w r r: bytes of the first within 128 bits, by the second */
+    X86_STACK_BCASTX,        /* w i: 128 bits at the stack pointer + i to all of V */
     X86_OP_COUNT
 };
 
@@ -122,6 +126,11 @@ void x86_epilogue_begin(struct ir *ir, const struct var_variant *v, int args, in
  * tensor. */
 void x86_epilogue_row(struct ir *ir, const struct x86_epilogue *e, const int *acc, int count,
                       int panel, int offset, int pointer, int add);
+/* FLOAT, VEX: four vectors of sums, or two, of which lane l of vector j is byte count * l + j. The
+ * order is what x86_crossed_prepare() wrote to X86_ORDER_BYTES of the stack. */
+void x86_crossed_prepare(struct ir *ir, int count);
+void x86_crossed_row(struct ir *ir, const struct x86_epilogue *e, const int *acc, int count,
+                     int panel, int offset, int pointer);
 
 const struct wino_scheme *x86_wino_scheme(void);
 /* Bytes from whole vectors of accumulators, packed several at a time. Clamping from below happens
@@ -130,10 +139,12 @@ struct x86_narrow {
     int hi, lo, zp, order; /* lo: -1 = the quick way, hi and zp are bytes then; order: how packing
                               within 128-bit parts is undone; -1 = natural */
     int factor, add_zp;    /* ADD */
+    int crossed;           /* lane l of accumulator j is byte 4 * l + j */
 };
+enum x86_order { X86_NATURAL, X86_IN_ROWS, X86_CROSSED };
 enum { X86_ORDER_BYTES = 16 };          /* of stack that `order` needs, at the stack pointer */
 void x86_narrow_prepare(struct ir *ir); /* once, at the top: writes the order to the stack */
-void x86_narrow_begin(struct ir *ir, int args, int out_offset, int with_order,
+void x86_narrow_begin(struct ir *ir, int args, int out_offset, enum x86_order order,
                       struct x86_narrow *n);
 /* Sums of `acc` scaled, bounded above and rounded, in place; scales in the register `scale`, or
  * where that is -1 at base + offset. */
@@ -152,11 +163,13 @@ int x86_narrow_bytes(struct ir *ir, const struct x86_narrow *n, const int *words
 void x86_added_begin(struct ir *ir, int args, int out_offset, int add_offset, struct x86_narrow *n);
 void x86_added_round(struct ir *ir, const struct x86_narrow *n, int acc, int base, int offset,
                      int add, int add_offset);
-void x86_bytes_begin(struct ir *ir, int args, int out_offset, int with_order, struct x86_narrow *n);
+void x86_bytes_begin(struct ir *ir, int args, int out_offset, enum x86_order order,
+                     struct x86_narrow *n);
 
 /* In the place of x86_narrow_begin() and _round() where a kernel with `quick` finds offsets
  * (KRN_QUICK_BIAS). Scales and offsets are in registers. */
-void x86_quick_begin(struct ir *ir, int args, int out_offset, int with_order, struct x86_narrow *n);
+void x86_quick_begin(struct ir *ir, int args, int out_offset, enum x86_order order,
+                     struct x86_narrow *n);
 void x86_quick_round(struct ir *ir, int acc, int scale, int offset);
 
 /* 0, or -ENOSPC and the reason before anything is built. */

@@ -13,13 +13,14 @@ void x86_narrow_prepare(struct ir *ir)
     }
 }
 
-static void load_order(struct ir *ir, int with_order, struct x86_narrow *n)
+static void load_order(struct ir *ir, enum x86_order order, struct x86_narrow *n)
 {
     n->order = -1;
-    if (!with_order)
+    n->crossed = order == X86_CROSSED;
+    if (order == X86_NATURAL)
         return;
     n->order = ir_vreg(ir, IR_VEC, "order of packing");
-    IR(ir, X86_STACK_BYTES_D, n->order, 0);
+    IR(ir, n->crossed ? X86_STACK_BCASTX : X86_STACK_BYTES_D, n->order, 0);
 }
 
 static void load_top(struct ir *ir, int args, int out_offset, struct x86_narrow *n)
@@ -28,19 +29,21 @@ static void load_top(struct ir *ir, int args, int out_offset, struct x86_narrow 
     IR(ir, X86_BCASTD, n->hi, args, out_offset + (int)offsetof(struct krn_out, hi_f));
 }
 
-void x86_bytes_begin(struct ir *ir, int args, int out_offset, int with_order, struct x86_narrow *n)
+void x86_bytes_begin(struct ir *ir, int args, int out_offset, enum x86_order order,
+                     struct x86_narrow *n)
 {
     n->lo = ir_vreg(ir, IR_VEC, "bounds, zero point");
     n->zp = ir_vreg(ir, IR_VEC, "bounds, zero point");
     IR(ir, X86_BCASTW, n->zp, args, out_offset + (int)offsetof(struct krn_out, zp));
     IR(ir, X86_BCASTB, n->lo, args, out_offset + (int)offsetof(struct krn_out, lo));
-    load_order(ir, with_order, n);
+    load_order(ir, order, n);
 }
 
-void x86_narrow_begin(struct ir *ir, int args, int out_offset, int with_order, struct x86_narrow *n)
+void x86_narrow_begin(struct ir *ir, int args, int out_offset, enum x86_order order,
+                      struct x86_narrow *n)
 {
     load_top(ir, args, out_offset, n);
-    x86_bytes_begin(ir, args, out_offset, with_order, n);
+    x86_bytes_begin(ir, args, out_offset, order, n);
 }
 
 void x86_narrow_round(struct ir *ir, const struct x86_narrow *n, int acc, int scale, int base,
@@ -86,14 +89,15 @@ void x86_added_round(struct ir *ir, const struct x86_narrow *n, int acc, int bas
 
 /* ---- Quick: see KRN_QUICK_BIAS */
 
-void x86_quick_begin(struct ir *ir, int args, int out_offset, int with_order, struct x86_narrow *n)
+void x86_quick_begin(struct ir *ir, int args, int out_offset, enum x86_order order,
+                     struct x86_narrow *n)
 {
     n->hi = ir_vreg(ir, IR_VEC, "bounds, zero point");
     n->zp = ir_vreg(ir, IR_VEC, "bounds, zero point");
     n->lo = -1;
     IR(ir, X86_BCASTB, n->hi, args, out_offset + (int)offsetof(struct krn_out, span));
     IR(ir, X86_BCASTB, n->zp, args, out_offset + (int)offsetof(struct krn_out, zp));
-    load_order(ir, with_order, n);
+    load_order(ir, order, n);
 }
 
 void x86_quick_round(struct ir *ir, int acc, int scale, int offset)
@@ -131,6 +135,9 @@ int x86_narrow_pack(struct ir *ir, const struct x86_narrow *n, const int *acc)
     if (n->order < 0)
         return bytes;
     int ordered = ir_vreg(ir, IR_VEC, "temporaries");
-    IR(ir, X86_PERMD, ordered, n->order, bytes);
+    if (n->crossed)
+        IR(ir, X86_SHUFB, ordered, bytes, n->order);
+    else
+        IR(ir, X86_PERMD, ordered, n->order, bytes);
     return ordered;
 }

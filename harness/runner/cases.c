@@ -251,12 +251,12 @@ static void tails_init(struct tails *t)
     const struct krn_kernel *k = t->kernel;
     t->rows = t->depth = t->columns = (struct deck) { .low = 1, .high = 300 };
     if (t->depthwise)
-        t->columns.low = k->nr;
+        t->columns.low = k->family == KRN_FAMILY_DW ? 2 : k->nr; /* one channel is a dense layer */
     for (int32_t m = 1; m <= k->mr + 1; m++)
         deck_add(&t->rows, m);
     deck_add(&t->rows, 2 * k->mr);
     deck_add(&t->rows, 2 * k->mr + k->mr / 2 + 1);
-    deck_add(&t->columns, 1);
+    deck_add(&t->columns, t->columns.low);
     deck_add(&t->columns, k->nr / 2);
     deck_add_around(&t->columns, k->nr);
     for (int32_t size = 1; size <= 2 * k->kr + 1; size++)
@@ -286,6 +286,12 @@ static void set_channels(struct tails *t, struct krn_problem *p, int grouped)
     int32_t depth = deck_deal(&t->depth, &t->state), columns = deck_deal(&t->columns, &t->state);
     if (t->depthwise) {
         p->groups = p->ic = p->oc = columns;
+        return;
+    }
+    if (t->kernel->diagonal) { /* blocks that groups fill, the last one perhaps in part */
+        depth = t->kernel->diagonal >> between(&t->state, 0, 2);
+        p->groups = columns < 2 * depth ? 2 : columns / depth;
+        p->ic = p->oc = p->groups * depth;
         return;
     }
     while (p->kh * p->kw > 1 && depth > 2 * t->kernel->kr + 33)

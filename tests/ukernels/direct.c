@@ -27,6 +27,35 @@ static int skips(const struct krn_kernel *k)
     return k->copies && k->isa >= KRN_ISA_AVX2;
 }
 
+/* Elements of a pixel that a tap reads. */
+static int reach(const struct run *r)
+{
+    return r->kernel->diagonal ? r->kernel->nr : r->groups * r->kernel->kr;
+}
+
+/* The first one that column j is multiplied with. */
+static int first_of(const struct krn_kernel *k, int j)
+{
+    return k->diagonal ? j / k->diagonal * k->diagonal : 0;
+}
+
+/* Where in a panel column j stands, and where the weights of its group of depth. */
+static int place_of(const struct krn_kernel *k, int j)
+{
+    int place = 0;
+    while (k->diagonal && krn_diagonal_column(k, place) != j)
+        place++;
+    return k->diagonal ? place : j;
+}
+
+static int step_of(const struct krn_kernel *k, int place, int group)
+{
+    int step = 0;
+    while (k->diagonal && krn_diagonal_group(k, place, step) != group)
+        step++;
+    return k->diagonal ? step : group;
+}
+
 /* Element i of what a pixel reads, as the MAC sees it. */
 static int element(const struct krn_kernel *k, const void *a, int i)
 {
@@ -41,7 +70,7 @@ static int element(const struct krn_kernel *k, const void *a, int i)
 static void set_inputs(struct run *r)
 {
     const struct krn_kernel *k = r->kernel;
-    int bytes = (r->width - 1) * r->a_step + r->groups * k->kr * k->w_bytes;
+    int bytes = (r->width - 1) * r->a_step + reach(r) * k->w_bytes;
     for (int t = 0; t < r->taps; t++) {
         unsigned char *p = arena_row(&inputs, t, bytes, r->at_end);
         for (int i = 0; i < bytes; i++)
@@ -68,17 +97,17 @@ static int head_of(const struct krn_kernel *k)
 static void put_column(struct run *r, unsigned char *panel, int j, int tap_bytes)
 {
     const struct krn_kernel *k = r->kernel;
-    int nr = k->nr, kr = k->kr;
+    int nr = k->nr, kr = k->kr, place = place_of(k, j);
     for (int t = 0; t < r->taps; t++) {
         for (int i = 0; i < r->groups * kr; i++) {
             int8_t w = r->weights[j][t][i] = random_weight(r->extreme);
             int16_t wide = w;
-            int at = (i / kr * nr + j) * kr + i % kr;
+            int at = (step_of(k, place, i / kr) * nr + place) * kr + i % kr;
             memcpy(panel + head_of(k) + t * tap_bytes + at * k->w_bytes,
                    k->w_bytes == 2 ? (void *)&wide : (void *)&w, k->w_bytes);
         }
         r->sums[j][t] = random_bias(0);
-        memcpy(panel + r->tap[t].skipped + 4 * j, &r->sums[j][t], 4);
+        memcpy(panel + r->tap[t].skipped + 4 * place, &r->sums[j][t], 4);
     }
 }
 
@@ -97,10 +126,11 @@ static void pack(struct run *r)
         r->bias[j] = random_bias(r->extreme && !r->is_quick);
         r->scale[j] = random_scale();
         float offset = r->is_quick ? -0x1p23f * r->scale[j] : 0;
-        bias[j] = (int32_t)((uint32_t)r->bias[j] + (r->is_quick ? KRN_QUICK_BIAS : 0));
-        memcpy(panel + 4 * nr + 4 * j, &r->scale[j], 4);
+        int place = place_of(r->kernel, j);
+        bias[place] = (int32_t)((uint32_t)r->bias[j] + (r->is_quick ? KRN_QUICK_BIAS : 0));
+        memcpy(panel + 4 * nr + 4 * place, &r->scale[j], 4);
         if (r->kernel->quick)
-            memcpy(panel + 8 * nr + 4 * j, &offset, 4);
+            memcpy(panel + 8 * nr + 4 * place, &offset, 4);
         put_column(r, panel, j, tap_bytes);
     }
     r->args.w = panel;
@@ -118,7 +148,8 @@ static int8_t expected(const struct run *r, int x, int j)
             continue;
         }
         for (int i = 0; i < r->groups * r->kernel->kr; i++)
-            acc += (uint32_t)(element(r->kernel, a, i) * r->weights[j][t][i]);
+            acc +=
+                (uint32_t)(element(r->kernel, a, first_of(r->kernel, j) + i) * r->weights[j][t][i]);
     }
     return expected_byte((int32_t)acc, r->scale[j], &r->args.out);
 }
@@ -184,6 +215,8 @@ void check_direct(const struct krn_kernel *kernel)
         for (int round = 0; round < 5; round++) {
             r.width = width;
             r.groups = round == 0 ? 1 + random_below(4) : 1 + random_below(GROUPS_MAX);
+            if (kernel->diagonal)
+                r.groups = kernel->diagonal / kernel->kr;
             r.taps = round == 1 ? 0 : 1 + random_below(TAPS_MAX);
             r.a_step = kernel->w_bytes * (1 + random_below(24));
             r.at_end = random_below(2);
