@@ -2,6 +2,7 @@
  * double on the real values of its input bytes: moves must give exactly the bytes that they move,
  * what rounds must be within half a step (and what its fixed-point factor may be off), and the
  * result must not depend on the number of threads. */
+#include "quant/pipeline/pipeline_int.h"
 #include "tests/t_graph.h"
 
 #define LAYERS_MAX 16
@@ -491,9 +492,58 @@ static void check_scores(size_t which, uint64_t seed)
     qnt_graph_free(&g.graph);
 }
 
+/* ---- Sums of bytes, to the bit, by each way that this CPU has */
+
+static struct qnt_sum random_sum(uint64_t *r)
+{
+    struct qnt_sum k = { .shift = t_between(r, 1, QNT_SHIFT_MAX), .zero = t_between(r, -128, 127) };
+    const int32_t most = 1 << t_between(r, 0, 21); /* QNT_FACTOR_MAX */
+
+    k.factor_a = t_between(r, 0, 3) ? t_between(r, 0, most) : most;
+    k.factor_b = t_between(r, 0, 3) ? t_between(r, 0, most) : most;
+    k.start = (1 << (k.shift - 1)) - t_between(r, -128, 127) * k.factor_a -
+              t_between(r, -128, 127) * k.factor_b;
+    k.lo = t_between(r, -128, 127);
+    k.hi = t_between(r, k.lo, 127);
+    return k;
+}
+
+static void check_sum(const struct qnt_sum_way *way, uint64_t seed)
+{
+    enum { MOST = 300 };
+    int8_t a[MOST], b[MOST], out[MOST + 1];
+    uint64_t r = seed;
+    const struct qnt_sum k = random_sum(&r);
+    const size_t count = (size_t)t_between(&r, 0, MOST);
+    int wrong = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        a[i] = (int8_t)t_between(&r, -128, 127);
+        b[i] = (int8_t)(t_between(&r, 0, 7) ? t_between(&r, -128, 127) : -128);
+    }
+    memset(out, 0x55, sizeof(out));
+    const size_t done = way->run(&k, a, b, count, out);
+    for (size_t i = 0; i < done; i++) {
+        int64_t y = (int64_t)a[i] * k.factor_a + (int64_t)b[i] * k.factor_b + k.start;
+        y = (y >> k.shift) + k.zero;
+        wrong += out[i] != (y < k.lo ? k.lo : y > k.hi ? k.hi : y);
+    }
+    T_CHECK(done <= count && out[done] == 0x55); /* nothing beyond */
+    if (!T_CHECK(wrong == 0))
+        printf("  %s, seed %llu: %d wrong\n", way->name, (unsigned long long)seed, wrong);
+}
+
+static void check_sums(void)
+{
+    for (size_t i = 0; i < qnt_sum_way_count; i++)
+        for (uint64_t n = 0; n < 2000 && qnt_sum_ways[i].is_there(); n++)
+            check_sum(&qnt_sum_ways[i], t_seed * 10000 + n);
+}
+
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
+    check_sums();
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         for (uint64_t k = 0; k < 25; k++)
             check(i, t_seed * 1000 + i * 100 + k);

@@ -74,25 +74,6 @@ static void run_clip(const struct qnt_op_args *args)
             args->out + args->begin);
 }
 
-QNT_WIDE static void add_bytes(const struct qnt_op_args *args)
-{
-    const struct qnt_layer *l = args->layer;
-    const int8_t *a = args->in[0], *b = args->in[1];
-    const int32_t fa = l->factor[0], fb = l->factor[1], lo = l->lo, hi = l->hi;
-    const int32_t half = 1 << (l->shift - 1), shift = l->shift, zero = l->zero;
-    const int32_t start = half - input_of(args, 0)->zero * fa - input_of(args, 1)->zero * fb;
-    const size_t end = args->end; /* not read again after each byte that is written */
-    int8_t *out = args->out;
-
-    for (size_t i = args->begin; i < end; i++)
-        out[i] = (int8_t)clamp(((a[i] * fa + b[i] * fb + start) >> shift) + zero, lo, hi);
-}
-
-static void run_add(const struct qnt_op_args *args)
-{
-    (qnt_adds_wide(args->network, args->layer) ? qnt_run_add_wide : add_bytes)(args);
-}
-
 struct qnt_move qnt_layer_move(const struct qnt_network *network, const struct qnt_layer *l)
 {
     const struct qnt_layer *in = &network->layers[l->inputs[0]];
@@ -155,7 +136,7 @@ size_t qnt_op_units(const struct qnt_layer *l)
 
 qnt_op_run *const qnt_op_runs[QNT_OP_COUNT] = {
     [QNT_OP_CLIP] = run_clip,
-    [QNT_OP_ADD] = run_add,
+    [QNT_OP_ADD] = qnt_run_add,
     [QNT_OP_MAXPOOL] = qnt_run_maxpool,
     [QNT_OP_AVGPOOL] = qnt_run_avgpool,
     [QNT_OP_GLOBAL_AVGPOOL] = qnt_run_global_avgpool,

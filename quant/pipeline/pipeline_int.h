@@ -252,6 +252,21 @@ void qnt_run_avgpool(const struct qnt_op_args *args);
 void qnt_run_global_avgpool(const struct qnt_op_args *args);
 /* A score within the layer's lo_real and hi_real. */
 float qnt_clamp_score(const struct qnt_layer *l, float x);
+/* A sum (add.c): y = clamp(((a * factor_a + b * factor_b + start) >> shift) + zero, lo, hi). */
+struct qnt_sum {
+    int32_t factor_a, factor_b, start, shift, zero, lo, hi;
+};
+/* The ways to compute it, fastest first; the last one is portable. `run` returns how many it has
+ * done: whole vectors. */
+struct qnt_sum_way {
+    const char *name;
+    int (*is_there)(void);
+    size_t (*run)(const struct qnt_sum *k, const int8_t *a, const int8_t *b, size_t count,
+                  int8_t *out);
+};
+extern const struct qnt_sum_way qnt_sum_ways[];
+extern const size_t qnt_sum_way_count;
+void qnt_run_add(const struct qnt_op_args *args);
 /* An ADD of which some tensor is wide (wide.c), and whether a layer is one. */
 void qnt_run_add_wide(const struct qnt_op_args *args);
 int qnt_adds_wide(const struct qnt_network *network, const struct qnt_layer *l);
