@@ -349,6 +349,8 @@ static int read_nodes(struct onnx *o, const uint8_t *needed)
         o->node = graph->node[i];
         if (needed[i])
             rc = read_node(o);
+        if (rc == -ENOTSUP)
+            onnx_hint_cut(o, needed, i);
     }
     o->node = NULL;
     return rc;

@@ -2,9 +2,10 @@
  * has one row per operator; their functions are in onnx_layers.c (conv, linear, pools),
  * onnx_channels.c (what works on each element or channel), onnx_shapes.c and onnx_resize.c (what
  * moves elements); onnx_arith.c and onnx_lists.c compute what depends on constants alone, as the
- * shapes that exporters write; onnx_views.c keeps tensors of any rank on the three axes of a graph;
- * onnx_read.c reads attributes and constants. Whatever the file says is checked before it is used:
- * a size before it multiplies, a name before it is looked up, a count before an array is read. */
+ * shapes that exporters write; onnx_cut.c says where to cut what is not supported; onnx_views.c
+ * keeps tensors of any rank on the three axes of a graph; onnx_read.c reads attributes and
+ * constants. Whatever the file says is checked before it is used: a size before it multiplies, a
+ * name before it is looked up, a count before an array is read. */
 #ifndef QUERN_QUANT_ONNX_INT_H
 #define QUERN_QUANT_ONNX_INT_H
 
@@ -162,6 +163,10 @@ int onnx_compute_where(struct onnx *o);
 /* Sets the error "FILE: node 'N' (Op): sentence" and returns code. */
 int onnx_fail(const struct onnx *o, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Adds to the error that node `failed` has left which tensors before it can be had; needed[node] =
+ * 1 for those that lead to the result. Names of tensors are lost. */
+void onnx_hint_cut(struct onnx *o, const uint8_t *needed, size_t failed);
 
 /* ---- Values. Looking up gives 0, or fails with the sentence set. */
 struct onnx_value *onnx_find(const struct onnx *o, const char *name); /* NULL if not defined */
