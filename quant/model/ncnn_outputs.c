@@ -167,8 +167,8 @@ static void count_uses(struct ncnn *n, const uint8_t *lost)
 
 void ncnn_hint_cut(struct ncnn *n, int32_t failed)
 {
-    const size_t room = sizeof(n->error->text), began = strlen(n->error->text);
-    uint8_t *lost = calloc((size_t)n->layer_count, 1);
+    const size_t room = sizeof(n->error->text), began = n->error ? strlen(n->error->text) : 0;
+    uint8_t *lost = n->error ? calloc((size_t)n->layer_count, 1) : NULL; /* nobody wants words */
     size_t at = began;
 
     if (!lost)

@@ -1,7 +1,8 @@
 /* The method `auto`. Tensor by tensor, squared error on images held out chooses among the methods;
  * but what that is worth in the scores depends on what lies behind. So the networks of every single
- * method that it asks, and of that mixture, are made and run on images held out, and the best of
- * them wins. A threshold that is not sound gives way to that of least squared error in each. */
+ * method that it asks, and of that mixture, are made and run on some of the images, and the best of
+ * them wins: half a dozen candidates cannot fit themselves to images, but few images are noise.
+ * A threshold that is not sound gives way to that of least squared error in each. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,8 +7,9 @@
 #include "quant/pipeline/adjust.h"
 #include "quant/pipeline/pipeline_int.h"
 
-/* Images held out are kept up to these bytes, but not fewer than KEPT_LEAST of them. */
-enum { KEPT_BYTES = 6 << 20, KEPT_LEAST = 4 };
+/* Images are kept up to these bytes, KEPT_LEAST to KEPT_MOST of them; of fewer than KEPT_FROM none
+ * are: too few to judge by. */
+enum { KEPT_BYTES = 6 << 20, KEPT_LEAST = 4, KEPT_MOST = 64, KEPT_FROM = 10 };
 
 static size_t elements(const struct qnt_node *n)
 {
@@ -76,7 +77,7 @@ static int find_thresholds(const struct qnt_graph *graph, enum qnt_method method
     return qnt_thresholds_fill(graph, c, c->tensors);
 }
 
-/* Room for some of the images that are held out. */
+/* Room for some of the images. */
 static int allocate_kept(struct qnt_calibration *c)
 {
     c->images_kept = malloc((c->kept * c->image_values + 1) * sizeof(float));
@@ -86,13 +87,13 @@ static int allocate_kept(struct qnt_calibration *c)
 
 static int plan_kept(const struct qnt_graph *graph, struct qnt_calibration *c)
 {
-    const size_t held = qnt_held_count(c->images);
+    const size_t fit = KEPT_BYTES / (elements(&graph->nodes[0]) * sizeof(float));
 
     c->image_values = elements(&graph->nodes[0]);
     c->classes = elements(&graph->nodes[graph->output]);
-    c->kept = KEPT_BYTES / (c->image_values * sizeof(float));
-    c->kept = c->kept < KEPT_LEAST ? KEPT_LEAST : c->kept;
-    c->kept = c->kept < held ? c->kept : held;
+    c->kept = fit < KEPT_LEAST ? KEPT_LEAST : fit < KEPT_MOST ? fit : KEPT_MOST;
+    c->kept = c->kept < c->images ? c->kept : c->images;
+    c->kept = c->images < KEPT_FROM ? 0 : c->kept;
     return allocate_kept(c);
 }
 

@@ -52,21 +52,18 @@ static size_t elements(const struct qnt_node *n)
     return (size_t)n->h * (size_t)n->w * (size_t)n->c;
 }
 
-size_t qnt_held_count(size_t count)
-{
-    return count >= HELD_FROM ? count / HELD_OF : 0;
-}
-
 /* Whether image i is one that methods are judged by. */
 static int is_held(const struct job *job, size_t i)
 {
     return job->options->count >= HELD_FROM && i % HELD_OF == HELD_OF - 1;
 }
 
-/* Whether image i and its scores are kept. */
-static int is_kept(const struct job *job, size_t i)
+/* Where image i and its scores are kept: out->kept of all images are, spread evenly. Or -1. */
+static ptrdiff_t kept_slot(const struct job *job, size_t i)
 {
-    return is_held(job, i) && i / HELD_OF < job->out->kept;
+    const size_t all = job->options->count, kept = job->out->kept, slot = i * kept / all;
+
+    return (i + 1) * kept / all > slot ? (ptrdiff_t)slot : -1;
 }
 
 /* ---- What the passes do */
@@ -96,7 +93,7 @@ static void count(struct worker *w, int32_t node, size_t i)
 static void mark_first(struct worker *w, size_t i)
 {
     memcpy(w->needed, w->job->wanted, (size_t)w->job->graph->count);
-    w->needed[w->job->graph->output] |= (uint8_t)is_kept(w->job, i);
+    w->needed[w->job->graph->output] |= kept_slot(w->job, i) >= 0;
 }
 
 static void keep(const struct worker *w, size_t slot)
@@ -112,8 +109,8 @@ static void look_first(struct worker *w, size_t i)
 {
     const struct qnt_graph *g = w->job->graph;
 
-    if (is_kept(w->job, i))
-        keep(w, i / HELD_OF);
+    if (kept_slot(w->job, i) >= 0)
+        keep(w, (size_t)kept_slot(w->job, i));
     for (int32_t n = 0; n < g->count; n++) {
         const float before = w->all[n].absmax;
         if (!w->job->wanted[n])

@@ -57,7 +57,7 @@ struct qnt_calibration {
     size_t images;
     struct qnt_pixels pixels; /* of those images */
     int symmetric;            /* as the options said */
-    /* Some of the images held out with their float scores, for AUTO: owned, or none. */
+    /* Some of the images with their float scores, for AUTO: owned, or none. */
     size_t kept, image_values, classes;
     float *images_kept, *scores_kept; /* [kept][image_values], [kept][classes] */
     /* How the graph was changed before (quant/pipeline/adjust.h), owned, or NULL. The graph that
@@ -75,8 +75,8 @@ struct qnt_calibrate_options {
 };
 /* Runs the images at most twice through the float graph: 2 * count steps of progress, from whatever
  * thread but never two at once. Every fifth image, where there are ten or more, is one that AUTO
- * judges by. The result does not depend on the number of threads. -EINVAL if a tensor is not
- * finite, or the set has not so many images or not of this shape. */
+ * judges thresholds by. The result does not depend on the number of threads. -EINVAL if a tensor is
+ * not finite, or the set has not so many images or not of this shape. */
 int qnt_calibrate(const struct qnt_graph *graph, const struct qnt_dataset *set,
                   const struct qnt_calibrate_options *options, qnt_progress *progress, void *user,
                   struct qnt_calibration *out, struct qnt_error *error);

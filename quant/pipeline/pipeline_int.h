@@ -200,7 +200,6 @@ void qnt_compare_scores(const float *want, const float *got, size_t classes, int
 int qnt_collect(const struct qnt_graph *graph, const struct qnt_dataset *set,
                 const struct qnt_calibrate_options *options, qnt_progress *progress, void *user,
                 struct qnt_calibration *out, struct qnt_error *error);
-size_t qnt_held_count(size_t count); /* of so many images, how many AUTO judges by */
 /* ---- Thresholds (auto.c, calibrate.c): of all tensors by one method, each for itself; */
 void qnt_thresholds_of(const struct qnt_calibration *c, enum qnt_method method,
                        struct qnt_threshold *out);
