@@ -9,7 +9,7 @@
 
 /* Images are kept up to these bytes, KEPT_LEAST to KEPT_MOST of them; of fewer than KEPT_FROM none
  * are: too few to judge by. */
-enum { KEPT_BYTES = 6 << 20, KEPT_LEAST = 4, KEPT_MOST = 64, KEPT_FROM = 10 };
+enum { KEPT_BYTES = 6 << 20, KEPT_LEAST = 4, KEPT_MOST = 256, KEPT_FROM = 10 };
 
 static size_t elements(const struct qnt_node *n)
 {
