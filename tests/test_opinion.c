@@ -18,8 +18,8 @@ static const struct {
     long fastest, winner;
 } cases[] = {
     { "the least is the fastest", { 10, 20, 30, 40 }, { 5, 6, 7, 8 }, 0, 0 },
-    { "the least is too slow", { 10, 20, 30, 40 }, { 103, 110, 100, 101 }, 2, 2 },
-    { "within the margin counts decide", { 30, 20, 10, 5 }, { 100, 101, 101.9, 102.1 }, 0, 2 },
+    { "the least is too slow", { 10, 20, 30, 40 }, { 104, 110, 100, 101 }, 2, 2 },
+    { "within the margin counts decide", { 30, 20, 10, 5 }, { 100, 101, 102.9, 103.1 }, 0, 2 },
     { "equal counts: the fastest", { 10, 10, 10, 10 }, { 101, 100, 101, 101 }, 1, 1 },
     { "without a prediction none wins", { 10, 20, 30, 40 }, { 0, 0, 9, 8 }, 3, 3 },
     { "nothing is known", { 10, 20, 30, 40 }, { 0, 0, 0, 0 }, -1, -1 },

@@ -243,7 +243,7 @@ int cmd_count(int argc, char **argv)
             "are vector multiplications of integers, mac the products that they make (more than 1 "
             "per MAC where a tile is not full), vector all other vector instructions.\n\n"
             "Counts are no times: latency, issue and caches are not in them. So models of cores "
-            "warn: what executes least wins on a core only if it is predicted no more than 2 % "
+            "warn: what executes least wins on a core only if it is predicted no more than 3 % "
             "slower there than the fastest that was counted; if not, a warning says so, and the "
             "winner is the least of those that are. The winners are always shown, with a star.\n\n"
             "Nothing is proved or stored here; 'quern sweep -d qemu:CPU' does both.",
