@@ -61,6 +61,10 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
                             "DIRECT, many small groups: channels of a block that its own columns "
                             "alone read; 0 = all columns read all",
                             0, 0, 1 },
+    [VAR_KNOB_LATE] = { 'r', "late rounding", "steps",
+                        "DIRECT: sums become bytes 0 = where their step ends, 1 = between the MACs "
+                        "of the next one",
+                        0, 0, 1 },
 };
 
 #define GEMM (1u << KRN_FAMILY_GEMM | 1u << KRN_FAMILY_IGEMM)
@@ -115,6 +119,9 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
 #define DIRECT_AXES(m, n, k, u, b, l, c) \
     { AXIS m, AXIS n, AXIS k, AXIS u, NONE, AXIS b, AXIS l, NONE, NONE, NONE, NONE, AXIS c, \
       AXIS(0, 1) }
+#define LATE_AXES(m, n, k, u, l, c) \
+    { AXIS m, AXIS n, AXIS k, AXIS u, NONE, AXIS(0), AXIS l, NONE, NONE, NONE, NONE, AXIS c, \
+      AXIS(0, 1), NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, AXIS(1) }
 #define A64_DIRECT_AXES(m, n, k, u, s, c, v) \
     { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS(128), AXIS s, NONE, NONE, NONE, AXIS c, \
       AXIS(0, 1), NONE, NONE, AXIS v, NONE, NONE, NONE, NONE }
@@ -303,6 +310,8 @@ const struct var_domain var_domains[] = {
                   (512), (0, 1)) },
     { KRN_ISA_AVX512VNNI, DIRECT, 1, 128, 0,
       DIRECT_FORMS((1, 2, 4, 5, 6, 7, 8, 13, 14), (16, 32, 48, 64), (4), (2, 4), (512), (0, 1)) },
+    { KRN_ISA_AVX512VNNI, DIRECT, 1, 128, 0,
+      LATE_AXES((4, 5, 6, 7, 14), (16, 32, 48), (4), (2, 4), (512), (0, 1)) },
     { KRN_ISA_AVX512VNNI, DW, 2, 0, 0,
       DW_FORMS((1, 2, 4), (8, 16, 32), (2), (2, 4), (128), (0, 1)) },
     { KRN_ISA_AVX512VNNI, DIRECT, 1, 128, 0,
@@ -351,6 +360,11 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
     { isa, KRN_FAMILY_##family, columns, rows, { __VA_ARGS__ }, 0, 0, FIT_PERCENT }
 #define FIT_DIRECT(isa, columns, m, n, k, u, l, c, o) \
     FIT_ROW(isa, DIRECT, columns, 0, m, n, k, u, 0, 0, l, 0, 0, 0, 0, c, o)
+#define LATE_KNOBS(m, n, u, c, o) \
+    m, n, 4, u, 0, 0, 512, 0, 0, 0, 0, c, o, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
+#define FIT_LATE(columns, depth, ...) \
+    { KRN_ISA_AVX512VNNI, KRN_FAMILY_DIRECT, columns, 0, { LATE_KNOBS(__VA_ARGS__) }, 0, depth, \
+      FIT_PERCENT }
 #define FIT_GEMM(isa, columns, m, n, k, u, l) \
     FIT_ROW(isa, GEMM, columns, 0, m, n, k, u, 0, 0, l, 0), \
     FIT_ROW(isa, IGEMM, columns, 0, m, n, k, u, 0, 0, l, 0)
@@ -495,10 +509,12 @@ const struct var_default_row var_defaults[] = {
     DIAGONAL_ROWS(16),
     GEMM_ROW(KRN_ISA_AVX512VNNI, 17, 1, 1, 64, 4, 4, 0, 0, 512, 0, 0),
     FIT_ROW(KRN_ISA_AVX512VNNI, DIRECT, 17, 64, 7, 32, 4, 4, 0, 0, 512, 0, 0, 0, 0, 0, 0),
+    FIT_LATE(17, 0, 7, 32, 2, 0, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 4, 64, 4, 4, 512, 0, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 8, 48, 4, 4, 512, 0, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 17, 8, 32, 4, 4, 512, 0, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 1, 14, 16, 4, 4, 512, 0, 1),
+    FIT_LATE(17, 4, 7, 32, 2, 1, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 14, 32, 4, 2, 512, 1, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 5, 64, 4, 4, 512, 1, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 13, 32, 4, 2, 512, 1, 1),

@@ -2,27 +2,11 @@
  * fixed stride, so that six of them are addressed from one register and three multiples of the
  * stride. The body exists three times where the driver copies rows: for all pixels of a step, and
  * without its first or its last one, which a tap beside the image leaves out. */
-#include "variants/x86_int.h"
+#include "variants/x86_direct_int.h"
 
 #include <errno.h>
-#include <stddef.h>
 
-#define ARG(field) ((int)offsetof(struct krn_direct_args, field))
-#define TAP(field) ((int)offsetof(struct krn_tap, field))
-
-enum { ROWS_OF_BASE = 7, BASES = 2 };
-
-struct direct {
-    struct ir *ir;
-    const struct var_variant *v;
-    int mr, nr, vectors, group_bytes, is_evex;
-    int rotations; /* of A within its blocks, in a kernel for small groups; else 0 */
-    int args, left, offset, c, flags; /* virtual registers, as all below */
-    int table, taps, w, k, skip;
-    int base[BASES], stride, stride3, stride5;
-    int acc[GEMM_MAX_ACC], b[4];
-    int flip; /* 0x80 in every byte, or -1: A is made ready */
-};
+enum { ROWS_OF_BASE = 7 };
 
 static int gpr(struct direct *d, const char *group)
 {
@@ -114,7 +98,8 @@ static int held(const struct direct *d)
     return all ? d->vectors : d->vectors / 2;
 }
 
-static void group(struct direct *d, int index, int first, int end)
+/* late: 0, or among how many groups each chunk of bytes of the step before is made. */
+static void group(struct direct *d, int index, int first, int end, int late)
 {
     int bytes = 4 * x86_lanes(d->v), offset = index * d->group_bytes;
     int distance = d->v->knob[VAR_KNOB_PREFETCH_B];
@@ -129,23 +114,30 @@ static void group(struct direct *d, int index, int first, int end)
             int a = d->rotations ? load_vector(d, i, index) : load_row(d, i, 4 * index);
             for (int j = from; j < from + some; j++)
                 mac(d, d->acc[i * d->vectors + j], a, d->b[j]);
+            if (late)
+                x86_late_part(d, index / late, index % late * d->mr + i, late * d->mr);
         }
     }
+}
+
+static void advance(struct direct *d, int groups)
+{
+    for (int i = 0; i < BASES && i * ROWS_OF_BASE < d->mr; i++)
+        IR(d->ir, IR_ADD_IMM, d->base[i], 4 * groups);
+    IR(d->ir, IR_ADD_IMM, d->w, groups * d->group_bytes);
 }
 
 /* while (k >= groups) `groups` groups; leaves k as the rest. */
 static void depth_loop(struct direct *d, const char *name, int groups, int first, int end)
 {
     struct ir *ir = d->ir;
-    int loop = ir_label(ir, "%s_%d_%d", name, first, end);
-    int skip = ir_label(ir, "%s_%d_%d_end", name, first, end);
+    int loop = ir_label(ir, "%s_%d_%d%s", name, first, end, d->side);
+    int skip = ir_label(ir, "%s_%d_%d_end%s", name, first, end, d->side);
     IR(ir, IR_SUB_JUMP_NEG, d->k, groups, skip);
     IR(ir, IR_LABEL, loop);
     for (int i = 0; i < groups; i++)
-        group(d, i, first, end);
-    for (int i = 0; i < BASES && i * ROWS_OF_BASE < d->mr; i++)
-        IR(ir, IR_ADD_IMM, d->base[i], 4 * groups);
-    IR(ir, IR_ADD_IMM, d->w, groups * d->group_bytes);
+        group(d, i, first, end, 0);
+    advance(d, groups);
     IR(ir, IR_SUB_JUMP_POS, d->k, groups, loop);
     IR(ir, IR_LABEL, skip);
     IR(ir, IR_ADD_IMM, d->k, groups);
@@ -158,7 +150,7 @@ static void body(struct direct *d, int first, int end)
     if (first == end)
         return;
     for (int i = 0; i < d->rotations; i++)
-        group(d, i, first, end);
+        group(d, i, first, end, 0);
     if (d->rotations)
         return;
     if (unroll > 1)
@@ -178,10 +170,10 @@ static void gain(struct direct *d, int row)
         IR(d->ir, X86_ADDD_LOAD, d->acc[row * d->vectors + j], sums, bytes * j);
 }
 
-static void skipping_bodies(struct direct *d, int next)
+static void skipping_bodies(struct direct *d, int next, int full)
 {
     struct ir *ir = d->ir;
-    int first = ir_label(ir, "first"), full = ir_label(ir, "full");
+    int first = ir_label(ir, "first%s", d->side);
     IR(ir, IR_LOAD64, d->skip, d->table, TAP(skip));
     IR(ir, X86_AND, d->skip, d->flags);
     IR(ir, IR_JUMP_ZERO, d->skip, full);
@@ -195,7 +187,6 @@ static void skipping_bodies(struct direct *d, int next)
     gain(d, 0);
     body(d, 1, d->mr);
     IR(ir, IR_JUMP, next);
-    IR(ir, IR_LABEL, full);
 }
 
 static void begin_tap(struct direct *d)
@@ -214,23 +205,71 @@ static void begin_tap(struct direct *d)
         IR(ir, IR_LOAD64, d->k, d->args, ARG(groups));
 }
 
+/* The groups at the begin of a step in which bytes of the step before are made; not if there are
+ * fewer. */
+static void late_groups(struct direct *d, int each, int full)
+{
+    struct ir *ir = d->ir;
+    int groups = each * x86_late_chunks(d), fewer = ir_label(ir, "fewer_%d%s", groups, d->side);
+    IR(ir, IR_JUMP_LE, d->k, groups - 1, fewer);
+    ir_comment(ir, "all pixels, and bytes of the step before");
+    for (int i = 0; i < groups; i++)
+        group(d, i, 0, d->mr, each);
+    advance(d, groups);
+    IR(ir, IR_ADD_IMM, d->k, -groups);
+    IR(ir, IR_JUMP, full);
+    IR(ir, IR_LABEL, fewer);
+}
+
+/* The first tap of a step: where all its pixels take part and it is deep enough, bytes of the step
+ * before are made between its first MACs. Else before them. */
+static void late_tap(struct direct *d, int chosen, int full)
+{
+    struct ir *ir = d->ir;
+    int apart = ir_label(ir, "apart%s", d->side);
+    begin_tap(d);
+    if (d->v->knob[VAR_KNOB_COPY]) {
+        IR(ir, IR_LOAD64, d->skip, d->table, TAP(skip));
+        IR(ir, X86_AND, d->skip, d->flags);
+        IR(ir, IR_JUMP_NONZERO, d->skip, apart);
+    }
+    late_groups(d, 2, full);
+    late_groups(d, 1, full);
+    IR(ir, IR_LABEL, apart);
+    x86_late_rest(d);
+    IR(ir, IR_JUMP, chosen);
+}
+
 static void all_taps(struct direct *d)
 {
     struct ir *ir = d->ir;
-    int tap = ir_label(ir, "tap"), next = ir_label(ir, "tap_next"), end = ir_label(ir, "tap_end");
+    int tap = ir_label(ir, "tap%s", d->side), chosen = ir_label(ir, "chosen%s", d->side);
+    int full = ir_label(ir, "full%s", d->side), next = ir_label(ir, "tap_next%s", d->side);
+    int end = ir_label(ir, "tap_end%s", d->side), none = ir_label(ir, "no_tap%s", d->side);
     IR(ir, IR_LOAD64, d->table, d->args, ARG(taps));
     IR(ir, IR_LOAD64, d->taps, d->args, ARG(tap_count));
-    IR(ir, IR_JUMP_ZERO, d->taps, end);
+    IR(ir, IR_JUMP_ZERO, d->taps, d->is_late ? none : end);
+    if (d->is_late)
+        late_tap(d, chosen, full);
     IR(ir, IR_LABEL, tap);
     begin_tap(d);
+    if (d->is_late)
+        IR(ir, IR_LABEL, chosen);
     if (d->v->knob[VAR_KNOB_COPY])
-        skipping_bodies(d, next);
+        skipping_bodies(d, next, full);
+    if (d->v->knob[VAR_KNOB_COPY] || d->is_late)
+        IR(ir, IR_LABEL, full);
     ir_comment(ir, "all pixels");
     body(d, 0, d->mr);
     IR(ir, IR_LABEL, next);
     IR(ir, IR_ADD_IMM, d->table, (int)sizeof(struct krn_tap));
     IR(ir, IR_ADD_IMM, d->taps, -1);
     IR(ir, IR_JUMP_NONZERO, d->taps, tap);
+    if (d->is_late) {
+        IR(ir, IR_JUMP, end);
+        IR(ir, IR_LABEL, none);
+        x86_late_rest(d);
+    }
     IR(ir, IR_LABEL, end);
 }
 
@@ -275,12 +314,31 @@ static void begin_step(struct direct *d)
     int bias = load_arg(d, "temporaries", ARG(bias));
     for (int j = 0; j < d->vectors; j++)
         for (int i = 0; i < d->mr; i++) {
-            d->acc[i * d->vectors + j] = vec(d, "accumulators");
+            if (!d->is_late)
+                d->acc[i * d->vectors + j] = vec(d, "accumulators");
             if (i == 0)
                 IR(ir, X86_LOAD, d->acc[j], bias, bytes * j);
             else
                 IR(ir, X86_MOV_V, d->acc[i * d->vectors + j], d->acc[j]);
         }
+}
+
+/* 0 where the layer does not take the quick way. */
+static int load_quick(struct direct *d)
+{
+    int panel = load_arg(d, "temporaries", ARG(w)), offset = gpr(d, "temporaries");
+    IR(d->ir, IR_LOAD32, offset, panel, 8 * d->nr);
+    return offset;
+}
+
+/* Behind a step that has stored its bytes itself, the next one finds its own place where those of
+ * the step before would go. */
+static void nothing_held(struct direct *d)
+{
+    int held = ir_label(d->ir, "held%s", d->side);
+    IR(d->ir, IR_JUMP_NONZERO, load_quick(d), held);
+    IR(d->ir, IR_MOV, d->late_c, d->c);
+    IR(d->ir, IR_LABEL, held);
 }
 
 /* On to the next step, which begins where a whole one still fits. */
@@ -301,6 +359,8 @@ static void next_step(struct direct *d, int step, int done)
     IR(ir, IR_LOAD64, stride, d->args, ARG(c_stride));
     IR(ir, X86_MUL, stride, pixels);
     IR(ir, IR_ADD, d->c, stride);
+    if (d->is_late)
+        nothing_held(d);
     IR(ir, IR_JUMP, step);
 }
 
@@ -328,7 +388,7 @@ static void store_parts(struct direct *d, int bytes, int first, int count, int *
         IR(ir, X86_STOREY_HIGH, bytes, row[1], 0);
 }
 
-/* Sums of a panel with offsets, vector by vector of its columns. */
+/* Sums of a panel with offsets, vector by vector of its columns. LATE: the next step rounds. */
 static void round_quickly(struct direct *d, int panel)
 {
     for (int j = 0; j < d->vectors; j++) {
@@ -336,7 +396,10 @@ static void round_quickly(struct direct *d, int panel)
         IR(d->ir, X86_LOAD, scale, panel, 4 * d->nr + 4 * x86_lanes(d->v) * j);
         IR(d->ir, X86_LOAD, offset, panel, 8 * d->nr + 4 * x86_lanes(d->v) * j);
         for (int i = 0; i < d->mr; i++)
-            x86_quick_round(d->ir, d->acc[i * d->vectors + j], scale, offset);
+            if (d->is_late)
+                IR(d->ir, X86_FMADD, d->acc[i * d->vectors + j], scale, offset);
+            else
+                x86_quick_round(d->ir, d->acc[i * d->vectors + j], scale, offset);
     }
 }
 
@@ -404,12 +467,17 @@ static void store_rows(struct direct *d, int panel, enum way way)
 static void store_evex(struct direct *d)
 {
     struct ir *ir = d->ir;
-    int any = ir_label(ir, "any"), end = ir_label(ir, "stored");
+    int any = ir_label(ir, "any%s", d->side), end = ir_label(ir, "stored%s", d->side);
     int panel = load_arg(d, "temporaries", ARG(w)), offset = gpr(d, "temporaries");
     IR(ir, IR_LOAD32, offset, panel, 8 * d->nr);
     IR(ir, IR_JUMP_ZERO, offset, any);
     ir_comment(ir, "the quick way");
-    store_rows(d, panel, QUICK);
+    if (d->is_late) {
+        round_quickly(d, panel);
+        IR(ir, IR_MOV, d->late_c, d->c);
+    } else {
+        store_rows(d, panel, QUICK);
+    }
     IR(ir, IR_JUMP, end);
     IR(ir, IR_LABEL, any);
     store_rows(d, panel, ANY);
@@ -484,18 +552,63 @@ static void make_registers(struct direct *d)
     d->stride5 = gpr(d, "multiples of the stride");
 }
 
+/* A step of output pixels; `next` begins the one after it, `done` follows the last one. */
+static void step(struct direct *d, int next, int done)
+{
+    begin_step(d);
+    all_taps(d);
+    store(d);
+    next_step(d, next, done);
+}
+
+static void steps(struct direct *d)
+{
+    int begin = ir_label(d->ir, "step"), done = ir_label(d->ir, "done");
+    d->side = "";
+    IR(d->ir, IR_LABEL, begin);
+    step(d, begin, done);
+    IR(d->ir, IR_LABEL, done);
+}
+
+/* Two steps, which take turns; behind the last one of a run its own bytes are left to be made. */
+static void late_steps(struct direct *d)
+{
+    static const char *const sides[2] = { "_a", "_b" };
+    struct ir *ir = d->ir;
+    int end = ir_label(ir, "end"), begin[2], done[2];
+    x86_late_prepare(d);
+    for (int i = 0; i < 2; i++) {
+        begin[i] = ir_label(ir, "step%s", sides[i]);
+        done[i] = ir_label(ir, "done%s", sides[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        d->side = sides[i];
+        IR(ir, IR_LABEL, begin[i]);
+        step(d, begin[!i], done[i]);
+        x86_late_swap(d);
+    }
+    for (int i = 0; i < 2; i++) {
+        IR(ir, IR_LABEL, done[i]);
+        x86_late_swap(d);
+        IR(ir, IR_JUMP_ZERO, load_quick(d), end);
+        x86_late_rest(d);
+        IR(ir, IR_JUMP, end);
+    }
+    IR(ir, IR_LABEL, end);
+}
+
 int x86_direct_build(struct ir *ir, const struct var_variant *v, char *err, size_t err_bytes)
 {
     const struct var_domain *domain = var_domain_find(v, NULL, 0);
     struct direct d = { .ir = ir, .v = v };
-    int step = ir_label(ir, "step"), done = ir_label(ir, "done");
     d.mr = v->knob[VAR_KNOB_MR];
     d.nr = v->knob[VAR_KNOB_NR];
     d.vectors = d.nr / x86_lanes(v);
     d.group_bytes = d.nr * v->knob[VAR_KNOB_KR] * domain->w_bytes;
     d.is_evex = v->isa == KRN_ISA_AVX512VNNI;
     d.rotations = v->knob[VAR_KNOB_DIAGONAL] / v->knob[VAR_KNOB_KR];
-    if (x86_accumulators_fit(ir, d.mr * d.vectors, err, err_bytes))
+    d.is_late = v->knob[VAR_KNOB_LATE];
+    if (x86_accumulators_fit(ir, (d.is_late ? 2 : 1) * d.mr * d.vectors, err, err_bytes))
         return -ENOSPC;
     d.args = gemm_argument(ir);
     constants(&d);
@@ -503,11 +616,6 @@ int x86_direct_build(struct ir *ir, const struct var_variant *v, char *err, size
     d.left = load_arg(&d, "pixels left", ARG(width));
     d.c = load_arg(&d, "row of C", ARG(c));
     IR(ir, IR_MOV_IMM, d.offset, 0);
-    IR(ir, IR_LABEL, step);
-    begin_step(&d);
-    all_taps(&d);
-    store(&d);
-    next_step(&d, step, done);
-    IR(ir, IR_LABEL, done);
+    (d.is_late ? late_steps : steps)(&d);
     return 0;
 }

@@ -1,0 +1,45 @@
+/* What the files of x86 direct convolution share: x86_direct.c makes steps of output pixels,
+ * x86_late.c turns the sums of a step into bytes while the next one is under way. */
+#ifndef QUERN_VARIANTS_X86_DIRECT_INT_H
+#define QUERN_VARIANTS_X86_DIRECT_INT_H
+
+#include "variants/x86_int.h"
+
+#include <stddef.h>
+
+#define ARG(field) ((int)offsetof(struct krn_direct_args, field))
+#define TAP(field) ((int)offsetof(struct krn_tap, field))
+
+enum { BASES = 2 }; /* registers that rows of A are addressed from */
+
+struct direct {
+    struct ir *ir;
+    const struct var_variant *v;
+    int mr, nr, vectors, group_bytes, is_evex;
+    int rotations; /* of A within its blocks, in a kernel for small groups; else 0 */
+    int args, left, offset, c, flags; /* virtual registers, as all below */
+    int table, taps, w, k, skip;
+    int base[BASES], stride, stride3, stride5;
+    int acc[GEMM_MAX_ACC], b[4];
+    int flip; /* 0x80 in every byte, or -1: A is made ready */
+
+    int is_late;
+    const char *side;                 /* ends the labels of a step: "", or which of two it is */
+    int held[GEMM_MAX_ACC], late_c;   /* products of the step before, and where they belong */
+};
+
+/* ---- x86_late.c: two sets of accumulators take turns. Where a step ends, the quick way
+ * (KRN_QUICK_RECTIFIED) scales its sums, for which the MACs' ports are needed; the next step rounds,
+ * packs and stores them between its first MACs, on the other ports. The first step of a run finds
+ * zeros, and stores what they become where its own bytes will be. */
+
+/* Once, at the top, behind x86_narrow_prepare(): both sets. */
+void x86_late_prepare(struct direct *d);
+void x86_late_swap(struct direct *d);
+/* Chunks that the bytes of a step are made in; part `place` of `places` of one. */
+int x86_late_chunks(const struct direct *d);
+void x86_late_part(struct direct *d, int chunk, int place, int places);
+/* All of it at once, where no MACs are. */
+void x86_late_rest(struct direct *d);
+
+#endif
