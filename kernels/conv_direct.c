@@ -47,7 +47,8 @@ static int64_t ring_count(const struct krn_conv *conv)
     const struct krn_problem *p = &conv->problem;
     if (!conv->kernel->copies)
         return 0;
-    int64_t rows = conv->driver.loop_order == 0 ? conv->block_tiles : 1;
+    int again = conv->driver.loop_order == 0 && conv->panels > 1; /* rows, for another panel */
+    int64_t rows = again ? conv->block_tiles : 1;
     if (krn_is_pixelwise(p))
         return rows;
     return smaller((rows - 1) * p->sh + extent(p), larger(p->ih, 1));
@@ -136,7 +137,7 @@ static int64_t pixel_of(const struct krn_conv *conv)
     return conv->kernel->copies ? krn_ring_pixel(conv) : conv->problem.ic;
 }
 
-/* The row of the input, or of its copy, in which line ky of the filter lies. */
+/* The row of the input, or of its copy, that is row y of the image. */
 static const char *line_of(struct run *r, int64_t image, int64_t y)
 {
     const struct krn_conv *conv = r->job->conv;
@@ -144,6 +145,14 @@ static const char *line_of(struct run *r, int64_t image, int64_t y)
     if (conv->kernel->copies)
         return krn_ring_row(&r->ring, y);
     return (const char *)r->job->in + (image * p->ih + y) * p->iw * p->ic;
+}
+
+static const char *below(struct run *r, const char *line, int64_t rows)
+{
+    const struct krn_problem *p = &r->job->conv->problem;
+    if (r->job->conv->kernel->copies)
+        return krn_ring_below(&r->ring, line, rows);
+    return line + rows * p->iw * p->ic;
 }
 
 /* The one pixel of the run that finds filter column kx beside the image, if it may be left out. */
@@ -192,11 +201,12 @@ static void begin_row(struct run *r, int64_t row)
     if (conv->kernel->copies)
         krn_ring_want(&r->ring, r->job->in, image, y, y + extent(p));
     struct krn_tap *tap = r->taps + r->first_line * r->line_taps;
+    const char *a = line_of(r, image, y + r->first_line * p->dh) + r->channel * bytes;
     r->args.taps = tap;
     for (int64_t ky = r->first_line; ky < r->end_line; ky++) {
-        const char *a = line_of(r, image, y + ky * p->dh) + r->channel * bytes;
         for (int64_t kx = 0; kx < r->line_taps; kx++, tap++)
             tap->a = a + kx * next;
+        a = below(r, a, p->dh);
     }
     r->args.tap_count = (r->end_line - r->first_line) * r->line_taps;
     r->args.width = p->ow;
@@ -219,13 +229,17 @@ static void begin_pixels(struct run *r, int64_t run)
     r->taps[0].a = a + r->channel * conv->kernel->w_bytes;
 }
 
-/* The same row, other channels: from one panel of a diagonal to the next, say. */
-static void move_channel(struct run *r, int64_t channel)
+static void move_taps(struct run *r, int64_t bytes)
 {
-    int64_t bytes = (channel - r->channel) * r->job->conv->kernel->w_bytes;
     struct krn_tap *tap = r->taps + (r->is_flat ? 0 : r->first_line * r->line_taps);
     for (int64_t i = 0; i < r->args.tap_count; i++)
         tap[i].a = (const char *)tap[i].a + bytes;
+}
+
+/* The same row, other channels: from one panel of a diagonal to the next, say. */
+static void move_channel(struct run *r, int64_t channel)
+{
+    move_taps(r, (channel - r->channel) * r->job->conv->kernel->w_bytes);
     r->channel = channel;
 }
 
@@ -248,12 +262,33 @@ static const int32_t *bias_of(const struct run *r, const char *panel)
     return (const int32_t *)bias;
 }
 
-/* Fewer columns than the kernel writes, by way of scratch: the output, then the second tensor. */
+/* Whether what a pixel writes beside its `columns` may fall on the pixels behind it, which are
+ * written later: there is nothing else between them, no other panel has written there, and the last
+ * mr pixels, which are copied, reach as far. No tap may look for the ends of the run. */
+static int spills(const struct run *r, int64_t columns)
+{
+    const struct krn_conv *conv = r->job->conv;
+    const struct krn_kernel *kernel = conv->kernel;
+    return columns == conv->out_pixel && r->args.width >= 2 * (int64_t)kernel->mr &&
+           kernel->nr - columns <= kernel->mr * columns && !r->args.add &&
+           krn_output_bytes(kernel) == 1 &&
+           (!kernel->copies || krn_direct_by_line(&conv->problem, kernel));
+}
+
+/* Fewer columns than the kernel writes, at least the last pixels by way of scratch: the output,
+ * then the second tensor. */
 static void run_narrow(struct run *r, int64_t columns)
 {
     const struct krn_kernel *kernel = r->job->conv->kernel;
     struct krn_direct_args args = r->args;
-    int64_t nr = kernel->nr, size = krn_output_bytes(kernel);
+    int64_t nr = kernel->nr, size = krn_output_bytes(kernel), done = 0;
+    if (spills(r, columns)) {
+        done = args.width - kernel->mr;
+        args.width = done;
+        kernel->fn(&args);
+        args.width = kernel->mr;
+        move_taps(r, done * args.a_step);
+    }
     int8_t *tile = (int8_t *)r->job->scratch + r->at.tile, *add = tile + args.width * nr * size;
     args.c = tile;
     args.c_stride = nr * size;
@@ -263,7 +298,9 @@ static void run_narrow(struct run *r, int64_t columns)
         args.add_stride = nr;
     }
     kernel->fn(&args);
-    krn_copy_columns(r->args.c, r->args.c_stride, tile, nr * size, args.width, columns * size);
+    krn_copy_columns(r->args.c + done * r->args.c_stride, r->args.c_stride, tile, nr * size,
+                     args.width, columns * size);
+    move_taps(r, -done * args.a_step);
 }
 
 static void run_panel(struct run *r, int64_t panel)

@@ -68,7 +68,10 @@ int krn_is_pixelwise(const struct krn_problem *p);
 struct krn_ring {
     const struct krn_conv *conv;
     char *slots; /* `count` rows, then one that is all padding */
-    int64_t count, row_bytes;
+    int64_t count, row_bytes, pixel_bytes;
+    int64_t lead, pixels;  /* bytes before a row in its slot; pixels of it, with the padding */
+    int64_t rows;          /* that there are */
+    int is_flat;           /* a row is a run of a 1x1 layer */
     int64_t image, lo, hi; /* rows [lo, hi) of the image are in their slots: row y in y % count */
 };
 int64_t krn_ring_row_bytes(const struct krn_conv *conv);
@@ -81,6 +84,8 @@ void krn_ring_begin(struct krn_ring *ring, const struct krn_conv *conv, char *sl
 void krn_ring_want(struct krn_ring *ring, const int8_t *in, int64_t image, int64_t lo, int64_t hi);
 /* Row y, or the row of padding where it is outside the image. */
 const char *krn_ring_row(const struct krn_ring *ring, int64_t y);
+/* So many rows below one that is in its slot; that one is in its slot, too. */
+const char *krn_ring_below(const struct krn_ring *ring, const char *row, int64_t rows);
 
 /* All that output pixel `pixel` (over all images) reads of one group: depth bytes at `to`. */
 void krn_gather_pixel(const struct krn_conv *conv, const int8_t *in, int64_t group, int64_t pixel,

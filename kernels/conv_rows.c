@@ -113,16 +113,34 @@ static void copy_pixels(const struct krn_conv *conv, char *to, const int8_t *fro
     }
 }
 
-/* A row of the image between its padding. */
-static void copy_row(const struct krn_conv *conv, const int8_t *line, char *to)
+/* Pixels of a copied row that lie before the image, and in it. */
+struct share {
+    int64_t before, inside;
+};
+
+static struct share share_of(const struct krn_ring *ring)
 {
-    const struct krn_problem *p = &conv->problem;
-    int64_t pixels = row_pixels(conv), before = p->pw < pixels ? p->pw : pixels;
-    int64_t pixel = krn_ring_pixel(conv), pixel_bytes = pixel * conv->kernel->w_bytes;
-    int64_t inside = pixels - before < p->iw ? pixels - before : p->iw;
-    fill(conv, to, before * pixel);
-    copy_pixels(conv, to + before * pixel_bytes, line, inside);
-    fill(conv, to + (before + inside) * pixel_bytes, (pixels - before - inside) * pixel);
+    const struct krn_problem *p = &ring->conv->problem;
+    struct share s = { .before = p->pw < ring->pixels ? p->pw : ring->pixels };
+    int64_t rest = ring->pixels - s.before;
+    s.inside = rest < p->iw ? rest : p->iw;
+    return s;
+}
+
+/* The padding of a row, which stays in its slot. */
+static void fill_sides(const struct krn_ring *ring, char *to)
+{
+    struct share s = share_of(ring);
+    int64_t pixel = krn_ring_pixel(ring->conv), after = s.before + s.inside;
+    fill(ring->conv, to, s.before * pixel);
+    fill(ring->conv, to + after * ring->pixel_bytes, (ring->pixels - after) * pixel);
+}
+
+/* A row of the image between its padding. */
+static void copy_row(const struct krn_ring *ring, const int8_t *line, char *to)
+{
+    struct share s = share_of(ring);
+    copy_pixels(ring->conv, to + s.before * ring->pixel_bytes, line, s.inside);
 }
 
 /* A run of the pixels of a 1x1 layer, all images taken as one row. */
@@ -139,31 +157,30 @@ void krn_ring_begin(struct krn_ring *ring, const struct krn_conv *conv, char *sl
 {
     *ring = (struct krn_ring) { .conv = conv, .slots = slots, .count = count, .image = -1 };
     ring->row_bytes = krn_ring_row_bytes(conv);
-    fill(conv, slots + count * ring->row_bytes + lead_bytes(conv),
-         row_pixels(conv) * krn_ring_pixel(conv));
+    ring->pixel_bytes = krn_ring_pixel(conv) * conv->kernel->w_bytes;
+    ring->pixels = row_pixels(conv);
+    ring->lead = lead_bytes(conv);
+    ring->is_flat = krn_is_pixelwise(&conv->problem) && conv->algorithm == KRN_ALG_DIRECT;
+    ring->rows = ring->is_flat ? conv->row_tiles : conv->problem.ih;
+    for (int64_t i = 0; i < count && !ring->is_flat; i++)
+        fill_sides(ring, slots + i * ring->row_bytes + ring->lead);
+    fill(conv, slots + count * ring->row_bytes + ring->lead, ring->pixels * krn_ring_pixel(conv));
 }
 
 static void fetch(struct krn_ring *ring, const int8_t *in, int64_t y)
 {
     const struct krn_problem *p = &ring->conv->problem;
-    char *slot = ring->slots + y % ring->count * ring->row_bytes + lead_bytes(ring->conv);
-    if (krn_is_pixelwise(p) && ring->conv->algorithm == KRN_ALG_DIRECT)
+    char *slot = ring->slots + y % ring->count * ring->row_bytes + ring->lead;
+    if (ring->is_flat)
         copy_run(ring->conv, in, y, slot);
     else
-        copy_row(ring->conv, in + (ring->image * p->ih + y) * p->iw * p->ic, slot);
-}
-
-static int64_t rows_in(const struct krn_conv *conv)
-{
-    int flat = krn_is_pixelwise(&conv->problem) && conv->algorithm == KRN_ALG_DIRECT;
-    return flat ? conv->row_tiles : conv->problem.ih;
+        copy_row(ring, in + (ring->image * p->ih + y) * p->iw * p->ic, slot);
 }
 
 void krn_ring_want(struct krn_ring *ring, const int8_t *in, int64_t image, int64_t lo, int64_t hi)
 {
-    int64_t rows = rows_in(ring->conv);
     lo = lo < 0 ? 0 : lo;
-    hi = hi > rows ? rows : hi;
+    hi = hi > ring->rows ? ring->rows : hi;
     if (lo >= hi)
         return;
     if (image != ring->image || lo < ring->lo || lo > ring->hi) {
@@ -178,7 +195,14 @@ void krn_ring_want(struct krn_ring *ring, const int8_t *in, int64_t image, int64
 
 const char *krn_ring_row(const struct krn_ring *ring, int64_t y)
 {
-    int outside = y < 0 || y >= rows_in(ring->conv);
+    int outside = y < 0 || y >= ring->rows;
     const char *slot = ring->slots + (outside ? ring->count : y % ring->count) * ring->row_bytes;
-    return slot + lead_bytes(ring->conv);
+    return slot + ring->lead;
+}
+
+const char *krn_ring_below(const struct krn_ring *ring, const char *row, int64_t rows)
+{
+    int64_t bytes = ring->count * ring->row_bytes;
+    row += rows * ring->row_bytes;
+    return row - ring->slots < bytes ? row : row - bytes;
 }

@@ -94,9 +94,8 @@ static int check_driver(struct krn_driver d, char *err, size_t err_bytes)
 
 int krn_is_pixelwise(const struct krn_problem *p)
 {
-    struct krn_problem dense = *p;
-    dense.groups = 1;
-    return krn_problem_is_pointwise(&dense);
+    return p->kh == 1 && p->kw == 1 && p->sh == 1 && p->sw == 1 && p->ph == 0 && p->pw == 0 &&
+           p->oh == p->ih && p->ow == p->iw;
 }
 
 static int check_depthwise(const struct krn_problem *p, const struct krn_kernel *kernel, char *err,

@@ -362,9 +362,9 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
     FIT_ROW(isa, DIRECT, columns, 0, m, n, k, u, 0, 0, l, 0, 0, 0, 0, c, o)
 #define LATE_KNOBS(m, n, u, c, o) \
     m, n, 4, u, 0, 0, 512, 0, 0, 0, 0, c, o, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
-#define FIT_LATE(columns, depth, ...) \
+#define FIT_LATE(columns, depth, waste, ...) \
     { KRN_ISA_AVX512VNNI, KRN_FAMILY_DIRECT, columns, 0, { LATE_KNOBS(__VA_ARGS__) }, 0, depth, \
-      FIT_PERCENT }
+      waste }
 #define FIT_GEMM(isa, columns, m, n, k, u, l) \
     FIT_ROW(isa, GEMM, columns, 0, m, n, k, u, 0, 0, l, 0), \
     FIT_ROW(isa, IGEMM, columns, 0, m, n, k, u, 0, 0, l, 0)
@@ -508,13 +508,14 @@ const struct var_default_row var_defaults[] = {
     DIAGONAL_ROWS(8),
     DIAGONAL_ROWS(16),
     GEMM_ROW(KRN_ISA_AVX512VNNI, 17, 1, 1, 64, 4, 4, 0, 0, 512, 0, 0),
-    FIT_ROW(KRN_ISA_AVX512VNNI, DIRECT, 17, 64, 7, 32, 4, 4, 0, 0, 512, 0, 0, 0, 0, 0, 0),
-    FIT_LATE(17, 0, 7, 32, 2, 0, 1),
+    { KRN_ISA_AVX512VNNI, KRN_FAMILY_DIRECT, 17, 64, { LATE_KNOBS(7, 32, 4, 0, 0) }, 0, 0, 6 },
+    FIT_LATE(17, 0, 6, 7, 32, 2, 0, 1),
+    FIT_LATE(33, 0, 6, 4, 48, 2, 0, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 4, 64, 4, 4, 512, 0, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 8, 48, 4, 4, 512, 0, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 17, 8, 32, 4, 4, 512, 0, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 1, 14, 16, 4, 4, 512, 0, 1),
-    FIT_LATE(17, 4, 7, 32, 2, 1, 1),
+    FIT_LATE(17, 4, FIT_PERCENT, 7, 32, 2, 1, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 14, 32, 4, 2, 512, 1, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 5, 64, 4, 4, 512, 1, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 13, 32, 4, 2, 512, 1, 1),

@@ -24,14 +24,14 @@ struct direct {
     int flip; /* 0x80 in every byte, or -1: A is made ready */
 
     int is_late;
-    const char *side;                 /* ends the labels of a step: "", or which of two it is */
-    int held[GEMM_MAX_ACC], late_c;   /* products of the step before, and where they belong */
+    const char *side;               /* ends the labels of a step: "", or which of two it is */
+    int held[GEMM_MAX_ACC], late_c; /* products of the step before, and where they belong */
 };
 
 /* ---- x86_late.c: two sets of accumulators take turns. Where a step ends, the quick way
- * (KRN_QUICK_RECTIFIED) scales its sums, for which the MACs' ports are needed; the next step rounds,
- * packs and stores them between its first MACs, on the other ports. The first step of a run finds
- * zeros, and stores what they become where its own bytes will be. */
+ * (KRN_QUICK_RECTIFIED) scales its sums, for which the MACs' ports are needed; the next step
+ * rounds, packs and stores them between its first MACs, on the other ports. The first step of a run
+ * finds zeros, and stores what they become where its own bytes will be. */
 
 /* Once, at the top, behind x86_narrow_prepare(): both sets. */
 void x86_late_prepare(struct direct *d);

@@ -16,6 +16,8 @@ static const char *const fixed[] = {
     "ic17ih5oc67kh1",
     "ic64ih4oc64kh1",
     "ic24ih9oc24kh1sh2",
+    "ic3ih17oc24kh3ph1",
+    "ic64ih3iw29oc64kh3ph1",
     "ic7ih10iw7oc9kh3kw2dh1dw0ph2pw1",
     "mb2ic16ih4iw5oc24kh2",
     "g2ic10ih6oc42kh3ph1",
