@@ -8,23 +8,6 @@
 
 enum { ROWS_OF_BASE = 7 };
 
-static int gpr(struct direct *d, const char *group)
-{
-    return ir_vreg(d->ir, IR_GPR, group);
-}
-
-static int vec(struct direct *d, const char *group)
-{
-    return ir_vreg(d->ir, IR_VEC, group);
-}
-
-static int load_arg(struct direct *d, const char *group, int offset)
-{
-    int reg = gpr(d, group);
-    IR(d->ir, IR_LOAD64, reg, d->args, offset);
-    return reg;
-}
-
 /* ---- One group of depth */
 
 /* Where a row of A is: base + index * scale. */
@@ -47,7 +30,7 @@ static struct place place_of(const struct direct *d, int row)
 static int load_row(struct direct *d, int row, int offset)
 {
     struct place at = place_of(d, row);
-    int a = vec(d, "A");
+    int a = x86_direct_vec(d, "A");
     if (at.index < 0)
         IR(d->ir, X86_BCASTD, a, at.base, offset);
     else
@@ -63,7 +46,7 @@ static void mac(struct direct *d, int acc, int a, int b)
         IR(d->ir, X86_DPBUSD, acc, a, b);
         return;
     }
-    int product = vec(d, "products");
+    int product = x86_direct_vec(d, "products");
     IR(d->ir, X86_MADDWD, product, a, b);
     IR(d->ir, X86_ADDD, acc, product);
 }
@@ -72,7 +55,7 @@ static void mac(struct direct *d, int acc, int a, int b)
 static int load_vector(struct direct *d, int row, int rotation)
 {
     struct place at = place_of(d, row);
-    int a = vec(d, "A"), order = 0;
+    int a = x86_direct_vec(d, "A"), order = 0;
     for (int lane = 0; lane < 4; lane++) {
         int first = lane / d->rotations * d->rotations;
         order |= (first + (lane + rotation) % d->rotations) << 2 * lane;
@@ -107,7 +90,7 @@ static void group(struct direct *d, int index, int first, int end, int late)
         IR(d->ir, IR_PREFETCH_L1, d->w, offset + line + distance);
     for (int from = 0, some = held(d); from < d->vectors; from += some) {
         for (int j = from; j < from + some; j++) {
-            d->b[j] = vec(d, "B");
+            d->b[j] = x86_direct_vec(d, "B");
             IR(d->ir, X86_LOAD, d->b[j], d->w, offset + bytes * j);
         }
         for (int i = first; i < end; i++) {
@@ -163,7 +146,7 @@ static void body(struct direct *d, int first, int end)
 /* What the row that skips this tap gains instead. */
 static void gain(struct direct *d, int row)
 {
-    int sums = gpr(d, "temporaries"), bytes = 4 * x86_lanes(d->v);
+    int sums = x86_direct_gpr(d, "temporaries"), bytes = 4 * x86_lanes(d->v);
     IR(d->ir, IR_LOAD64, sums, d->table, TAP(skipped));
     IR(d->ir, X86_ADD_LOAD, sums, d->args, ARG(w));
     for (int j = 0; j < d->vectors; j++)
@@ -279,7 +262,8 @@ static void all_taps(struct direct *d)
 static void set_flags(struct direct *d)
 {
     struct ir *ir = d->ir;
-    int none = gpr(d, "temporaries"), some = gpr(d, "temporaries"), last = gpr(d, "temporaries");
+    int none = x86_direct_gpr(d, "temporaries"), some = x86_direct_gpr(d, "temporaries"),
+        last = x86_direct_gpr(d, "temporaries");
     IR(ir, IR_MOV_IMM, none, 0);
     IR(ir, IR_MOV_IMM, some, KRN_SKIP_FIRST);
     IR(ir, IR_SELECT_GT, d->flags, d->offset, 0, none, some);
@@ -291,7 +275,7 @@ static void set_flags(struct direct *d)
 /* Anew for each step, so that the epilogue has its register. */
 static void set_flip(struct direct *d)
 {
-    int mask = gpr(d, "temporaries");
+    int mask = x86_direct_gpr(d, "temporaries");
     if (d->flip < 0)
         return;
     IR(d->ir, IR_MOV_IMM, mask, (int)0x80808080u);
@@ -311,11 +295,11 @@ static void begin_step(struct direct *d)
     if (d->mr > 5)
         IR(ir, X86_LEA, d->stride5, d->stride, d->stride, 4);
     ir_comment(ir, "accumulators = bias");
-    int bias = load_arg(d, "temporaries", ARG(bias));
+    int bias = x86_direct_arg(d, "temporaries", ARG(bias));
     for (int j = 0; j < d->vectors; j++)
         for (int i = 0; i < d->mr; i++) {
             if (!d->is_late)
-                d->acc[i * d->vectors + j] = vec(d, "accumulators");
+                d->acc[i * d->vectors + j] = x86_direct_vec(d, "accumulators");
             if (i == 0)
                 IR(ir, X86_LOAD, d->acc[j], bias, bytes * j);
             else
@@ -326,7 +310,7 @@ static void begin_step(struct direct *d)
 /* 0 where the layer does not take the quick way. */
 static int load_quick(struct direct *d)
 {
-    int panel = load_arg(d, "temporaries", ARG(w)), offset = gpr(d, "temporaries");
+    int panel = x86_direct_arg(d, "temporaries", ARG(w)), offset = x86_direct_gpr(d, "temporaries");
     IR(d->ir, IR_LOAD32, offset, panel, 8 * d->nr);
     return offset;
 }
@@ -345,8 +329,8 @@ static void nothing_held(struct direct *d)
 static void next_step(struct direct *d, int step, int done)
 {
     struct ir *ir = d->ir;
-    int whole = gpr(d, "temporaries"), pixels = gpr(d, "temporaries");
-    int stride = gpr(d, "temporaries"), left = gpr(d, "temporaries");
+    int whole = x86_direct_gpr(d, "temporaries"), pixels = x86_direct_gpr(d, "temporaries");
+    int stride = x86_direct_gpr(d, "temporaries"), left = x86_direct_gpr(d, "temporaries");
     IR(ir, IR_ADD_IMM, d->left, -d->mr);
     IR(ir, IR_JUMP_LE, d->left, 0, done);
     IR(ir, IR_MOV_IMM, whole, d->mr);
@@ -364,163 +348,6 @@ static void next_step(struct direct *d, int step, int done)
     IR(ir, IR_JUMP, step);
 }
 
-/* ---- Epilogue */
-
-/* Parts of 128 bits of `bytes` to where the accumulators `first`.. of the step belong. */
-static void store_parts(struct direct *d, int bytes, int first, int count, int *row)
-{
-    struct ir *ir = d->ir;
-    int place = 16 * (first % d->vectors);
-    if (d->vectors == 4) {
-        IR(ir, X86_STORE, bytes, row[0], 0);
-        return;
-    }
-    if (d->vectors == 1) {
-        IR(ir, X86_STOREX, bytes, row[0], 0);
-        for (int i = 1; i < count; i++)
-            IR(ir, X86_STOREX_PART, bytes, row[i], 0, i);
-        return;
-    }
-    IR(ir, X86_STOREY, bytes, row[0], place);
-    if (d->vectors == 3)
-        IR(ir, X86_STOREX_PART, bytes, row[0], 32, 2);
-    else if (count == 4)
-        IR(ir, X86_STOREY_HIGH, bytes, row[1], 0);
-}
-
-/* Sums of a panel with offsets, vector by vector of its columns. LATE: the next step rounds. */
-static void round_quickly(struct direct *d, int panel)
-{
-    for (int j = 0; j < d->vectors; j++) {
-        int scale = vec(d, "scales"), offset = vec(d, "scales");
-        IR(d->ir, X86_LOAD, scale, panel, 4 * d->nr + 4 * x86_lanes(d->v) * j);
-        IR(d->ir, X86_LOAD, offset, panel, 8 * d->nr + 4 * x86_lanes(d->v) * j);
-        for (int i = 0; i < d->mr; i++)
-            if (d->is_late)
-                IR(d->ir, X86_FMADD, d->acc[i * d->vectors + j], scale, offset);
-            else
-                x86_quick_round(d->ir, d->acc[i * d->vectors + j], scale, offset);
-    }
-}
-
-/* ADD: where the second tensor has the first pixel of the step: as many pixels behind the first of
- * the run as are not left any more. */
-static int added_row(struct direct *d)
-{
-    struct ir *ir = d->ir;
-    int row = load_arg(d, "row of the second tensor", ARG(width));
-    IR(ir, X86_SUB, row, d->left);
-    IR(ir, X86_MUL, row, load_arg(d, "temporaries", ARG(add_stride)));
-    IR(ir, X86_ADD_LOAD, row, d->args, ARG(add));
-    return row;
-}
-
-static void round_added(struct direct *d, int panel, struct x86_narrow *n)
-{
-    struct ir *ir = d->ir;
-    int row = added_row(d), stride = load_arg(d, "temporaries", ARG(add_stride));
-    x86_added_begin(ir, d->args, ARG(out), ARG(add), n);
-    for (int i = 0; i < d->mr; i++) {
-        for (int j = 0; j < d->vectors; j++)
-            x86_added_round(ir, n, d->acc[i * d->vectors + j], panel, 4 * d->nr + 64 * j, row,
-                            16 * j);
-        IR(ir, IR_ADD, row, stride);
-    }
-    x86_bytes_begin(ir, d->args, ARG(out), X86_IN_ROWS, n);
-}
-
-/* Ways from sums to bytes. */
-enum way { ANY, QUICK, ADDED };
-
-/* Four accumulators at a time (three where a row has three): one, two or four rows. */
-static void store_rows(struct direct *d, int panel, enum way way)
-{
-    struct ir *ir = d->ir;
-    struct x86_narrow n;
-    int total = d->mr * d->vectors, some = d->vectors == 3 ? 3 : 4, bytes = 4 * x86_lanes(d->v);
-    int stride = load_arg(d, "temporaries", ARG(c_stride)), next = gpr(d, "row of C");
-    if (way == ADDED)
-        round_added(d, panel, &n);
-    if (way == QUICK)
-        round_quickly(d, panel);
-    if (way != ADDED)
-        (way == QUICK ? x86_quick_begin : x86_narrow_begin)(
-            ir, d->args, ARG(out), d->rotations ? X86_CROSSED : X86_IN_ROWS, &n);
-    IR(ir, IR_MOV, next, d->c);
-    for (int first = 0; first < total; first += some) {
-        int count = total - first < some ? total - first : some, acc[4], row[4];
-        for (int i = 0; i < 4; i++) {
-            int at = first + (i < count ? i : count - 1);
-            acc[i] = d->acc[at];
-            if (i < count && way == ANY)
-                x86_narrow_round(ir, &n, acc[i], -1, panel, 4 * d->nr + bytes * (at % d->vectors));
-        }
-        for (int i = 0; i * d->vectors < count; i++) {
-            row[i] = next;
-            next = gpr(d, "row of C");
-            IR(ir, IR_SUM, next, row[i], stride);
-        }
-        store_parts(d, x86_narrow_pack(ir, &n, acc), first, count, row);
-    }
-}
-
-static void store_evex(struct direct *d)
-{
-    struct ir *ir = d->ir;
-    int any = ir_label(ir, "any%s", d->side), end = ir_label(ir, "stored%s", d->side);
-    int panel = load_arg(d, "temporaries", ARG(w)), offset = gpr(d, "temporaries");
-    IR(ir, IR_LOAD32, offset, panel, 8 * d->nr);
-    IR(ir, IR_JUMP_ZERO, offset, any);
-    ir_comment(ir, "the quick way");
-    if (d->is_late) {
-        round_quickly(d, panel);
-        IR(ir, IR_MOV, d->late_c, d->c);
-    } else {
-        store_rows(d, panel, QUICK);
-    }
-    IR(ir, IR_JUMP, end);
-    IR(ir, IR_LABEL, any);
-    store_rows(d, panel, ANY);
-    IR(ir, IR_LABEL, end);
-}
-
-/* Row by row, as GEMM tiles do it. */
-static void store_each(struct direct *d)
-{
-    struct ir *ir = d->ir;
-    struct x86_epilogue e;
-    int panel = load_arg(d, "temporaries", ARG(w)), row = gpr(d, "row of C");
-    int stride = load_arg(d, "temporaries", ARG(c_stride)), add = -1, add_stride = -1;
-    if (d->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD) {
-        add = added_row(d);
-        add_stride = load_arg(d, "temporaries", ARG(add_stride));
-    }
-    x86_epilogue_begin(ir, d->v, d->args, ARG(out), ARG(add), &e);
-    IR(ir, IR_MOV, row, d->c);
-    for (int i = 0; i < d->mr; i++) {
-        if (d->rotations)
-            x86_crossed_row(ir, &e, d->acc + i * d->vectors, d->vectors, panel, 4 * d->nr, row);
-        else
-            x86_epilogue_row(ir, &e, d->acc + i * d->vectors, d->vectors, panel, 4 * d->nr, row,
-                             add);
-        IR(ir, IR_ADD, row, stride);
-        if (add >= 0)
-            IR(ir, IR_ADD, add, add_stride);
-    }
-}
-
-static void store(struct direct *d)
-{
-    int epilogue = d->v->knob[VAR_KNOB_EPILOGUE];
-    ir_comment(d->ir, "%s", gemm_epilogue_texts[epilogue]);
-    if (d->is_evex && epilogue == KRN_EPILOGUE_FLOAT)
-        store_evex(d);
-    else if (d->is_evex && epilogue == KRN_EPILOGUE_ADD)
-        store_rows(d, load_arg(d, "temporaries", ARG(w)), ADDED);
-    else
-        store_each(d);
-}
-
 static void constants(struct direct *d)
 {
     d->flip = -1;
@@ -533,23 +360,23 @@ static void constants(struct direct *d)
         x86_crossed_prepare(d->ir, d->vectors);
     }
     if (!d->v->knob[VAR_KNOB_COPY])
-        d->flip = vec(d, "0x80 in every byte");
+        d->flip = x86_direct_vec(d, "0x80 in every byte");
 }
 
 static void make_registers(struct direct *d)
 {
-    d->offset = gpr(d, "offset of the step");
-    d->flags = gpr(d, "ends of the run");
-    d->table = gpr(d, "table of taps");
-    d->taps = gpr(d, "taps left");
-    d->w = gpr(d, "panel of B");
-    d->k = gpr(d, "depth left");
-    d->skip = gpr(d, "temporaries");
+    d->offset = x86_direct_gpr(d, "offset of the step");
+    d->flags = x86_direct_gpr(d, "ends of the run");
+    d->table = x86_direct_gpr(d, "table of taps");
+    d->taps = x86_direct_gpr(d, "taps left");
+    d->w = x86_direct_gpr(d, "panel of B");
+    d->k = x86_direct_gpr(d, "depth left");
+    d->skip = x86_direct_gpr(d, "temporaries");
     for (int i = 0; i < BASES; i++)
-        d->base[i] = gpr(d, "rows of A");
-    d->stride = gpr(d, "multiples of the stride");
-    d->stride3 = gpr(d, "multiples of the stride");
-    d->stride5 = gpr(d, "multiples of the stride");
+        d->base[i] = x86_direct_gpr(d, "rows of A");
+    d->stride = x86_direct_gpr(d, "multiples of the stride");
+    d->stride3 = x86_direct_gpr(d, "multiples of the stride");
+    d->stride5 = x86_direct_gpr(d, "multiples of the stride");
 }
 
 /* A step of output pixels; `next` begins the one after it, `done` follows the last one. */
@@ -557,7 +384,7 @@ static void step(struct direct *d, int next, int done)
 {
     begin_step(d);
     all_taps(d);
-    store(d);
+    x86_direct_store(d);
     next_step(d, next, done);
 }
 
@@ -613,8 +440,8 @@ int x86_direct_build(struct ir *ir, const struct var_variant *v, char *err, size
     d.args = gemm_argument(ir);
     constants(&d);
     make_registers(&d);
-    d.left = load_arg(&d, "pixels left", ARG(width));
-    d.c = load_arg(&d, "row of C", ARG(c));
+    d.left = x86_direct_arg(&d, "pixels left", ARG(width));
+    d.c = x86_direct_arg(&d, "row of C", ARG(c));
     IR(ir, IR_MOV_IMM, d.offset, 0);
     (d.is_late ? late_steps : steps)(&d);
     return 0;

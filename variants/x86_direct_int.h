@@ -28,6 +28,26 @@ struct direct {
     int held[GEMM_MAX_ACC], late_c; /* products of the step before, and where they belong */
 };
 
+static inline int x86_direct_gpr(struct direct *d, const char *group)
+{
+    return ir_vreg(d->ir, IR_GPR, group);
+}
+
+static inline int x86_direct_vec(struct direct *d, const char *group)
+{
+    return ir_vreg(d->ir, IR_VEC, group);
+}
+
+static inline int x86_direct_arg(struct direct *d, const char *group, int offset)
+{
+    int reg = x86_direct_gpr(d, group);
+    IR(d->ir, IR_LOAD64, reg, d->args, offset);
+    return reg;
+}
+
+/* x86_direct_store.c: the epilogue of a step. */
+void x86_direct_store(struct direct *d);
+
 /* ---- x86_late.c: two sets of accumulators take turns. Where a step ends, the quick way
  * (KRN_QUICK_RECTIFIED) scales its sums, for which the MACs' ports are needed; the next step
  * rounds, packs and stores them between its first MACs, on the other ports. The first step of a run

@@ -1,0 +1,158 @@
+/* x86-64 direct convolution: what becomes of the sums of a step. */
+#include "variants/x86_direct_int.h"
+
+/* Parts of 128 bits of `bytes` to where the accumulators `first`.. of the step belong. */
+static void store_parts(struct direct *d, int bytes, int first, int count, int *row)
+{
+    struct ir *ir = d->ir;
+    int place = 16 * (first % d->vectors);
+    if (d->vectors == 4) {
+        IR(ir, X86_STORE, bytes, row[0], 0);
+        return;
+    }
+    if (d->vectors == 1) {
+        IR(ir, X86_STOREX, bytes, row[0], 0);
+        for (int i = 1; i < count; i++)
+            IR(ir, X86_STOREX_PART, bytes, row[i], 0, i);
+        return;
+    }
+    IR(ir, X86_STOREY, bytes, row[0], place);
+    if (d->vectors == 3)
+        IR(ir, X86_STOREX_PART, bytes, row[0], 32, 2);
+    else if (count == 4)
+        IR(ir, X86_STOREY_HIGH, bytes, row[1], 0);
+}
+
+/* Sums of a panel with offsets, vector by vector of its columns. LATE: the next step rounds. */
+static void round_quickly(struct direct *d, int panel)
+{
+    for (int j = 0; j < d->vectors; j++) {
+        int scale = x86_direct_vec(d, "scales"), offset = x86_direct_vec(d, "scales");
+        IR(d->ir, X86_LOAD, scale, panel, 4 * d->nr + 4 * x86_lanes(d->v) * j);
+        IR(d->ir, X86_LOAD, offset, panel, 8 * d->nr + 4 * x86_lanes(d->v) * j);
+        for (int i = 0; i < d->mr; i++)
+            if (d->is_late)
+                IR(d->ir, X86_FMADD, d->acc[i * d->vectors + j], scale, offset);
+            else
+                x86_quick_round(d->ir, d->acc[i * d->vectors + j], scale, offset);
+    }
+}
+
+/* ADD: where the second tensor has the first pixel of the step: as many pixels behind the first of
+ * the run as are not left any more. */
+static int added_row(struct direct *d)
+{
+    struct ir *ir = d->ir;
+    int row = x86_direct_arg(d, "row of the second tensor", ARG(width));
+    IR(ir, X86_SUB, row, d->left);
+    IR(ir, X86_MUL, row, x86_direct_arg(d, "temporaries", ARG(add_stride)));
+    IR(ir, X86_ADD_LOAD, row, d->args, ARG(add));
+    return row;
+}
+
+static void round_added(struct direct *d, int panel, struct x86_narrow *n)
+{
+    struct ir *ir = d->ir;
+    int row = added_row(d), stride = x86_direct_arg(d, "temporaries", ARG(add_stride));
+    x86_added_begin(ir, d->args, ARG(out), ARG(add), n);
+    for (int i = 0; i < d->mr; i++) {
+        for (int j = 0; j < d->vectors; j++)
+            x86_added_round(ir, n, d->acc[i * d->vectors + j], panel, 4 * d->nr + 64 * j, row,
+                            16 * j);
+        IR(ir, IR_ADD, row, stride);
+    }
+    x86_bytes_begin(ir, d->args, ARG(out), X86_IN_ROWS, n);
+}
+
+/* Ways from sums to bytes. */
+enum way { ANY, QUICK, ADDED };
+
+/* Four accumulators at a time (three where a row has three): one, two or four rows. */
+static void store_rows(struct direct *d, int panel, enum way way)
+{
+    struct ir *ir = d->ir;
+    struct x86_narrow n;
+    int total = d->mr * d->vectors, some = d->vectors == 3 ? 3 : 4, bytes = 4 * x86_lanes(d->v);
+    int stride = x86_direct_arg(d, "temporaries", ARG(c_stride)),
+        next = x86_direct_gpr(d, "row of C");
+    if (way == ADDED)
+        round_added(d, panel, &n);
+    if (way == QUICK)
+        round_quickly(d, panel);
+    if (way != ADDED)
+        (way == QUICK ? x86_quick_begin : x86_narrow_begin)(
+            ir, d->args, ARG(out), d->rotations ? X86_CROSSED : X86_IN_ROWS, &n);
+    IR(ir, IR_MOV, next, d->c);
+    for (int first = 0; first < total; first += some) {
+        int count = total - first < some ? total - first : some, acc[4], row[4];
+        for (int i = 0; i < 4; i++) {
+            int at = first + (i < count ? i : count - 1);
+            acc[i] = d->acc[at];
+            if (i < count && way == ANY)
+                x86_narrow_round(ir, &n, acc[i], -1, panel, 4 * d->nr + bytes * (at % d->vectors));
+        }
+        for (int i = 0; i * d->vectors < count; i++) {
+            row[i] = next;
+            next = x86_direct_gpr(d, "row of C");
+            IR(ir, IR_SUM, next, row[i], stride);
+        }
+        store_parts(d, x86_narrow_pack(ir, &n, acc), first, count, row);
+    }
+}
+
+static void store_evex(struct direct *d)
+{
+    struct ir *ir = d->ir;
+    int any = ir_label(ir, "any%s", d->side), end = ir_label(ir, "stored%s", d->side);
+    int panel = x86_direct_arg(d, "temporaries", ARG(w)), offset = x86_direct_gpr(d, "temporaries");
+    IR(ir, IR_LOAD32, offset, panel, 8 * d->nr);
+    IR(ir, IR_JUMP_ZERO, offset, any);
+    ir_comment(ir, "the quick way");
+    if (d->is_late) {
+        round_quickly(d, panel);
+        IR(ir, IR_MOV, d->late_c, d->c);
+    } else {
+        store_rows(d, panel, QUICK);
+    }
+    IR(ir, IR_JUMP, end);
+    IR(ir, IR_LABEL, any);
+    store_rows(d, panel, ANY);
+    IR(ir, IR_LABEL, end);
+}
+
+/* Row by row, as GEMM tiles do it. */
+static void store_each(struct direct *d)
+{
+    struct ir *ir = d->ir;
+    struct x86_epilogue e;
+    int panel = x86_direct_arg(d, "temporaries", ARG(w)), row = x86_direct_gpr(d, "row of C");
+    int stride = x86_direct_arg(d, "temporaries", ARG(c_stride)), add = -1, add_stride = -1;
+    if (d->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD) {
+        add = added_row(d);
+        add_stride = x86_direct_arg(d, "temporaries", ARG(add_stride));
+    }
+    x86_epilogue_begin(ir, d->v, d->args, ARG(out), ARG(add), &e);
+    IR(ir, IR_MOV, row, d->c);
+    for (int i = 0; i < d->mr; i++) {
+        if (d->rotations)
+            x86_crossed_row(ir, &e, d->acc + i * d->vectors, d->vectors, panel, 4 * d->nr, row);
+        else
+            x86_epilogue_row(ir, &e, d->acc + i * d->vectors, d->vectors, panel, 4 * d->nr, row,
+                             add);
+        IR(ir, IR_ADD, row, stride);
+        if (add >= 0)
+            IR(ir, IR_ADD, add, add_stride);
+    }
+}
+
+void x86_direct_store(struct direct *d)
+{
+    int epilogue = d->v->knob[VAR_KNOB_EPILOGUE];
+    ir_comment(d->ir, "%s", gemm_epilogue_texts[epilogue]);
+    if (d->is_evex && epilogue == KRN_EPILOGUE_FLOAT)
+        store_evex(d);
+    else if (d->is_evex && epilogue == KRN_EPILOGUE_ADD)
+        store_rows(d, x86_direct_arg(d, "temporaries", ARG(w)), ADDED);
+    else
+        store_each(d);
+}
