@@ -319,6 +319,21 @@ static void check_trace(const struct t_graph *g, const struct qnt_network *netwo
     free(image);
 }
 
+/* The same network with residual chains in 16 bits. */
+static void check_wide(const struct t_graph *g)
+{
+    const struct qnt_quantise_options options = { .residual_16 = 1 };
+    struct qnt_calibration calibration;
+    struct qnt_network *network;
+    struct qnt_error error;
+
+    t_calibrate(g, 10, QNT_METHOD_MAX, &calibration);
+    if (T_CHECK(qnt_quantise(&g->graph, &calibration, &options, &network, &error) == 0))
+        check_identity(g, network);
+    qnt_calibration_clear(&calibration);
+    qnt_network_free(network);
+}
+
 static void check_network(const char *name, const struct t_graph *g, double least_db)
 {
     struct qnt_network *network = t_network(g);
@@ -508,6 +523,7 @@ int main(int argc, char **argv)
         snprintf(name, sizeof(name), "random %d", (int)i);
         t_make_random(&g, t_seed * 100 + i);
         check_network(name, &g, 0);
+        check_wide(&g);
         qnt_graph_free(&g.graph);
     }
     check_odd_weights();

@@ -189,6 +189,41 @@ static void check_roles(const struct t_graph *g, const struct qnt_network *netwo
     cli_winners_close(&winners);
 }
 
+/* Where a layer with an add was timed without it, the same loop runs it. */
+static void check_derived(const struct t_graph *g, const struct qnt_network *network,
+                          const struct qnt_task *tasks, size_t count)
+{
+    struct cli_winners winners;
+    char err[600] = "", name[VAR_NAME_MAX];
+    float plain[16], won[16];
+    size_t at = 0;
+
+    while (at < count && tasks[at].epilogue != KRN_EPILOGUE_ADD)
+        at++;
+    if (!T_CHECK(at < count))
+        return;
+    struct qnt_task timed = tasks[at];
+    struct var_variant v;
+    timed.epilogue = KRN_EPILOGUE_FLOAT;
+    make_database(&timed, 1, machine.machine, HRN_MEASURED);
+    T_CHECK(cli_winners_open(path, 0, &winners, err, sizeof(err)) == 0);
+    const struct qnt_choice choice = cli_winners_choose(&timed.problem, KRN_EPILOGUE_ADD, &winners);
+    if (strongest_variant(&timed, &v) || var_default(KRN_ISA_C, &timed.problem, &v) == 0) {
+        v.knob[VAR_KNOB_EPILOGUE] = KRN_EPILOGUE_ADD;
+        var_kernel_name_format(&v, name);
+        if (var_feasible(&v, NULL, 0) == 0 && T_CHECK(choice.kernel != NULL)) {
+            T_CHECK_STR(choice.kernel->name, name);
+            T_CHECK(choice.kernel->epilogue == KRN_EPILOGUE_ADD);
+            T_CHECK(strstr(cli_winners_reason(&winners, &timed.problem, KRN_EPILOGUE_ADD),
+                           "winner of run 1, with the add"));
+        }
+    }
+    scores_of(g, network, NULL, NULL, plain);
+    scores_of(g, network, cli_winners_choose, &winners, won);
+    T_CHECK(memcmp(plain, won, qnt_network_classes(network) * sizeof(float)) == 0);
+    cli_winners_close(&winners);
+}
+
 static void check_no_winners(const struct qnt_task *task, const char *word)
 {
     const struct krn_problem *problem = &task->problem;
@@ -243,6 +278,7 @@ int main(int argc, char **argv)
     size_t count = qnt_network_tasks(network, tasks, TASKS_MAX);
     T_CHECK(count > ROLES && count <= TASKS_MAX);
     check_roles(&g, network, tasks, count);
+    check_derived(&g, network, tasks, count);
     check_foreign_runs(tasks, count);
     qnt_network_free(network);
     qnt_graph_free(&g.graph);

@@ -93,6 +93,32 @@ static void take_layer(const struct context *c, const struct rpt_layer *layer, s
     }
 }
 
+/* The loop that won runs an add, too, where nothing with one was timed and its scheme has the form.
+ */
+static void derive(const struct cli_winner *plain, struct cli_winner *w)
+{
+    struct var_variant v = plain->variant;
+    char reason[CLI_REASON_MAX];
+
+    snprintf(reason, sizeof(reason), "%.150s, with the add", plain->reason);
+    v.knob[VAR_KNOB_EPILOGUE] = (int)w->epilogue;
+    if (w->found || var_feasible(&v, NULL, 0) != 0)
+        return;
+    w->variant = v;
+    w->found = 1;
+    memcpy(w->reason, reason, sizeof(reason));
+}
+
+void cli_winners_derive(struct cli_winners *winners)
+{
+    for (size_t i = 0; i < winners->count; i++)
+        for (size_t k = 0; k < winners->count && winners->layers[i].found; k++)
+            if (winners->layers[i].epilogue == KRN_EPILOGUE_FLOAT &&
+                winners->layers[k].epilogue == KRN_EPILOGUE_ADD &&
+                strcmp(winners->layers[i].problem, winners->layers[k].problem) == 0)
+                derive(&winners->layers[i], &winners->layers[k]);
+}
+
 /* ---- Building them */
 
 static void refused(const struct var_variant *v, const char *why, void *user)
@@ -183,6 +209,7 @@ static int take_run(const struct context *c)
             w->epilogue = (enum krn_epilogue)e;
             take_layer(c, &c->run->layers[i], w);
         }
+    cli_winners_derive(out);
     return 0;
 }
 

@@ -40,6 +40,7 @@ static void take_choice(struct json_object *choice, const struct cli_target *tar
     int known = var_name_parse(name, &v, why, sizeof why) == 0;
     struct cli_winner *w = of_problem(
         out, problem, known ? (enum krn_epilogue)v.knob[VAR_KNOB_EPILOGUE] : KRN_EPILOGUE_FLOAT);
+    of_problem(out, problem, KRN_EPILOGUE_ADD); /* derived, if there is none of its own */
     if (w->found)
         return;
     if (!known) {
@@ -73,10 +74,11 @@ int cli_winners_of_export(const char *folder, const struct cli_target *target,
         return -EINVAL;
     }
     size_t count = json_object_array_length(choices);
-    out->layers = calloc(count + 1, sizeof *out->layers);
+    out->layers = calloc(2 * count + 1, sizeof *out->layers);
     for (size_t i = 0; out->layers && i < count; i++)
         take_choice(json_object_array_get_idx(choices, i), target, out);
     json_object_put(root);
+    cli_winners_derive(out);
     if (!out->layers)
         snprintf(err, err_bytes, "out of memory");
     return out->layers ? 0 : -ENOMEM;

@@ -13,6 +13,7 @@ struct qnt_fake {
     struct qnt_graph rounded; /* nodes of `graph`, those with weights with copies of them */
     struct qnt_float *exec[2];
     struct qnt_meaning *meanings;
+    struct qnt_adds adds;
     uint8_t *live;
     int32_t output;
     float *tensor; /* room for the largest */
@@ -93,12 +94,15 @@ static int prepare(struct qnt_fake *fake, const struct qnt_calibration *calibrat
 
     fake->meanings = calloc((size_t)g->count, sizeof(*fake->meanings));
     fake->live = calloc((size_t)g->count, 1);
+    fake->adds.wide = calloc((size_t)g->count, 1);
+    fake->adds.partner = calloc((size_t)g->count, sizeof(*fake->adds.partner));
     for (int32_t i = 0; i < g->count; i++)
         most = elements(&g->nodes[i]) > most ? elements(&g->nodes[i]) : most;
     fake->tensor = malloc(most * sizeof(float));
-    if (!fake->meanings || !fake->live || !fake->tensor)
+    if (!fake->meanings || !fake->live || !fake->adds.wide || !fake->adds.partner || !fake->tensor)
         return -ENOMEM;
     fake->output = qnt_live_nodes(g, fake->live);
+    qnt_plan_adds(g, fake->live, fake->output, options, &fake->adds);
     int result = qnt_meanings(g, calibration, options, fake->meanings);
     return result ? result : copy_graph(fake);
 }
@@ -143,6 +147,8 @@ void qnt_fake_close(struct qnt_fake *fake)
     free(fake->rounded.nodes);
     free(fake->meanings);
     free(fake->live);
+    free(fake->adds.wide);
+    free(fake->adds.partner);
     free(fake->tensor);
     free(fake);
 }
@@ -162,6 +168,12 @@ static void round_tensor(struct qnt_meaning m, const float *in, size_t count, fl
     }
 }
 
+/* A convolution that computes the add which reads it: only its weights are rounded. */
+static int gives_to_add(const struct qnt_fake *fake, int32_t node)
+{
+    return has_weights(&fake->graph->nodes[node]) && fake->adds.partner[node];
+}
+
 static void run_node(struct qnt_fake *fake, int32_t index, int quantised)
 {
     const size_t count = elements(&fake->graph->nodes[index]);
@@ -169,7 +181,7 @@ static void run_node(struct qnt_fake *fake, int32_t index, int quantised)
     if (index > 0)
         qnt_float_run_node(fake->exec[quantised], index);
     const float *made = qnt_float_tensor(fake->exec[index > 0 ? quantised : 0], index);
-    if (quantised && index != fake->output)
+    if (quantised && index != fake->output && !gives_to_add(fake, index))
         round_tensor(fake->meanings[index], made, count, fake->tensor);
     else
         memcpy(fake->tensor, made, count * sizeof(float));
