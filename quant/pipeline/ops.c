@@ -51,7 +51,11 @@ int qnt_joins_as_is(const struct qnt_layer *concat, const struct qnt_layer *inpu
     return keeps_bytes(concat, input, concat->factor[k]);
 }
 
-/* `count` bytes of one input at another scale and zero point. */
+/* Bytes that are rescaled as a whole vector. */
+#define BLOCK 32
+
+/* `count` bytes of one input at another scale and zero point. What is left behind whole blocks is
+ * done first, as a block that ends where they do: a few bytes of each pixel are many together. */
 QNT_WIDE static void rescale(const struct qnt_layer *l, const struct qnt_layer *from,
                              int32_t factor, const int8_t *in, size_t count, int8_t *out)
 {
@@ -62,8 +66,19 @@ QNT_WIDE static void rescale(const struct qnt_layer *l, const struct qnt_layer *
         memcpy(out, in, count);
         return;
     }
-    for (size_t i = 0; i < count; i++)
-        out[i] = (int8_t)clamp((((in[i] - zero_in) * factor + half) >> shift) + zero, lo, hi);
+    if (count < BLOCK) {
+        for (size_t i = 0; i < count; i++)
+            out[i] = (int8_t)clamp((((in[i] - zero_in) * factor + half) >> shift) + zero, lo, hi);
+        return;
+    }
+    const int8_t *last = in + count - BLOCK;
+    int8_t end[BLOCK];
+    for (size_t i = 0; i < BLOCK; i++)
+        end[i] = (int8_t)clamp((((last[i] - zero_in) * factor + half) >> shift) + zero, lo, hi);
+    for (size_t b = 0; b + BLOCK <= count; b += BLOCK)
+        for (size_t i = b; i < b + BLOCK; i++)
+            out[i] = (int8_t)clamp((((in[i] - zero_in) * factor + half) >> shift) + zero, lo, hi);
+    memcpy(out + count - BLOCK, end, BLOCK);
 }
 
 static void run_clip(const struct qnt_op_args *args)

@@ -58,7 +58,7 @@ static struct pixels pixels_of(const struct qnt_layer *in, const int8_t *data, s
 
 /* ---- Maximum */
 
-/* Few channels: pixel by pixel. */
+/* Fewer channels than a vector has: pixel by pixel. */
 QNT_WIDE static void max_few(const struct pixels *p, int8_t *out)
 {
     const size_t count = p->pixel;
@@ -73,26 +73,29 @@ QNT_WIDE static void max_few(const struct pixels *p, int8_t *out)
 }
 
 /* Whole vectors of channels, two at a time; the last ones go back so that they are whole. */
-QNT_WIDE static void max_many(const struct pixels *p, int8_t *out)
-{
-    for (size_t c = 0; c < p->pixel;) {
-        size_t left = p->pixel - c, a = left < BYTES ? p->pixel - BYTES : c;
-        size_t b = left < 2 * BYTES ? p->pixel - BYTES : c + BYTES;
-        const int8_t *line = p->first;
-        bytes most_a = *(const bytes *)(line + a), most_b = *(const bytes *)(line + b);
-        for (int32_t y = 0; y < p->rows; y++, line += p->line)
-            for (int32_t x = 0; x < p->columns; x++) {
-                const int8_t *at = line + (size_t)x * p->pixel;
-                bytes in_a = *(const bytes *)(at + a), in_b = *(const bytes *)(at + b);
-                bytes more_a = in_a > most_a, more_b = in_b > most_b;
-                most_a = (in_a & more_a) | (most_a & ~more_a);
-                most_b = (in_b & more_b) | (most_b & ~more_b);
-            }
-        *(bytes *)(out + a) = most_a;
-        *(bytes *)(out + b) = most_b;
-        c += 2 * BYTES;
+#define MAX_OF_VECTORS(name, vector)                                                               \
+    QNT_WIDE static void name(const struct pixels *p, int8_t *out)                                 \
+    {                                                                                              \
+        const size_t size = sizeof(vector);                                                        \
+        for (size_t c = 0; c < p->pixel; c += 2 * size) {                                          \
+            size_t left = p->pixel - c, a = left < size ? p->pixel - size : c;                     \
+            size_t b = left < 2 * size ? p->pixel - size : c + size;                               \
+            const int8_t *line = p->first;                                                         \
+            vector most_a = *(const vector *)(line + a), most_b = *(const vector *)(line + b);     \
+            for (int32_t y = 0; y < p->rows; y++, line += p->line)                                 \
+                for (int32_t x = 0; x < p->columns; x++) {                                         \
+                    const int8_t *at = line + (size_t)x * p->pixel;                                \
+                    vector in_a = *(const vector *)(at + a), in_b = *(const vector *)(at + b);     \
+                    vector more_a = in_a > most_a, more_b = in_b > most_b;                         \
+                    most_a = (in_a & more_a) | (most_a & ~more_a);                                 \
+                    most_b = (in_b & more_b) | (most_b & ~more_b);                                 \
+                }                                                                                  \
+            *(vector *)(out + a) = most_a;                                                         \
+            *(vector *)(out + b) = most_b;                                                         \
+        }                                                                                          \
     }
-}
+MAX_OF_VECTORS(max_many, bytes)
+MAX_OF_VECTORS(max_some, half_bytes)
 
 void qnt_run_maxpool(const struct qnt_op_args *args)
 {
@@ -107,8 +110,10 @@ void qnt_run_maxpool(const struct qnt_op_args *args)
             struct pixels p = pixels_of(in, args->in[0], y, x);
             if (p.rows <= 0 || p.columns <= 0)
                 memset(out, -128, (size_t)l->c);
-            else if (l->c < BYTES)
+            else if (l->c < WORDS)
                 max_few(&p, out);
+            else if (l->c < BYTES)
+                max_some(&p, out);
             else
                 max_many(&p, out);
         }
@@ -132,26 +137,69 @@ QNT_WIDE static void sum_few(const struct pixels *p, size_t first, size_t count,
         }
 }
 
-/* CHUNK channels of a window of at most WORD_SUMS pixels. */
+/* CHUNK channels, of as many lines at a time as a word can sum. */
 QNT_WIDE static void sum_chunk(const struct pixels *p, size_t first, int32_t *sums)
 {
     const int8_t *line = p->first + first;
-    words s0 = { 0 }, s1 = { 0 }, s2 = { 0 }, s3 = { 0 };
+    const int32_t some = WORD_SUMS / p->columns;
 
-    for (int32_t y = 0; y < p->rows; y++, line += p->line)
-        for (int32_t x = 0; x < p->columns; x++) {
-            const int8_t *a = line + (size_t)x * p->pixel;
-            s0 += __builtin_convertvector(*(const half_bytes *)a, words);
-            s1 += __builtin_convertvector(*(const half_bytes *)(a + WORDS), words);
-            s2 += __builtin_convertvector(*(const half_bytes *)(a + 2 * WORDS), words);
-            s3 += __builtin_convertvector(*(const half_bytes *)(a + 3 * WORDS), words);
+    memset(sums, 0, CHUNK * sizeof(*sums));
+    for (int32_t begin = 0; begin < p->rows; begin += some) {
+        const int32_t end = begin + some < p->rows ? begin + some : p->rows;
+        words s0 = { 0 }, s1 = { 0 }, s2 = { 0 }, s3 = { 0 };
+        for (int32_t y = begin; y < end; y++, line += p->line)
+            for (int32_t x = 0; x < p->columns; x++) {
+                const int8_t *a = line + (size_t)x * p->pixel;
+                s0 += __builtin_convertvector(*(const half_bytes *)a, words);
+                s1 += __builtin_convertvector(*(const half_bytes *)(a + WORDS), words);
+                s2 += __builtin_convertvector(*(const half_bytes *)(a + 2 * WORDS), words);
+                s3 += __builtin_convertvector(*(const half_bytes *)(a + 3 * WORDS), words);
+            }
+        for (size_t c = 0; c < WORDS; c++) {
+            sums[c] += s0[c];
+            sums[c + WORDS] += s1[c];
+            sums[c + 2 * WORDS] += s2[c];
+            sums[c + 3 * WORDS] += s3[c];
         }
-    for (size_t c = 0; c < WORDS; c++) {
-        sums[c] = s0[c];
-        sums[c + WORDS] = s1[c];
-        sums[c + 2 * WORDS] = s2[c];
-        sums[c + 3 * WORDS] = s3[c];
     }
+}
+
+/* The same of WORDS channels. */
+QNT_WIDE static void sum_words(const struct pixels *p, size_t first, int32_t *sums)
+{
+    const int8_t *line = p->first + first;
+    const int32_t some = WORD_SUMS / p->columns;
+
+    memset(sums, 0, WORDS * sizeof(*sums));
+    for (int32_t begin = 0; begin < p->rows; begin += some) {
+        const int32_t end = begin + some < p->rows ? begin + some : p->rows;
+        words s = { 0 };
+        for (int32_t y = begin; y < end; y++, line += p->line)
+            for (int32_t x = 0; x < p->columns; x++)
+                s += __builtin_convertvector(*(const half_bytes *)(line + (size_t)x * p->pixel),
+                                             words);
+        for (size_t c = 0; c < WORDS; c++)
+            sums[c] += s[c];
+    }
+}
+
+/* Sums of some channels from *first on, which goes back where a whole vector needs it; how many. */
+static size_t sum_some(const struct pixels *p, size_t *first, int32_t *sums)
+{
+    const size_t left = p->pixel - *first;
+
+    if (p->columns > WORD_SUMS || p->columns <= 0 || p->pixel < WORDS) {
+        const size_t count = left < CHUNK ? left : CHUNK;
+        sum_few(p, *first, count, sums);
+        return count;
+    }
+    if (left >= CHUNK) {
+        sum_chunk(p, *first, sums);
+        return CHUNK;
+    }
+    *first = left < WORDS ? p->pixel - WORDS : *first;
+    sum_words(p, *first, sums);
+    return WORDS;
 }
 
 static int64_t floor_divide(int64_t a, int64_t b) /* b > 0 */
@@ -159,10 +207,41 @@ static int64_t floor_divide(int64_t a, int64_t b) /* b > 0 */
     return a / b - (a % b < 0);
 }
 
-static int8_t average(const struct qnt_layer *l, int64_t sum, int64_t elements)
+/* What is the same for all channels of a window: y = floor((sum * factor + d / 2) / d) + zero. */
+struct mean {
+    const struct qnt_layer *layer;
+    int64_t d;
+    int32_t zeros; /* of the input, in a sum */
+};
+
+static int8_t average(const struct mean *m, int64_t sum)
 {
-    int64_t d = elements << l->shift, y = floor_divide(sum * l->factor[0] + d / 2, d) + l->zero;
+    const struct qnt_layer *l = m->layer;
+    int64_t y = floor_divide(sum * l->factor[0] + m->d / 2, m->d) + l->zero;
     return (int8_t)clamp((int32_t)(y < -128 ? -128 : y > 127 ? 127 : y), l->lo, l->hi);
+}
+
+/* floor((x + d / 2) / d) is (x + c) / d rounded, c = 0.5 for an even d, else 0: as far from any half
+ * as 0.5 / d. Up to here doubles tell them apart: x has at most 52 bits, and the quotient, where it
+ * matters, 10 before the point. */
+#define EXACT_DIVISOR ((int64_t)1 << 40)
+#define ROUNDER 6755399441055744.0 /* 1.5 * 2^52: added and taken off, it leaves an integer */
+
+QNT_WIDE static void average_exactly(const struct mean *m, const int32_t *sums, size_t count,
+                                     int8_t *out)
+{
+    const struct qnt_layer *l = m->layer;
+    const double factor = l->factor[0], d = (double)m->d, c = m->d % 2 ? 0 : 0.5;
+    const double lo = l->lo - l->zero, hi = l->hi - l->zero;
+    const int32_t zeros = m->zeros, zero = l->zero;
+
+    for (size_t i = 0; i < count; i++) {
+        double y = (sums[i] - zeros) * factor + c;
+        y = y / d + ROUNDER - ROUNDER;
+        y = y > lo ? y : lo;
+        y = y < hi ? y : hi;
+        out[i] = (int8_t)((int32_t)y + zero);
+    }
 }
 
 /* All channels of one window: to bytes, or to scores if this is the last layer. */
@@ -173,22 +252,22 @@ static void average_window(const struct qnt_op_args *args, const struct qnt_wind
     const struct pixels p = pixels_of(in, args->in[0], y, x);
     const int32_t inside = p.rows * p.columns;
     const int32_t elements = k->whole ? k->kh * k->kw : inside;
+    const struct mean m = { l, (int64_t)elements << l->shift, inside * in->zero };
     const float scale = in->scale / (float)elements;
     int32_t sums[CHUNK];
 
-    for (int32_t first = 0; first < l->c; first += CHUNK) {
-        int32_t count = l->c - first < CHUNK ? l->c - first : CHUNK;
-        if (count == CHUNK && inside <= WORD_SUMS)
-            sum_chunk(&p, (size_t)first, sums);
-        else
-            sum_few(&p, (size_t)first, (size_t)count, sums);
-        for (int32_t c = 0; c < count; c++, at++) {
-            int32_t sum = sums[c] - inside * in->zero;
-            if (args->scores)
-                args->scores[at] = qnt_clamp_score(l, (float)sum * scale);
-            else
-                args->out[at] = average(l, sum, elements);
+    for (size_t first = 0, count; first < p.pixel; first += count) {
+        count = sum_some(&p, &first, sums);
+        if (!args->scores && m.d <= EXACT_DIVISOR) {
+            average_exactly(&m, sums, count, args->out + at + first);
+            continue;
         }
+        for (size_t c = 0; c < count; c++)
+            if (args->scores)
+                args->scores[at + first + c] =
+                    qnt_clamp_score(l, (float)(sums[c] - m.zeros) * scale);
+            else
+                args->out[at + first + c] = average(&m, sums[c] - m.zeros);
     }
 }
 
