@@ -221,9 +221,9 @@ static int8_t average(const struct mean *m, int64_t sum)
     return (int8_t)clamp((int32_t)(y < -128 ? -128 : y > 127 ? 127 : y), l->lo, l->hi);
 }
 
-/* floor((x + d / 2) / d) is (x + c) / d rounded, c = 0.5 for an even d, else 0: as far from any half
- * as 0.5 / d. Up to here doubles tell them apart: x has at most 52 bits, and the quotient, where it
- * matters, 10 before the point. */
+/* floor((x + d / 2) / d) is (x + c) / d rounded, c = 0.5 for an even d, else 0: as far from any
+ * half as 0.5 / d. Up to here doubles tell them apart: x has at most 52 bits, and the quotient,
+ * where it matters, 10 before the point. */
 #define EXACT_DIVISOR ((int64_t)1 << 40)
 #define ROUNDER 6755399441055744.0 /* 1.5 * 2^52: added and taken off, it leaves an integer */
 
