@@ -95,6 +95,23 @@ static void check_refused(const char *line, const char *sentence)
     t_ncnn_clear(&m);
 }
 
+/* A constant has no node to add a number to. */
+static void test_constant(void)
+{
+    struct t_ncnn m = { 0 };
+    struct qnt_graph graph;
+    struct qnt_error error = { "" };
+
+    t_ncnn_line(&m, "Input data 0 1 x 0=5 1=6 2=4");
+    t_ncnn_line(&m, "MemoryData m 0 1 k 0=1");
+    t_ncnn_floats(&m, (float[]) { 2 }, 1);
+    t_ncnn_line(&m, "BinaryOp r 1 1 k y 0=1 1=1 2=3");
+    T_CHECK(t_ncnn_read(&m, &graph, &error) < 0 && graph.count == 0);
+    if (!T_CHECK(strstr(error.text, "a constant and a number") != NULL))
+        printf("  got  \"%s\"\n", error.text);
+    t_ncnn_clear(&m);
+}
+
 static void test_heads(void)
 {
     static const struct {
@@ -125,6 +142,7 @@ int main(int argc, char **argv)
     t_begin(argc, argv);
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
         check_refused(refused[i].line, refused[i].sentence);
+    test_constant();
     test_heads();
     return t_end();
 }

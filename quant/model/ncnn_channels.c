@@ -401,6 +401,8 @@ int ncnn_import_binary(struct ncnn *n)
     if (scalar != (n->input_count == 1))
         return ncnn_fail(n, -EINVAL, "has %zu inputs and %s number", n->input_count,
                          scalar ? "a" : "no");
+    if (scalar && ncnn_input(n, 0)->memory)
+        return ncnn_fail(n, -ENOTSUP, "computes with a constant and a number");
     for (size_t i = 0; !scalar && i < 2; i++) {
         const struct ncnn_blob *constant = ncnn_input(n, i);
         if (!constant->memory)

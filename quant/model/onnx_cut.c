@@ -76,6 +76,8 @@ static void mark_readers(struct cut *c)
 
 void onnx_hint_cut(struct onnx *o, const uint8_t *needed, size_t failed)
 {
+    if (!o->error) /* nobody wants words */
+        return;
     const Onnx__GraphProto *graph = o->model->graph;
     const size_t room = sizeof(o->error->text), began = strlen(o->error->text);
     struct cut c = { o, needed, failed, calloc(o->capacity, 1) };
