@@ -262,6 +262,13 @@ static const int32_t *bias_of(const struct run *r, const char *panel)
     return (const int32_t *)bias;
 }
 
+/* Kernels that write pixel by pixel, upwards. Others may write a vector of each of their rows. */
+static int writes_upwards(const struct krn_kernel *kernel)
+{
+    return kernel->isa == KRN_ISA_AVX2 || kernel->isa == KRN_ISA_AVXVNNI ||
+           kernel->isa == KRN_ISA_AVX512VNNI;
+}
+
 /* Whether what a pixel writes beside its `columns` may fall on the pixels behind it, which are
  * written later: there is nothing else between them, no other panel has written there, and the last
  * mr pixels, which are copied, reach as far. No tap may look for the ends of the run. */
@@ -269,7 +276,8 @@ static int spills(const struct run *r, int64_t columns)
 {
     const struct krn_conv *conv = r->job->conv;
     const struct krn_kernel *kernel = conv->kernel;
-    return columns == conv->out_pixel && r->args.width >= 2 * (int64_t)kernel->mr &&
+    return writes_upwards(kernel) && columns == conv->out_pixel &&
+           r->args.width >= 2 * (int64_t)kernel->mr &&
            kernel->nr - columns <= kernel->mr * columns && !r->args.add &&
            krn_output_bytes(kernel) == 1 &&
            (!kernel->copies || krn_direct_by_line(&conv->problem, kernel));
