@@ -9,6 +9,7 @@
 #include "harness/cli/run.h"
 #include "harness/cli/run_device.h"
 #include "harness/cli/winners.h"
+#include "harness/device/device.h"
 
 struct run_options {
     struct cli_model_options model;
@@ -259,6 +260,7 @@ static int run(struct work *w, const char *model)
         return cli_fail(CLI_USAGE, "--counters counts one thread of this machine: it goes with "
                                    "neither --threads nor --device");
     w->result.threads = (int)w->o->threads;
+    w->result.has_times = hrn_local_evidence() == HRN_MEASURED;
     cli_catch_interrupt();
     code = open_models(w, model);
     if (code != CLI_OK)

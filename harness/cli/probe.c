@@ -115,11 +115,13 @@ static void print_events(const struct hrn_probe *p)
     struct cli_table *table = cli_table_new(headings, 3);
     for (size_t i = 0; i < p->event_count; i++) {
         const struct hrn_probed_event *e = &p->event[i];
+        verdicts[e->verdict]++;
+        if (!p->pmu.counts && e->verdict == HRN_EVENT_NOT_IMPLEMENTED)
+            continue; /* without a PMU that is no news */
         cli_table_cell(table, "%s", e->event.name);
         cli_table_cell(table, "%s", hrn_event_verdict_names[e->verdict]);
         cli_table_cell(table, "%s%s%s", e->evidence, e->known ? "; work: " : "",
                        e->known ? e->known->work : "");
-        verdicts[e->verdict]++;
     }
     cli_table_print(table, stdout);
     const char *comma = "";

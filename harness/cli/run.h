@@ -22,6 +22,7 @@ struct run_entry {
 /* Every network has the same layers, and so the same kernels. */
 struct run_result {
     int has_float;         /* there was a float model to compare with */
+    int has_times;         /* this machine is no emulator */
     int has_classes;       /* the images have: answers are right or wrong */
     int threads;           /* of the int8 networks */
     size_t float_bytes[2]; /* of the float model: weights, activations alive at once at most */

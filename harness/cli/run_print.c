@@ -39,6 +39,14 @@ static void json_tops(const struct run_result *r, FILE *out, const struct qnt_ac
         fprintf(out, ", \"top1\": null, \"top5\": null");
 }
 
+static void json_time(const struct run_result *r, FILE *out, const char *name, double value)
+{
+    if (r->has_times)
+        fprintf(out, ", \"%s\": %.6g", name, value);
+    else
+        fprintf(out, ", \"%s\": null", name);
+}
+
 static void print_accuracy(const struct run_result *r, FILE *out)
 {
     static const char *const headings[] = { "",        "top-1 %", "top-5 %",      "agree %",
@@ -51,7 +59,7 @@ static void print_accuracy(const struct run_result *r, FILE *out)
         cell_tops(r, t, first, first->float_top1, first->float_top5);
         for (int i = 0; i < 3; i++)
             cli_table_cell(t, "%s", "");
-        cli_table_cell(t, "%.3f", first->float_ms);
+        cell_if(t, r->has_times, 3, first->float_ms);
         cli_table_cell(t, "%s", "");
     }
     for (size_t i = 0; i < r->count; i++) {
@@ -61,7 +69,7 @@ static void print_accuracy(const struct run_result *r, FILE *out)
         cell_if(t, r->has_float, 2, percent(a->agree, a));
         cell_if(t, r->has_float, 2, a->sqnr_db);
         cell_if(t, r->has_float, 5, a->cosine);
-        cli_table_cell(t, "%.3f", a->int8_ms);
+        cell_if(t, r->has_times, 3, a->int8_ms);
         cli_table_cell(t, "%s", r->entries[i].warnings ? "see the warnings" : "");
     }
     cli_table_print(t, out);
@@ -129,8 +137,8 @@ static void print_layers(const struct run_result *r, FILE *out)
         cli_table_cell(t, "%s", l.name);
         cli_table_cell(t, "%s", l.title);
         cli_table_cell(t, "%dx%dx%d", l.h, l.w, l.c);
-        cli_table_cell(t, "%.2f", l.time_ns / 1e3);
-        cli_table_cell(t, "%.1f", total > 0 ? 100 * l.time_ns / total : 0);
+        cell_if(t, r->has_times, 2, l.time_ns / 1e3);
+        cell_if(t, r->has_times, 1, total > 0 ? 100 * l.time_ns / total : 0);
         cli_table_cell(t, "%s", kernel_of(&l));
         cli_table_cell(t, "%s", l.conv ? krn_algorithm_names[l.conv->algorithm] : "");
         cli_table_cell(t, "%s", reason_of(r, &l));
@@ -150,6 +158,8 @@ void run_print_text(const struct run_result *r, FILE *out)
     print_accuracy(r, out);
     fprintf(out, "\n%zu images, int8 on %d thread%s\n", e->accuracy.images, r->threads,
             r->threads == 1 ? "" : "s");
+    if (!r->has_times)
+        fprintf(out, "EMULATED: this machine proves the scores, and knows no time\n");
     fprintf(out,
             "int8 bytes: network %zu, activations %zu, packed weights %zu, pointer tables %zu, "
             "scratch %zu\n",
@@ -168,15 +178,16 @@ static void print_json_rows(const struct run_result *r, FILE *out)
     if (r->has_float) {
         fprintf(out, "\n    {\"name\": \"fp32\"");
         json_tops(r, out, first, first->float_top1, first->float_top5);
-        fprintf(out, ", \"ms\": %.6g},", first->float_ms);
+        json_time(r, out, "ms", first->float_ms);
+        fputs("},", out);
     }
     for (size_t i = 0; i < r->count; i++) {
         const struct qnt_accuracy *a = &r->entries[i].accuracy;
         fprintf(out, "%s\n    {\"name\": ", i ? "," : "");
         cli_json_string(out, r->entries[i].label);
         json_tops(r, out, a, a->int8_top1, a->int8_top5);
-        fprintf(out, ", \"ms\": %.6g, \"unsound_thresholds\": %zu", a->int8_ms,
-                r->entries[i].warnings);
+        json_time(r, out, "ms", a->int8_ms);
+        fprintf(out, ", \"unsound_thresholds\": %zu", r->entries[i].warnings);
         if (r->has_float)
             fprintf(out, ", \"agree\": %.6g, \"sqnr_db\": %.6g, \"cosine\": %.8g",
                     percent(a->agree, a), a->sqnr_db, a->cosine);
@@ -209,7 +220,7 @@ static void print_json_layer(const struct run_result *r, size_t index,
     cli_json_string(out, l->name);
     fprintf(out, ", \"operator\": \"%s\", \"problem\": \"%s\", \"kernel\": ", l->title, problem);
     cli_json_string(out, kernel_of(l));
-    fprintf(out, ", \"time_ns\": %.6g", l->time_ns);
+    json_time(r, out, "time_ns", l->time_ns);
     print_json_counts(r, index, out);
     fputs(", \"why\": ", out);
     cli_json_string(out, reason_of(r, l));

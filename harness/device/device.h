@@ -56,6 +56,10 @@ int hrn_core_of_cpu(const struct hrn_device_info *info, int cpu);
 /* The CPUs of a kind as the kernel writes lists: "0-3,6". */
 void hrn_core_cpus(const struct hrn_core_kind *core, char *out, size_t out_bytes);
 
+/* What a time that this process takes is: emulated where it is an AArch64 program on an x86 host,
+ * in a container of a foreign architecture, say. */
+enum hrn_evidence hrn_local_evidence(void);
+
 /* Opens by key. On failure *out is NULL and err has what happened and the remedy. */
 int hrn_device_open(const char *key, struct hrn_device **out, char *err, size_t err_bytes);
 /* The same, of the kind of core that has this CPU, where the device has several: what is pinned to

@@ -57,6 +57,36 @@ static void arm_identity(struct hrn_device_info *info)
     snprintf(info->cpu, sizeof info->cpu, "%s", hrn_core_name(midr));
 }
 
+#if defined __aarch64__
+
+/* Whether an AArch64 program runs on an x86 machine: QEMU's user mode, as containers of a foreign
+ * architecture do. Newer ones invent a /proc/cpuinfo, but none a clock. */
+static int is_foreign(void)
+{
+    static const char *const clocks[] = { "tsc", "kvm-clock", "hpet", "acpi_pm", "hyperv" };
+    char text[64] = "";
+    FILE *file = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
+    const char *clock = file && fgets(text, sizeof text, file) ? text : "";
+    int found = 0;
+    if (file)
+        fclose(file);
+    for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++)
+        found |= strncmp(clock, clocks[i], strlen(clocks[i])) == 0;
+    cpuinfo("flags", text, sizeof text);
+    return found || text[0];
+}
+
+#endif
+
+enum hrn_evidence hrn_local_evidence(void)
+{
+#if defined __aarch64__
+    return is_foreign() ? HRN_EMULATED : HRN_MEASURED;
+#else
+    return HRN_MEASURED;
+#endif
+}
+
 /* The last CPU that we may use: interrupts and daemons prefer the first. */
 static int usable_cpu(void)
 {
@@ -82,7 +112,7 @@ int hrn_local_open(const char *argument, struct hrn_device **out, char *err, siz
     snprintf(info->arch, sizeof info->arch, "%.15s", name.machine);
     info->cpu_index = usable_cpu();
     info->isas = krn_cpu_isas();
-    info->evidence = HRN_MEASURED;
+    info->evidence = hrn_local_evidence();
     hrn_device_host_info(info);
     if (!strcmp(info->arch, "aarch64"))
         arm_identity(info);
