@@ -24,7 +24,7 @@ static const char *const problems[] = {
     "ic3ih64oc24oh32kh3sh2ph1n\"stem\"",
     "g16ic16ih28oc16oh28kh3ph1n\"bands of rows\"", /* whose kernels want more rows than others */
 };
-enum { PROBLEM_COUNT = sizeof problems / sizeof problems[0], CHOICE_MAX = 64 };
+enum { PROBLEM_COUNT = sizeof problems / sizeof problems[0], CHOICE_MAX = 96 };
 
 static const struct var_export_counter counters[] = { { "cycles", 123456.5 }, { "l1d_refill", 7 } };
 
@@ -33,18 +33,21 @@ static const struct var_export_comparison comparisons[] = {
     { "portable", "c_igemm", "undecided", 0.1, (double)NAN, 0.11, 2 },
 };
 
-/* The plain choice of every ISA level that has one, for every problem. */
+/* The plain choice of every ISA level that has one, for every problem, and in another epilogue. */
 static size_t make_choices(struct var_export_choice *out)
 {
     size_t count = 0;
     for (int i = 0; i < PROBLEM_COUNT; i++)
-        for (int isa = KRN_ISA_COUNT - 1; isa >= 0; isa--) {
+        for (int k = 0; k < 2 * KRN_ISA_COUNT; k++) {
+            int isa = KRN_ISA_COUNT - 1 - k / 2;
+            int e = k % 2 ? 1 + (i + isa) % (KRN_EPILOGUE_COUNT - 1) : KRN_EPILOGUE_FLOAT;
             struct var_export_choice *c = &out[count];
             char err[300] = "";
             memset(c, 0, sizeof *c);
             if (!T_CHECK(krn_problem_parse(problems[i], &c->problem, err, sizeof err) == 0))
                 printf("  %s\n", err);
-            if (var_default((enum krn_isa)isa, &c->problem, &c->variant) != 0)
+            if (var_default_of((enum krn_isa)isa, &c->problem, (enum krn_epilogue)e, &c->variant) !=
+                0)
                 continue;
             c->evidence = (struct var_export_evidence) {
                 .kind = "measured",

@@ -30,6 +30,13 @@ static const struct {
     { "hangs", HRN_TIMEOUT, SIGKILL, "ms" },
     { "is_illegal", HRN_CRASHED, SIGILL, "" },
     { "exits", HRN_CRASHED, SIGKILL, "" },
+    { "adds", HRN_OK, 0, "" },
+    { "adds_without_zero_point", HRN_WRONG, 0, "differ" },
+    { "adds_row_above", HRN_WRONG, 0, "differ" },
+    { "adds_rounded_twice", HRN_WRONG, 0, "differ" },
+    { "reads_past_second", HRN_WRONG, SIGSEGV, "" },
+    { "sums", HRN_OK, 0, "" },
+    { "sums_without_bias", HRN_WRONG, 0, "differ" },
     { "foreign", HRN_NO_ISA, 0, "no" },
     { "not_there", HRN_NO_BUILD, 0, "without" },
 };

@@ -77,7 +77,7 @@ static int write_vector(struct var_text *t, const struct krn_problem *p, uint64_
         return 0;
     if (vector_make(p, seed, &v) != 0)
         return -ENOMEM;
-    vector_reference(&v);
+    vector_reference(&v, KRN_EPILOGUE_FLOAT);
     var_text_printf(t, "    { \"%s\", %llu, 0x%016llxu },\n", text, (unsigned long long)seed,
                     (unsigned long long)vector_hash(v.out, v.out_count));
     vector_clear(&v);

@@ -57,29 +57,37 @@ static int plans(const struct krn_problem *problem, const struct krn_kernel *ker
     return krn_conv_plan(&conv, problem, &any, kernel, driver, NULL, 0) == 0;
 }
 
-static int runs_here(const struct quern_row *row, uint32_t isas)
+/* What is asked for besides a problem. */
+struct wanted {
+    uint32_t isas;
+    enum krn_epilogue epilogue;
+};
+
+static int is_wanted(const struct quern_row *row, const struct wanted *wanted)
 {
     const struct krn_kernel *kernel = &quern_table[row->kernel];
-    return kernel->fn && (isas & 1u << kernel->isa);
+    return kernel->fn && (wanted->isas & 1u << kernel->isa) && kernel->epilogue == wanted->epilogue;
 }
 
 /* Rows of one problem stand in the order of preference: the first that runs here. */
-static const struct quern_row *find_exact(const struct krn_problem *problem, uint32_t isas)
+static const struct quern_row *find_exact(const struct krn_problem *problem,
+                                          const struct wanted *wanted)
 {
     for (const struct quern_row *row = quern_rows; row < quern_rows + quern_row_count; row++)
-        if (runs_here(row, isas) && is_same(problem, &row->problem))
+        if (is_wanted(row, wanted) && is_same(problem, &row->problem))
             return row;
     return NULL;
 }
 
 /* Of the same kind, at the smallest distance; the earlier row where two are as near. */
-static const struct quern_row *find_nearest(const struct krn_problem *problem, uint32_t isas)
+static const struct quern_row *find_nearest(const struct krn_problem *problem,
+                                            const struct wanted *wanted)
 {
     const struct quern_row *best = NULL;
     int best_distance = 0;
     for (const struct quern_row *row = quern_rows; row < quern_rows + quern_row_count; row++) {
         int here = distance(problem, &row->problem);
-        if (!runs_here(row, isas) || kind_of(problem) != kind_of(&row->problem) ||
+        if (!is_wanted(row, wanted) || kind_of(problem) != kind_of(&row->problem) ||
             (best && here >= best_distance) ||
             !plans(problem, &quern_table[row->kernel], row->driver))
             continue;
@@ -113,21 +121,29 @@ static const struct krn_kernel *find_portable(const struct krn_problem *problem)
     return &quern_table[quern_portable[quern_portable_count - 1]];
 }
 
-struct quern_choice quern_conv_select(const struct krn_problem *problem)
+struct quern_choice quern_conv_select_epilogue(const struct krn_problem *problem,
+                                               enum krn_epilogue epilogue)
 {
     struct quern_choice choice = { NULL, { 0, 0 }, QUERN_MATCH_EXACT, NULL };
-    uint32_t isas = krn_cpu_isas();
-    const struct quern_row *row = find_exact(problem, isas);
+    const struct wanted wanted = { krn_cpu_isas(), epilogue };
+    const struct quern_row *row = find_exact(problem, &wanted);
     if (!row) {
-        row = find_nearest(problem, isas);
+        row = find_nearest(problem, &wanted);
         choice.match = QUERN_MATCH_NEAREST;
     }
     if (row) {
         choice.kernel = &quern_table[row->kernel];
         choice.driver = row->driver;
         choice.variant = row->variant;
-        return choice;
     }
+    return choice;
+}
+
+struct quern_choice quern_conv_select(const struct krn_problem *problem)
+{
+    struct quern_choice choice = quern_conv_select_epilogue(problem, KRN_EPILOGUE_FLOAT);
+    if (choice.kernel)
+        return choice;
     choice.kernel = find_portable(problem);
     choice.match = QUERN_MATCH_PORTABLE;
     choice.variant = choice.kernel->name;

@@ -43,6 +43,12 @@ struct quern_choice {
  * call it once per layer. */
 struct quern_choice quern_conv_select(const struct krn_problem *problem);
 
+/* The same among kernels with another epilogue (kernel.h), which the object below has no use for:
+ * its SUMS are no bytes, its ADD wants a second tensor. kernel is NULL where the table has none
+ * that runs here and takes the problem. */
+struct quern_choice quern_conv_select_epilogue(const struct krn_problem *problem,
+                                               enum krn_epilogue epilogue);
+
 struct quern_conv;
 
 /* Selects, plans and packs. weights, bias (may be NULL) and scale as krn_conv_pack(); they are not

@@ -14,7 +14,8 @@
 struct vector_data {
     struct krn_problem problem;
     struct krn_quant quant;
-    int8_t *in, *weights, *out; /* out: room for the answer */
+    int8_t *in, *weights, *out; /* out: room for any answer, 4-byte aligned */
+    int8_t *tensor;             /* ADD: a second one, of the shape of the output */
     int32_t *bias;
     float *scale;
     size_t out_count;
@@ -39,6 +40,7 @@ static inline void vector_clear(struct vector_data *v)
     free(v->in);
     free(v->weights);
     free(v->out);
+    free(v->tensor);
     free(v->bias);
     free(v->scale);
     memset(v, 0, sizeof *v);
@@ -61,6 +63,7 @@ static inline void vector_fill(struct vector_data *v, uint64_t seed)
     v->quant.zp_out = zero_points[vector_random(&state) % 5];
     v->quant.lo = vector_random(&state) % 4 == 0 && v->quant.zp_out < 100 ? v->quant.zp_out : -128;
     v->quant.hi = vector_random(&state) % 4 == 0 ? 120 : 127;
+    vector_bytes(&state, -128, v->tensor, v->out_count);
 }
 
 /* 0, or -1 without memory. */
@@ -72,10 +75,11 @@ static inline int vector_make(const struct krn_problem *problem, uint64_t seed,
     v->out_count = krn_problem_output_count(problem);
     v->in = (int8_t *)malloc(krn_problem_input_count(problem));
     v->weights = (int8_t *)malloc(krn_problem_weight_count(problem));
-    v->out = (int8_t *)malloc(v->out_count);
+    v->out = (int8_t *)malloc(4 * v->out_count); /* SUMS are words */
+    v->tensor = (int8_t *)malloc(v->out_count);
     v->bias = (int32_t *)malloc((size_t)problem->oc * sizeof *v->bias);
     v->scale = (float *)malloc((size_t)problem->oc * sizeof *v->scale);
-    if (!v->in || !v->weights || !v->out || !v->bias || !v->scale) {
+    if (!v->in || !v->weights || !v->out || !v->tensor || !v->bias || !v->scale) {
         vector_clear(v);
         return -1;
     }
@@ -83,9 +87,19 @@ static inline int vector_make(const struct krn_problem *problem, uint64_t seed,
     return 0;
 }
 
-static inline void vector_reference(struct vector_data *v)
+static inline struct krn_add vector_add(const struct vector_data *v)
 {
-    krn_reference(&v->problem, &v->quant, v->in, v->weights, v->bias, v->scale, v->out);
+    const struct krn_add add = { v->tensor, -3, 0.75f };
+    return add;
+}
+
+/* The answer, in v->out; its bytes. */
+static inline size_t vector_reference(struct vector_data *v, enum krn_epilogue epilogue)
+{
+    const struct krn_add add = vector_add(v);
+    krn_reference_epilogue(&v->problem, &v->quant, epilogue, v->in, v->weights, v->bias, v->scale,
+                           &add, v->out);
+    return epilogue == KRN_EPILOGUE_SUMS ? 4 * v->out_count : v->out_count;
 }
 
 static inline uint64_t vector_hash(const int8_t *bytes, size_t count) /* FNV-1a, 64 bit */
