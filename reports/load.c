@@ -10,6 +10,7 @@
 
 #include "reports/figures.h"
 #include "reports/report_int.h"
+#include "variants/cores.h"
 
 #define ROUNDS_MAX (1 << 20) /* a round number beyond this is no round */
 
@@ -264,9 +265,19 @@ static int take_measurement(const struct pdb_measurement_row *row, void *user)
 
 /* ---- all of it */
 
+static int take_core(const char *name, const char *value, void *user)
+{
+    struct rpt_run *run = user;
+    if (strcmp(name, "core") == 0)
+        run->core = var_core_find(value, NULL);
+    return 0;
+}
+
 static int load_layers(struct rpt_run *run)
 {
-    int result = pdb_peaks(run->db, run->id, take_peak, run);
+    int result = pdb_run_facts(run->db, run->id, take_core, run);
+    if (result == 0)
+        result = pdb_peaks(run->db, run->id, take_peak, run);
     if (result == 0)
         result = pdb_run_problems(run->db, run->id, take_problem, run);
     for (size_t i = 0; result == 0 && i < run->layer_count; i++) {

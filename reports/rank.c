@@ -145,14 +145,15 @@ static int best_isa(const struct rpt_run *run)
 
 /* The candidate that var_default() names for the layer on `isa`, or on the strongest below it that
  * has one for such a layer; -1 if the run has not measured it. */
-static long find_default(const struct rpt_layer *layer, int isa)
+static long find_default(const struct rpt_run *run, const struct rpt_layer *layer, int isa)
 {
     struct krn_problem problem;
     struct var_variant plain;
     char name[VAR_NAME_MAX], why[160];
     if (krn_problem_parse(layer->problem, &problem, why, sizeof why) != 0)
         return -1;
-    while (isa >= 0 && var_default((enum krn_isa)isa, &problem, &plain) != 0)
+    while (isa >= 0 && var_default_on(run->core, (enum krn_isa)isa, &problem, KRN_EPILOGUE_FLOAT,
+                                      &plain) != 0)
         isa--;
     if (isa < 0)
         return -1;
@@ -180,8 +181,8 @@ static int compare_winner(const struct rpt_run *run, struct rpt_layer *layer,
 
 static int compare_layer(const struct rpt_run *run, struct rpt_layer *layer, int strongest)
 {
-    layer->against[RPT_DEFAULT].index = find_default(layer, strongest);
-    layer->against[RPT_PORTABLE].index = find_default(layer, KRN_ISA_C);
+    layer->against[RPT_DEFAULT].index = find_default(run, layer, strongest);
+    layer->against[RPT_PORTABLE].index = find_default(run, layer, KRN_ISA_C);
     for (int b = 0; b < RPT_BASELINE_COUNT; b++) {
         int result = compare_winner(run, layer, &layer->against[b]);
         if (result != 0)

@@ -82,6 +82,8 @@ struct rpt_peak {
     char *isa;
     double gmacs; /* measured peak of the core in this run, GMAC/s */
 };
+struct var_core;
+
 struct rpt_run {
     struct pdb *db; /* borrowed */
     long long id;
@@ -97,6 +99,7 @@ struct rpt_run {
     double battery_uv;                    /* mean voltage of the battery, 0 = unknown */
     char pmu[64];                         /* "" = no counters */
     char no_counters[200], left_out[600]; /* why not; which events not, and why; may be empty */
+    const struct var_core *core; /* whose plain choices the defaults are; NULL = none in particular */
     char filtered[200];                   /* points that filters removed, by filter; may be empty */
     char *best_isa;                       /* the ISA of the default baseline; "" without one */
     struct rpt_layer *layers;

@@ -1,8 +1,99 @@
 /* Plain choices core by core, where a loop that is woven for the core is well ahead of the one for
- * everybody: predicted by Quern's model of the core (docs/generator.md). First fitting row wins. */
+ * everybody: predicted by Quern's models of these cores (docs/generator.md has the figures). First
+ * fitting row wins; what none of them takes is left to the rows for everybody. */
 #include "variants/variant_int.h"
 
+/* clang-format off */
+#define C(n) [VAR_KNOB_COPY] = (n)
+#define W(n) [VAR_KNOB_WIDEN] = (n)
+#define M(n) [VAR_KNOB_MR] = (n)
+#define N(n) [VAR_KNOB_NR] = (n)
+#define K(n) [VAR_KNOB_KR] = (n)
+#define U(n) [VAR_KNOB_UNROLL] = (n)
+#define L(n) [VAR_KNOB_LOAD] = (n)
+#define S(n) [VAR_KNOB_SCHEDULE] = (n)
+#define F(n) [VAR_KNOB_FILTER] = (n)
+#define X(n) [VAR_KNOB_STRIDE] = (n)
+#define Y(n) [VAR_KNOB_ROWS] = (n)
+#define T(n) [VAR_KNOB_FEED] = (n)
+#define V(n) [VAR_KNOB_FORM] = (n)
+#define I(n) [VAR_KNOB_ADDRESS] = (n)
+#define H(n) [VAR_KNOB_HOLD] = (n)
+#define G(n) [VAR_KNOB_FLIGHT] = (n)
+#define P(n) [VAR_KNOB_PIPELINE] = (n)
+#define ROW(level, kind, columns, ...) \
+    .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
+             .knob = { __VA_ARGS__ } }
+#define DEEP_ROW(level, kind, columns, depth, ...) \
+    .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
+             .min_depth = (depth), .knob = { __VA_ARGS__ } }
+#define SHALLOW_ROW(level, kind, columns, depth, ...) \
+    .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
+             .max_depth = (depth), .knob = { __VA_ARGS__ } }
+
 const struct var_core_default var_core_defaults[] = {
-    { .weave = 0 },
+    /* A53: v8.0 */
+    { .weave = 3, .min_rows = 2, DEEP_ROW(NEON, WINO, 16, 8, M(4), N(16), K(1), S(1), F(4)) },
+    { .weave = 3, .min_rows = 2, .gathers = 1,
+      SHALLOW_ROW(NEON, GEMM, 9, 4, M(4), N(16), K(2), U(1), L(16), S(3), V(3), H(1), G(4), P(1)) },
+    { .weave = 3, .min_rows = 2,
+      DEEP_ROW(NEON, GEMM, 4, 1024, M(5), N(4), K(16), U(2), L(128), S(3), V(3), H(1), G(4),
+          P(1)) },
+    { .weave = 3, .min_rows = 2,
+      DEEP_ROW(NEON, IGEMM, 4, 1024, M(5), N(4), K(16), U(2), L(128), S(3), V(3), H(1), G(4),
+          P(1)) },
+    { .weave = 3, .min_rows = 2,
+      ROW(NEON, GEMM, 9, M(4), N(16), K(2), U(1), L(16), S(3), V(3), H(1), G(4), P(1)) },
+    { .weave = 3, .min_rows = 2,
+      ROW(NEON, IGEMM, 9, M(4), N(16), K(2), U(1), L(16), S(3), V(3), H(1), G(4), P(1)) },
+    { .weave = 3, ROW(NEON, GEMM, 9, M(1), N(16), K(2), U(2), L(64), V(2), I(2), H(1), G(4)) },
+    { .weave = 3, ROW(NEON, DWC, 8, N(8), K(1), S(1), F(3), X(1), Y(2)) },
+    { .weave = 3, ROW(NEON, DWC, 8, N(8), K(1), S(1), F(3), X(2), Y(2)) },
+    /* A55: v8.0, dotprod */
+    { .weave = 2, .min_rows = 2, DEEP_ROW(NEON, WINO, 16, 8, M(4), N(16), K(1), S(1), F(4)) },
+    { .weave = 2, .min_rows = 2, .gathers = 1,
+      SHALLOW_ROW(NEON, GEMM, 9, 4, M(4), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1)) },
+    { .weave = 2, .min_rows = 2,
+      ROW(NEON, GEMM, 9, M(4), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1)) },
+    { .weave = 2, .min_rows = 2,
+      ROW(NEON, IGEMM, 9, M(4), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1)) },
+    { .weave = 2, ROW(NEON, GEMM, 9, M(1), N(16), K(2), U(2), L(64), V(2), I(2), H(1), G(4)) },
+    { .weave = 2, ROW(NEON, DWC, 8, N(8), K(1), S(1), F(3), X(1), Y(2)) },
+    { .weave = 2, ROW(NEON, DWC, 8, N(8), K(1), S(1), F(3), X(2), Y(2)) },
+    { .weave = 2, .min_rows = 2,
+      SHALLOW_ROW(DOTPROD, GEMM, 9, 16, M(4), N(16), K(4), U(4), L(128), S(2), T(1), V(3), P(1),
+          G(1)) },
+    { .weave = 2, .min_rows = 2,
+      ROW(DOTPROD, GEMM, 9, M(4), N(16), K(4), U(2), L(128), S(2), V(3), P(1), G(1)) },
+    { .weave = 2, .min_rows = 2,
+      ROW(DOTPROD, IGEMM, 9, M(4), N(16), K(4), U(2), L(128), S(2), V(3), P(1), G(1)) },
+    { .weave = 2, ROW(DOTPROD, GEMM, 9, M(1), N(16), K(4), U(2), L(64), V(2), I(2), G(1)) },
+    { .weave = 2, ROW(DOTPROD, DWC, 8, N(8), K(4), S(2), F(3), X(1), Y(2)) },
+    { .weave = 2, ROW(DOTPROD, DWC, 8, N(8), K(4), F(5), X(1), Y(2)) },
+    { .weave = 2, ROW(DOTPROD, DWC, 8, N(8), K(4), F(5), X(2), Y(2)) },
+    /* A510: v8.0, dotprod, i8mm */
+    { .weave = 4, .min_rows = 2, DEEP_ROW(NEON, WINO, 16, 8, M(4), N(16), K(1), S(1), F(4)) },
+    { .weave = 4, .min_rows = 2,
+      SHALLOW_ROW(NEON, DIRECT, 9, 4, M(2), N(16), K(2), U(11), L(64), S(1), C(1), V(1), H(1),
+          G(4)) },
+    { .weave = 4, .min_rows = 2,
+      ROW(NEON, GEMM, 9, M(4), N(16), K(1), U(2), L(64), S(1), V(1), I(1), W(1), G(1)) },
+    { .weave = 4, .min_rows = 2,
+      ROW(NEON, IGEMM, 9, M(4), N(16), K(1), U(2), L(64), S(1), V(1), I(1), W(1), G(1)) },
+    { .weave = 4,
+      ROW(NEON, GEMM, 9, M(1), N(16), K(2), U(2), L(64), S(1), V(2), I(2), H(1), G(4)) },
+    { .weave = 4, .min_rows = 2,
+      SHALLOW_ROW(DOTPROD, GEMM, 5, 16, M(8), N(8), K(4), U(2), L(128), S(4), T(1), V(1), P(1),
+          G(1)) },
+    { .weave = 4, .min_rows = 2,
+      ROW(DOTPROD, GEMM, 9, M(4), N(16), K(4), U(2), L(128), S(4), P(1), G(1)) },
+    { .weave = 4, .min_rows = 2,
+      ROW(DOTPROD, IGEMM, 9, M(4), N(16), K(4), U(2), L(128), S(4), P(1), G(1)) },
+    { .weave = 4, ROW(DOTPROD, DWC, 8, N(8), K(4), S(2), F(3), X(1), Y(2)) },
+    { .weave = 4, .min_rows = 2,
+      SHALLOW_ROW(I8MM, GEMM, 5, 32, M(10), N(8), K(8), U(2), L(128), S(4), T(1), P(1), G(1)) },
+    { .weave = 4, .min_rows = 2,
+      ROW(I8MM, GEMM, 9, M(4), N(16), K(8), U(4), L(128), S(4), T(1), V(1), P(1), G(1)) },
 };
+/* clang-format on */
 const size_t var_core_default_count = sizeof(var_core_defaults) / sizeof(var_core_defaults[0]);

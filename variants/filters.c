@@ -93,16 +93,6 @@ static double work_on_b(const struct var_variant *v)
     return nr * (words ? 2 : 1) * loads_of_vector(v) + widened;
 }
 
-static double prefetches(const struct var_variant *v)
-{
-    double lines = 0;
-    if (v->knob[VAR_KNOB_PREFETCH_A])
-        lines += v->knob[VAR_KNOB_MR] / 4.0;
-    if (v->knob[VAR_KNOB_PREFETCH_B])
-        lines += v->knob[VAR_KNOB_NR] / 4.0;
-    return lines;
-}
-
 /* Advances of pointers, the counter and the branch, once for a body. */
 static double overhead(const struct var_variant *v)
 {
@@ -118,7 +108,7 @@ struct var_loop_mix var_loop_mix(const struct var_variant *v)
 {
     return (struct var_loop_mix) {
         .macs = macs_of_output(v) * v->knob[VAR_KNOB_MR] * v->knob[VAR_KNOB_NR],
-        .others = loads_of_a(v) + moves_of_a(v) + work_on_b(v) + prefetches(v) + overhead(v),
+        .others = loads_of_a(v) + moves_of_a(v) + work_on_b(v) + overhead(v),
     };
 }
 

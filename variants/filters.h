@@ -18,7 +18,8 @@ struct var_filter_info {
 };
 extern const struct var_filter_info var_filters[VAR_FILTER_COUNT];
 
-/* Instructions of a GEMM kernel's loop on AArch64, per 16 of depth. */
+/* Instructions of a GEMM kernel's loop on AArch64, per 16 of depth; prefetches, whose worth no
+ * formula knows, are left out. */
 struct var_loop_mix {
     double macs, others;
 };

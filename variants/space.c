@@ -363,9 +363,9 @@ int var_space_next(struct var_space *space, struct var_variant *out)
 }
 
 /* Of an output smaller than a tile, Winograd throws most of the tile away. */
-static int repays_winograd(const struct krn_problem *p, int min_depth)
+static int repays_winograd(const struct krn_problem *p)
 {
-    return p->ic / p->groups >= min_depth && p->oh >= 4 && p->ow >= 4;
+    return p->oh >= 4 && p->ow >= 4;
 }
 
 /* Few input channels; for DIRECT a first layer, whose filter lines are whole bodies of the kernel.
@@ -379,17 +379,18 @@ static int is_shallow(const struct krn_problem *p, const struct var_default_row 
 
 /* Packing makes a GEMM of any convolution, so such a row stands for IGEMM too. */
 static int row_fits(const struct var_default_row *row, const struct demand *demand,
-                    enum krn_epilogue epilogue)
+                    enum krn_epilogue epilogue, int gathers)
 {
     struct var_variant v;
     uint32_t families = demand->tuned;
     int64_t groups;
-    if (row->knob[VAR_KNOB_FEED] == 1)
+    if (gathers || row->knob[VAR_KNOB_FEED] == 1)
         families |= demand->families & 1u << KRN_FAMILY_GEMM;
     if (!(families & 1u << row->family) || demand->columns < row->min_columns ||
         (row->max_rows != 0 && demand->rows > row->max_rows))
         return 0;
-    if (row->family == KRN_FAMILY_WINO && !repays_winograd(demand->problem, row->min_depth))
+    if (demand->problem->ic / demand->problem->groups < row->min_depth ||
+        (row->family == KRN_FAMILY_WINO && !repays_winograd(demand->problem)))
         return 0;
     if (var_default_variant(row, epilogue, &v) || !is_planned(&v, demand->problem, &groups))
         return 0;
@@ -421,9 +422,10 @@ struct choice {
 };
 
 static void consider(const struct var_default_row *row, const struct demand *demand,
-                     enum krn_isa isa, enum krn_epilogue epilogue, struct choice *choice)
+                     enum krn_isa isa, enum krn_epilogue epilogue, int gathers,
+                     struct choice *choice)
 {
-    if (choice->least == 0 || row->isa != isa || !row_fits(row, demand, epilogue))
+    if (choice->least == 0 || row->isa != isa || !row_fits(row, demand, epilogue, gathers))
         return;
     int64_t waste = row->max_waste ? waste_of(row, demand) : 0;
     waste = waste > row->max_waste ? waste : 0;
@@ -436,11 +438,13 @@ int var_default_on(const struct var_core *core, enum krn_isa isa, const struct k
 {
     struct demand demand = demand_of(problem);
     struct choice choice = { NULL, INT64_MAX };
-    for (size_t i = 0; i < var_core_default_count; i++)
-        if (core && core->weave == var_core_defaults[i].weave)
-            consider(&var_core_defaults[i].row, &demand, isa, epilogue, &choice);
+    for (size_t i = 0; i < var_core_default_count; i++) {
+        const struct var_core_default *own = &var_core_defaults[i];
+        if (core && core->weave == own->weave && demand.rows >= own->min_rows)
+            consider(&own->row, &demand, isa, epilogue, own->gathers, &choice);
+    }
     for (size_t i = 0; i < var_default_count; i++)
-        consider(&var_defaults[i], &demand, isa, epilogue, &choice);
+        consider(&var_defaults[i], &demand, isa, epilogue, 0, &choice);
     return choice.best ? var_default_variant(choice.best, epilogue, out) : -ENOTSUP;
 }
 

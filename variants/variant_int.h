@@ -40,7 +40,7 @@ struct var_default_row {
     int min_columns; /* least output channels of a group (DW: channels) for which it is taken */
     int max_rows;    /* most output rows for which it is taken, 0 = any */
     int knob[VAR_KNOB_COUNT];
-    int min_depth; /* WINO: least input channels of a group; fewer do not repay the transforms */
+    int min_depth; /* least input channels of a group; WINO: fewer do not repay the transforms */
     int max_depth; /* most input channels, 0 = any; DIRECT: where a filter line is whole bodies */
     int max_waste; /* percent of the layer's work that its whole tiles may do besides; 0 = any */
 };
@@ -49,7 +49,9 @@ extern const size_t var_default_count;
 
 /* Plain choices of cores that issue in order, which go before the others there. Not built in. */
 struct var_core_default {
-    int weave; /* var_core.weave */
+    int weave;    /* var_core.weave */
+    int min_rows; /* least output rows for which it is taken */
+    int gathers;  /* GEMM: the rows of a filter larger than 1x1 are gathered first */
     struct var_default_row row;
 };
 extern const struct var_core_default var_core_defaults[];

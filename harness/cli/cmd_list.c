@@ -168,7 +168,7 @@ int cmd_list(int argc, char **argv)
     };
     const struct cli_command command = {
         .name = "list",
-        .synopsis = "quern list [--isa=A,B] [--family=F] [--problem=P] [--core=CORE] [option...]",
+        .synopsis = "quern list [--isa=A,B] [--family=F] [--problem=P [--core=CORE]] [OPTION]...",
         .description =
             "Lists the variants that the generator can make, one name a line, in a fixed order.\n\n"
             "A name is <isa>_<family>_<knobs>[__<driver knobs>]; 'quern show --knobs' explains the "

@@ -58,7 +58,8 @@ static int choose(const struct job *job, const struct qnt_task *task, struct var
     }
     for (int isa = KRN_ISA_COUNT - 1; isa >= 0; isa--)
         if (job->info->isas >> isa & 1 &&
-            var_default_of((enum krn_isa)isa, &task->problem, task->epilogue, v) == 0)
+            var_default_on(hrn_device_core(job->info), (enum krn_isa)isa, &task->problem,
+                           task->epilogue, v) == 0)
             return 1;
     return 0;
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "variants/cores.h"
+
 #define ROUNDS_MAX (1 << 16) /* a round number beyond this is no round */
 
 /* Rows come one by one, and how many rounds there are shows at the end: first the lists. */
@@ -14,6 +16,7 @@ struct row {
 };
 
 struct load {
+    const struct var_core *core; /* of the run; NULL = none in particular */
     struct cli_stored *out;
     struct row *rows; /* [of.count] */
     int rounds;
@@ -120,10 +123,20 @@ static int tabulate(struct load *load)
 
 /* ---- who is the baseline */
 
-static int is_default_of(const struct hrn_point *p, const struct krn_problem *problem)
+static int take_core(const char *name, const char *value, void *user)
+{
+    struct load *load = user;
+    if (!strcmp(name, "core"))
+        load->core = var_core_find(value, NULL);
+    return 0;
+}
+
+static int is_default_of(const struct hrn_point *p, const struct krn_problem *problem,
+                         const struct var_core *core)
 {
     struct var_variant plain;
-    return !var_default(p->variant.isa, problem, &plain) && plain.family == p->variant.family &&
+    return !var_default_on(core, p->variant.isa, problem, KRN_EPILOGUE_FLOAT, &plain) &&
+           plain.family == p->variant.family &&
            !memcmp(plain.knob, p->variant.knob, sizeof plain.knob);
 }
 
@@ -150,7 +163,7 @@ static int choose_baseline(struct load *load, const char *text)
     if (krn_problem_parse(text, &problem, why, sizeof why))
         return -ENODATA;
     for (size_t i = 0; i < of->count; i++) {
-        of->points[i].is_default = is_default_of(&of->points[i], &problem);
+        of->points[i].is_default = is_default_of(&of->points[i], &problem, load->core);
         if (of->points[i].is_default && load->baseline == SIZE_MAX &&
             (int)of->points[i].variant.isa > strongest)
             strongest = (int)of->points[i].variant.isa;
@@ -174,7 +187,9 @@ int cli_stored_load(struct pdb *db, int64_t run_id, const char *problem, struct 
                     char *err, size_t err_bytes)
 {
     struct load load = { .out = out, .baseline = SIZE_MAX };
-    int rc = pdb_measurements(db, run_id, problem, take, &load);
+    int rc = pdb_run_facts(db, run_id, take_core, &load);
+    if (!rc)
+        rc = pdb_measurements(db, run_id, problem, take, &load);
     snprintf(err, err_bytes, "%s", rc == -ENOMEM ? "out of memory" : rc ? pdb_errmsg(db) : "");
     if (!rc && !out->of.count) {
         snprintf(err, err_bytes, "run %lld has no timed variant of %s", (long long)run_id, problem);

@@ -9,6 +9,7 @@
 #include "harness/cli/cli.h"
 #include "harness/cli/filtered.h"
 #include "harness/cli/patience.h"
+#include "variants/cores.h"
 
 struct known {
     char *problem, *variant;
@@ -95,6 +96,8 @@ int sweep_store_begin(struct sweep_store *s, const struct pdb_run *run)
     char filtered[CLI_FILTERED_MAX];
     cli_filtered_format(s->plan->removed, filtered);
     if (filtered[0] && pdb_run_fact(s->db, s->run_id, "filtered", filtered))
+        return db_failed(s);
+    if (s->plan->core && pdb_run_fact(s->db, s->run_id, "core", s->plan->core->name))
         return db_failed(s);
     return pdb_commit(s->db) ? db_failed(s) : CLI_OK;
 }

@@ -88,8 +88,10 @@ int hrn_plan_make(const struct hrn_layers *layers, uint32_t isas, hrn_wanted *wa
                   size_t max_variants, uint64_t seed, struct hrn_plan *out, char *err,
                   size_t err_bytes)
 {
-    *out = (struct hrn_plan) { .layers =
-                                   calloc(layers->count ? layers->count : 1, sizeof *out->layers) };
+    *out = (struct hrn_plan) {
+        .layers = calloc(layers->count ? layers->count : 1, sizeof *out->layers),
+        .core = layers->core,
+    };
     int rc = out->layers ? 0 : -ENOMEM;
     for (size_t i = 0; !rc && i < layers->count; i++) {
         struct hrn_plan_layer *layer = &out->layers[out->count++];

@@ -35,6 +35,7 @@ struct hrn_plan {
     struct hrn_plan_layer *layers;      /* owned */
     size_t count, variants;             /* `variants`: of all layers together */
     uint64_t removed[VAR_FILTER_COUNT]; /* that each filter removed, of all layers */
+    const struct var_core *core; /* that it was made for; NULL = none in particular */
 };
 
 /* Non-zero if the variant is wanted. */
