@@ -26,6 +26,9 @@
              .knob = { __VA_ARGS__ } }
 #define DEEP_ROW(level, kind, columns, depth, ...) \
     .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
+             .min_depth = (depth), .max_waste = 12, .knob = { __VA_ARGS__ } }
+#define WINO_ROW(level, kind, columns, depth, ...) \
+    .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
              .min_depth = (depth), .knob = { __VA_ARGS__ } }
 #define SHALLOW_ROW(level, kind, columns, depth, ...) \
     .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
@@ -33,7 +36,7 @@
 
 const struct var_core_default var_core_defaults[] = {
     /* A53: v8.0 */
-    { .weave = 3, .min_rows = 2, DEEP_ROW(NEON, WINO, 16, 8, M(4), N(16), K(1), S(1), F(4)) },
+    { .weave = 3, .min_rows = 2, WINO_ROW(NEON, WINO, 16, 8, M(4), N(16), K(1), S(1), F(4)) },
     { .weave = 3, .min_rows = 2, .gathers = 1,
       SHALLOW_ROW(NEON, GEMM, 9, 4, M(4), N(16), K(2), U(1), L(16), S(3), V(3), H(1), G(4), P(1)) },
     { .weave = 3, .min_rows = 2,
@@ -50,7 +53,7 @@ const struct var_core_default var_core_defaults[] = {
     { .weave = 3, ROW(NEON, DWC, 8, N(8), K(1), S(1), F(3), X(1), Y(2)) },
     { .weave = 3, ROW(NEON, DWC, 8, N(8), K(1), S(1), F(3), X(2), Y(2)) },
     /* A55: v8.0, dotprod */
-    { .weave = 2, .min_rows = 2, DEEP_ROW(NEON, WINO, 16, 8, M(4), N(16), K(1), S(1), F(4)) },
+    { .weave = 2, .min_rows = 2, WINO_ROW(NEON, WINO, 16, 8, M(4), N(16), K(1), S(1), F(4)) },
     { .weave = 2, .min_rows = 2, .gathers = 1,
       SHALLOW_ROW(NEON, GEMM, 9, 4, M(4), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1)) },
     { .weave = 2, .min_rows = 2,
@@ -72,9 +75,12 @@ const struct var_core_default var_core_defaults[] = {
     { .weave = 2, ROW(DOTPROD, DWC, 8, N(8), K(4), F(5), X(1), Y(2)) },
     { .weave = 2, ROW(DOTPROD, DWC, 8, N(8), K(4), F(5), X(2), Y(2)) },
     /* A510: v8.0, dotprod, i8mm */
-    { .weave = 4, .min_rows = 2, DEEP_ROW(NEON, WINO, 16, 8, M(4), N(16), K(1), S(1), F(4)) },
+    { .weave = 4, .min_rows = 2, WINO_ROW(NEON, WINO, 16, 8, M(4), N(16), K(1), S(1), F(4)) },
     { .weave = 4, .min_rows = 2,
       SHALLOW_ROW(NEON, DIRECT, 9, 4, M(2), N(16), K(2), U(11), L(64), S(1), C(1), V(1), H(1),
+          G(4)) },
+    { .weave = 4, .min_rows = 2,
+      SHALLOW_ROW(NEON, DIRECT, 9, 4, M(2), N(16), K(2), U(5), L(64), S(1), C(1), V(1), H(1),
           G(4)) },
     { .weave = 4, .min_rows = 2,
       ROW(NEON, GEMM, 9, M(4), N(16), K(1), U(2), L(64), S(1), V(1), I(1), W(1), G(1)) },

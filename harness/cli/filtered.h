@@ -14,8 +14,8 @@ enum { CLI_FILTERED_MAX = 200 };
 #define CLI_NO_FILTERS(flag) \
     { 0, "no-filters", CLI_FLAG, NULL, \
       "Also what feasibility filters remove: fewer accumulators than the core has " \
-      "multiply-accumulates in flight, and, on a core that issues in order, more other " \
-      "instructions than multiply-accumulates in the loop.", &(flag) }
+      "multiply-accumulates in flight, and, on a core that issues in order, an eighth more " \
+      "other instructions than multiply-accumulates in the loop.", &(flag) }
 /* clang-format on */
 
 /* "accumulators 38, registers 320" to `out`, of CLI_FILTERED_MAX bytes; "" if nothing was removed.
