@@ -110,9 +110,10 @@ void var_kernel_describe(const struct var_variant *v, struct krn_kernel *out, ch
 {
     const struct var_domain *domain = var_domain_find(v, NULL, 0);
     int peak = v->family == KRN_FAMILY_PEAK;
-    var_kernel_name_format(v, name_buf);
+    if (name_buf)
+        var_kernel_name_format(v, name_buf);
     *out = (struct krn_kernel) {
-        .name = name_buf,
+        .name = name_buf ? name_buf : "",
         .isa = v->isa,
         .family = v->family,
         .mr = (uint16_t)v->knob[VAR_KNOB_MR],

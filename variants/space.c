@@ -150,8 +150,7 @@ static int is_planned(const struct var_variant *v, const struct krn_problem *pro
     const struct krn_quant quant = { 0, 0, -128, 127 };
     struct krn_conv conv;
     struct krn_kernel kernel;
-    char name[VAR_NAME_MAX];
-    var_kernel_describe(v, &kernel, name);
+    var_kernel_describe(v, &kernel, NULL);
     if (krn_conv_plan(&conv, problem, &quant, &kernel, var_driver(v), NULL, 0))
         return 0;
     if (groups)
