@@ -150,7 +150,7 @@ static const struct {
     { "cortex-a510", "dotprod_gemm_m8n8k4u2a0b0l128s4t1v1p1" },
     { "cortex-a510", "i8mm_gemm_m8n8k8u2a0b0l128s4t1v1p1" },
     { "neoverse-n2", "i8mm_gemm_m8n8k8u2a0b0l128s0t1v1" },
-    { "neoverse-v1", "i8mm_gemm_m8n8k8u2a0b0l128s0t1v1" },
+    { "neoverse-v1", "i8mm_gemm_m4n16k8u2a0b0l128s0t1v2i2" },
 };
 
 /* Predictions of a layer's variants, by the caller to free; NULL: no model here, which is said. */

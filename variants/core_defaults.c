@@ -5,6 +5,7 @@
 
 /* clang-format off */
 #define C(n) [VAR_KNOB_COPY] = (n)
+#define O(n) [VAR_KNOB_ORDER] = (n)
 #define W(n) [VAR_KNOB_WIDEN] = (n)
 #define M(n) [VAR_KNOB_MR] = (n)
 #define N(n) [VAR_KNOB_NR] = (n)
@@ -21,85 +22,90 @@
 #define H(n) [VAR_KNOB_HOLD] = (n)
 #define G(n) [VAR_KNOB_FLIGHT] = (n)
 #define P(n) [VAR_KNOB_PIPELINE] = (n)
-#define ROW(level, kind, columns, ...) \
+/* Taken from `least` input channels on and up to `most`, 0 = any number. */
+#define ROW(level, kind, columns, least, most, ...) \
     .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
-             .knob = { __VA_ARGS__ } }
-#define DEEP_ROW(level, kind, columns, depth, ...) \
+             .min_depth = (least), .max_depth = (most), .knob = { __VA_ARGS__ } }
+/* For a single pixel. */
+#define ONE_ROW(level, kind, columns, ...) \
     .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
-             .min_depth = (depth), .max_waste = 12, .knob = { __VA_ARGS__ } }
-#define WINO_ROW(level, kind, columns, depth, ...) \
+             .max_rows = 1, .knob = { __VA_ARGS__ } }
+/* Passed over where whole tiles of it do more than an eighth of work in vain. */
+#define FIT_ROW(level, kind, columns, least, ...) \
     .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
-             .min_depth = (depth), .knob = { __VA_ARGS__ } }
-#define SHALLOW_ROW(level, kind, columns, depth, ...) \
-    .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
-             .max_depth = (depth), .knob = { __VA_ARGS__ } }
+             .min_depth = (least), .max_waste = 12, .knob = { __VA_ARGS__ } }
 
 const struct var_core_default var_core_defaults[] = {
     /* A53: v8.0 */
-    { .weave = 3, .min_rows = 2, WINO_ROW(NEON, WINO, 16, 8, M(4), N(16), K(1), S(1), F(4)) },
-    { .weave = 3, .min_rows = 2, .gathers = 1,
-      SHALLOW_ROW(NEON, GEMM, 9, 4, M(4), N(16), K(2), U(1), L(16), S(3), V(3), H(1), G(4), P(1)) },
+    { .weave = 3, .min_rows = 2, ROW(NEON, WINO, 16, 8, 0, M(4), N(16), K(1), S(1), F(4)) },
     { .weave = 3, .min_rows = 2,
-      DEEP_ROW(NEON, GEMM, 4, 1024, M(5), N(4), K(16), U(2), L(128), S(3), V(3), H(1), G(4),
+      FIT_ROW(NEON, GEMM, 4, 1024, M(5), N(4), K(16), U(2), L(128), S(3), V(3), H(1), G(4), P(1)) },
+    { .weave = 3, .min_rows = 2,
+      FIT_ROW(NEON, IGEMM, 4, 1024, M(5), N(4), K(16), U(2), L(128), S(3), V(3), H(1), G(4),
           P(1)) },
     { .weave = 3, .min_rows = 2,
-      DEEP_ROW(NEON, IGEMM, 4, 1024, M(5), N(4), K(16), U(2), L(128), S(3), V(3), H(1), G(4),
-          P(1)) },
+      ROW(NEON, GEMM, 9, 5, 0, M(4), N(16), K(2), U(1), L(16), S(3), V(3), H(1), G(4), P(1)) },
     { .weave = 3, .min_rows = 2,
-      ROW(NEON, GEMM, 9, M(4), N(16), K(2), U(1), L(16), S(3), V(3), H(1), G(4), P(1)) },
-    { .weave = 3, .min_rows = 2,
-      ROW(NEON, IGEMM, 9, M(4), N(16), K(2), U(1), L(16), S(3), V(3), H(1), G(4), P(1)) },
-    { .weave = 3, ROW(NEON, GEMM, 9, M(1), N(16), K(2), U(2), L(64), V(2), I(2), H(1), G(4)) },
-    { .weave = 3, ROW(NEON, DWC, 8, N(8), K(1), S(1), F(3), X(1), Y(2)) },
-    { .weave = 3, ROW(NEON, DWC, 8, N(8), K(1), S(1), F(3), X(2), Y(2)) },
+      ROW(NEON, IGEMM, 9, 5, 0, M(4), N(16), K(2), U(1), L(16), S(3), V(3), H(1), G(4), P(1)) },
+    { .weave = 3, ONE_ROW(NEON, GEMM, 9, M(1), N(16), K(2), U(2), L(64), V(2), I(2), H(1), G(4)) },
+    { .weave = 3, ROW(NEON, DWC, 8, 0, 0, N(8), K(1), S(1), F(3), X(1), Y(2)) },
+    { .weave = 3, ROW(NEON, DWC, 8, 0, 0, N(8), K(1), S(1), F(3), X(2), Y(2)) },
     /* A55: v8.0, dotprod */
-    { .weave = 2, .min_rows = 2, WINO_ROW(NEON, WINO, 16, 8, M(4), N(16), K(1), S(1), F(4)) },
-    { .weave = 2, .min_rows = 2, .gathers = 1,
-      SHALLOW_ROW(NEON, GEMM, 9, 4, M(4), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1)) },
+    { .weave = 2, .min_rows = 2, ROW(NEON, WINO, 16, 8, 0, M(4), N(16), K(1), S(1), F(4)) },
     { .weave = 2, .min_rows = 2,
-      ROW(NEON, GEMM, 9, M(4), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1)) },
+      ROW(NEON, GEMM, 9, 5, 0, M(4), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1)) },
     { .weave = 2, .min_rows = 2,
-      ROW(NEON, IGEMM, 9, M(4), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1)) },
-    { .weave = 2, ROW(NEON, GEMM, 9, M(1), N(16), K(2), U(2), L(64), V(2), I(2), H(1), G(4)) },
-    { .weave = 2, ROW(NEON, DWC, 8, N(8), K(1), S(1), F(3), X(1), Y(2)) },
-    { .weave = 2, ROW(NEON, DWC, 8, N(8), K(1), S(1), F(3), X(2), Y(2)) },
+      ROW(NEON, IGEMM, 9, 5, 0, M(4), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1)) },
+    { .weave = 2, ONE_ROW(NEON, GEMM, 9, M(1), N(16), K(2), U(2), L(64), V(2), I(2), H(1), G(4)) },
+    { .weave = 2, ROW(NEON, DWC, 8, 0, 0, N(8), K(1), S(1), F(3), X(1), Y(2)) },
+    { .weave = 2, ROW(NEON, DWC, 8, 0, 0, N(8), K(1), S(1), F(3), X(2), Y(2)) },
     { .weave = 2, .min_rows = 2,
-      SHALLOW_ROW(DOTPROD, GEMM, 9, 16, M(4), N(16), K(4), U(4), L(128), S(2), T(1), V(3), P(1),
-          G(1)) },
+      ROW(DOTPROD, DIRECT, 9, 0, 4, M(8), N(8), K(4), U(6), L(128), S(1), C(1), O(1), V(1)) },
     { .weave = 2, .min_rows = 2,
-      ROW(DOTPROD, GEMM, 9, M(4), N(16), K(4), U(2), L(128), S(2), V(3), P(1), G(1)) },
+      ROW(DOTPROD, GEMM, 9, 5, 0, M(4), N(16), K(4), U(2), L(128), S(2), V(3), P(1), G(1)) },
     { .weave = 2, .min_rows = 2,
-      ROW(DOTPROD, IGEMM, 9, M(4), N(16), K(4), U(2), L(128), S(2), V(3), P(1), G(1)) },
-    { .weave = 2, ROW(DOTPROD, GEMM, 9, M(1), N(16), K(4), U(2), L(64), V(2), I(2), G(1)) },
-    { .weave = 2, ROW(DOTPROD, DWC, 8, N(8), K(4), S(2), F(3), X(1), Y(2)) },
-    { .weave = 2, ROW(DOTPROD, DWC, 8, N(8), K(4), F(5), X(1), Y(2)) },
-    { .weave = 2, ROW(DOTPROD, DWC, 8, N(8), K(4), F(5), X(2), Y(2)) },
+      ROW(DOTPROD, IGEMM, 9, 5, 0, M(4), N(16), K(4), U(2), L(128), S(2), V(3), P(1), G(1)) },
+    { .weave = 2, ONE_ROW(DOTPROD, GEMM, 9, M(1), N(16), K(4), U(2), L(64), V(2), I(2), G(1)) },
+    { .weave = 2, ROW(DOTPROD, DWC, 8, 0, 0, N(8), K(4), S(2), F(3), X(1), Y(2)) },
+    { .weave = 2, ROW(DOTPROD, DWC, 8, 0, 0, N(8), K(4), F(5), X(1), Y(2)) },
+    { .weave = 2, ROW(DOTPROD, DWC, 8, 0, 0, N(8), K(4), F(5), X(2), Y(2)) },
     /* A510: v8.0, dotprod, i8mm */
-    { .weave = 4, .min_rows = 2, WINO_ROW(NEON, WINO, 16, 8, M(4), N(16), K(1), S(1), F(4)) },
+    { .weave = 4, .min_rows = 2, ROW(NEON, WINO, 16, 8, 0, M(4), N(16), K(1), S(1), F(4)) },
     { .weave = 4, .min_rows = 2,
-      SHALLOW_ROW(NEON, DIRECT, 9, 4, M(2), N(16), K(2), U(11), L(64), S(1), C(1), V(1), H(1),
+      ROW(NEON, DIRECT, 9, 0, 4, M(2), N(16), K(2), U(11), L(64), S(1), C(1), O(1), V(1), H(1),
           G(4)) },
     { .weave = 4, .min_rows = 2,
-      SHALLOW_ROW(NEON, DIRECT, 9, 4, M(2), N(16), K(2), U(5), L(64), S(1), C(1), V(1), H(1),
+      ROW(NEON, DIRECT, 9, 0, 4, M(2), N(16), K(2), U(5), L(64), S(1), C(1), O(1), V(1), H(1),
           G(4)) },
     { .weave = 4, .min_rows = 2,
-      ROW(NEON, GEMM, 9, M(4), N(16), K(1), U(2), L(64), S(1), V(1), I(1), W(1), G(1)) },
+      ROW(NEON, GEMM, 9, 5, 0, M(4), N(16), K(1), U(2), L(64), S(1), V(1), I(1), W(1), G(1)) },
     { .weave = 4, .min_rows = 2,
-      ROW(NEON, IGEMM, 9, M(4), N(16), K(1), U(2), L(64), S(1), V(1), I(1), W(1), G(1)) },
+      ROW(NEON, IGEMM, 9, 5, 0, M(4), N(16), K(1), U(2), L(64), S(1), V(1), I(1), W(1), G(1)) },
     { .weave = 4,
-      ROW(NEON, GEMM, 9, M(1), N(16), K(2), U(2), L(64), S(1), V(2), I(2), H(1), G(4)) },
+      ONE_ROW(NEON, GEMM, 9, M(1), N(16), K(2), U(2), L(64), S(1), V(2), I(2), H(1), G(4)) },
     { .weave = 4, .min_rows = 2,
-      SHALLOW_ROW(DOTPROD, GEMM, 5, 16, M(8), N(8), K(4), U(2), L(128), S(4), T(1), V(1), P(1),
-          G(1)) },
+      ROW(DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(6), L(128), S(1), C(1), O(1), V(1)) },
     { .weave = 4, .min_rows = 2,
-      ROW(DOTPROD, GEMM, 9, M(4), N(16), K(4), U(2), L(128), S(4), P(1), G(1)) },
+      ROW(DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(4), L(128), S(1), C(1), O(1), V(1)) },
     { .weave = 4, .min_rows = 2,
-      ROW(DOTPROD, IGEMM, 9, M(4), N(16), K(4), U(2), L(128), S(4), P(1), G(1)) },
-    { .weave = 4, ROW(DOTPROD, DWC, 8, N(8), K(4), S(2), F(3), X(1), Y(2)) },
+      ROW(DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(3), L(128), S(1), C(1), O(1), V(1)) },
     { .weave = 4, .min_rows = 2,
-      SHALLOW_ROW(I8MM, GEMM, 5, 32, M(10), N(8), K(8), U(2), L(128), S(4), T(1), P(1), G(1)) },
+      ROW(DOTPROD, GEMM, 9, 5, 16, M(5), N(16), K(4), U(1), L(128), S(1), V(1), I(1), G(1)) },
     { .weave = 4, .min_rows = 2,
-      ROW(I8MM, GEMM, 9, M(4), N(16), K(8), U(4), L(128), S(4), T(1), V(1), P(1), G(1)) },
+      ROW(DOTPROD, IGEMM, 9, 5, 16, M(5), N(16), K(4), U(1), L(128), S(1), V(1), I(1), G(1)) },
+    { .weave = 4, .min_rows = 2,
+      ROW(DOTPROD, GEMM, 9, 5, 0, M(4), N(16), K(4), U(2), L(128), S(4), P(1), G(1)) },
+    { .weave = 4, .min_rows = 2,
+      ROW(DOTPROD, IGEMM, 9, 5, 0, M(4), N(16), K(4), U(2), L(128), S(4), P(1), G(1)) },
+    { .weave = 4, ROW(DOTPROD, DWC, 8, 0, 0, N(8), K(4), S(2), F(3), X(1), Y(2)) },
+    { .weave = 4, .min_rows = 2,
+      ROW(I8MM, DIRECT, 9, 0, 4, M(4), N(16), K(8), U(3), L(128), S(1), C(1), O(1), V(1)) },
+    { .weave = 4, .min_rows = 2,
+      ROW(I8MM, DIRECT, 9, 0, 4, M(4), N(16), K(8), U(2), L(128), S(1), C(1), O(1), V(1)) },
+    { .weave = 4, .min_rows = 2,
+      ROW(I8MM, GEMM, 9, 5, 32, M(4), N(16), K(8), U(1), L(128), S(4), P(1), G(1)) },
+    { .weave = 4, .min_rows = 2,
+      ROW(I8MM, GEMM, 9, 5, 0, M(4), N(16), K(8), U(4), L(128), S(4), T(1), V(1), P(1), G(1)) },
 };
 /* clang-format on */
 const size_t var_core_default_count = sizeof(var_core_defaults) / sizeof(var_core_defaults[0]);

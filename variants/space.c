@@ -378,12 +378,12 @@ static int is_shallow(const struct krn_problem *p, const struct var_default_row 
 
 /* Packing makes a GEMM of any convolution, so such a row stands for IGEMM too. */
 static int row_fits(const struct var_default_row *row, const struct demand *demand,
-                    enum krn_epilogue epilogue, int gathers)
+                    enum krn_epilogue epilogue)
 {
     struct var_variant v;
     uint32_t families = demand->tuned;
     int64_t groups;
-    if (gathers || row->knob[VAR_KNOB_FEED] == 1)
+    if (row->knob[VAR_KNOB_FEED] == 1)
         families |= demand->families & 1u << KRN_FAMILY_GEMM;
     if (!(families & 1u << row->family) || demand->columns < row->min_columns ||
         (row->max_rows != 0 && demand->rows > row->max_rows))
@@ -421,10 +421,9 @@ struct choice {
 };
 
 static void consider(const struct var_default_row *row, const struct demand *demand,
-                     enum krn_isa isa, enum krn_epilogue epilogue, int gathers,
-                     struct choice *choice)
+                     enum krn_isa isa, enum krn_epilogue epilogue, struct choice *choice)
 {
-    if (choice->least == 0 || row->isa != isa || !row_fits(row, demand, epilogue, gathers))
+    if (choice->least == 0 || row->isa != isa || !row_fits(row, demand, epilogue))
         return;
     int64_t waste = row->max_waste ? waste_of(row, demand) : 0;
     waste = waste > row->max_waste ? waste : 0;
@@ -440,10 +439,10 @@ int var_default_on(const struct var_core *core, enum krn_isa isa, const struct k
     for (size_t i = 0; i < var_core_default_count; i++) {
         const struct var_core_default *own = &var_core_defaults[i];
         if (core && core->weave == own->weave && demand.rows >= own->min_rows)
-            consider(&own->row, &demand, isa, epilogue, own->gathers, &choice);
+            consider(&own->row, &demand, isa, epilogue, &choice);
     }
     for (size_t i = 0; i < var_default_count; i++)
-        consider(&var_defaults[i], &demand, isa, epilogue, 0, &choice);
+        consider(&var_defaults[i], &demand, isa, epilogue, &choice);
     return choice.best ? var_default_variant(choice.best, epilogue, out) : -ENOTSUP;
 }
 

@@ -51,7 +51,6 @@ extern const size_t var_default_count;
 struct var_core_default {
     int weave;    /* var_core.weave */
     int min_rows; /* least output rows for which it is taken */
-    int gathers;  /* GEMM: the rows of a filter larger than 1x1 are gathered first */
     struct var_default_row row;
 };
 extern const struct var_core_default var_core_defaults[];
