@@ -99,7 +99,7 @@ struct rpt_run {
     double battery_uv;                    /* mean voltage of the battery, 0 = unknown */
     char pmu[64];                         /* "" = no counters */
     char no_counters[200], left_out[600]; /* why not; which events not, and why; may be empty */
-    const struct var_core *core; /* whose plain choices the defaults are; NULL = none in particular */
+    const struct var_core *core; /* whose plain choices the defaults are; may be NULL */
     char filtered[200];                   /* points that filters removed, by filter; may be empty */
     char *best_isa;                       /* the ISA of the default baseline; "" without one */
     struct rpt_layer *layers;

@@ -123,8 +123,8 @@ int var_default_on(const struct var_core *core, enum krn_isa isa, const struct k
  * the compiler makes of it is no limit of the machine. */
 int var_peak(enum krn_isa isa, struct var_variant *out);
 
-/* Fills all but `fn`; `name` is set to `name_buf` (VAR_NAME_MAX bytes, the caller's), or to "" where
- * that is NULL. */
+/* Fills all but `fn`; `name` is set to `name_buf` (VAR_NAME_MAX bytes, the caller's), or to ""
+ * where that is NULL. */
 void var_kernel_describe(const struct var_variant *v, struct krn_kernel *out, char *name_buf);
 struct krn_driver var_driver(const struct var_variant *v);
 
