@@ -22,12 +22,18 @@ static const char *const layers[] = { "ic16ih8oc16oh8kh3ph1", "ic16ih7oc32oh7kh1
 enum { LAYERS = sizeof layers / sizeof *layers };
 static char folder[200], db[300];
 
+/* One kernel of each level for both, whatever each core's own plain choices are: as many
+ * instructions on either. */
+#define COUNTED "gemm_m4n8k2u1a0b0l64s0v2i2h1g4"
+#define KERNELS "^(neon_i?" COUNTED "|dotprod_i?gemm_m2n16k4u1a0b0l128s0v1i1)$"
+
 #define SWEEP(option)                                                                              \
     (const char *const[])                                                                          \
     {                                                                                              \
         quern, "sweep", "--db", db, "-d", clusters[0].key, "-d", clusters[1].key, option,          \
-            "--wait=1", "--isa=neon,dotprod", "--max-variants=4", "-e", "INST_RETIRED", "--quiet", \
-            "--problem", layers[0], "--problem", layers[1], "--problem", layers[2], NULL           \
+            "--wait=1", "--isa=neon,dotprod", "--no-filters", "--filter=" KERNELS, "-e",           \
+            "INST_RETIRED", "--quiet", "--problem", layers[0], "--problem", layers[1],             \
+            "--problem", layers[2], NULL                                                           \
     }
 
 /* ---- what the database has of a cluster */
@@ -56,7 +62,9 @@ static int add_measurement(const struct pdb_measurement_row *row, void *user)
     struct tally *t = user;
     t->proved += row->checks > 0;
     t->no_isa += row->outcome == HRN_NO_ISA;
-    return strcmp(row->isa, "neon") ? 0 : pdb_counters(t->pdb, row->id, add_counter, t);
+    if (!strstr(row->variant, COUNTED))
+        return 0;
+    return pdb_counters(t->pdb, row->id, add_counter, t);
 }
 
 static int add_run(const struct pdb_run_row *row, void *user)
@@ -119,7 +127,7 @@ static void check_sweep(void)
     T_CHECK(a.runs == 1 && a.complete == 1 && b.runs == 1 && b.complete == 1);
     T_CHECK(a.no_isa >= LAYERS && b.no_isa == 0); /* sdot is of the big core alone */
     T_CHECK(a.proved + a.no_isa == VARIANTS * LAYERS && b.proved == VARIANTS * LAYERS);
-    T_CHECK(a.counted == a.proved && b.counted == a.counted);
+    T_CHECK(a.counted >= LAYERS && b.counted == a.counted);
     for (int l = 0; l < LAYERS; l++) /* the same code: as many instructions on either */
         T_CHECK(a.instructions[l] > 0 && a.instructions[l] == b.instructions[l]);
 }
