@@ -103,7 +103,8 @@ void qnt_team_run(struct qnt_team *team, qnt_team_work *work, void *user)
         await_end(team);
 }
 
-/* Pieces of a worker's own part: enough that none waits long for the last. */
+/* A piece is this share of what is left of a worker's part: large ones, then smaller ones, so that
+ * none waits long for the last, and one that begins late leaves a little more to the others. */
 enum { PIECES = 4 };
 
 struct share {
@@ -119,15 +120,27 @@ static int64_t begin_of(const struct share *s, int worker)
     return s->units * worker / s->workers;
 }
 
+/* 1 and a piece of a part of `size` units, while there is one. */
+static int take_piece(atomic_llong *next, int64_t size, int64_t *at, int64_t *end)
+{
+    long long from = atomic_load(next);
+    do {
+        if (from >= size)
+            return 0;
+        *at = from;
+        *end = from + (size - from + PIECES - 1) / PIECES;
+    } while (!atomic_compare_exchange_weak(next, &from, *end));
+    return 1;
+}
+
 static void take(int worker, void *user)
 {
     struct share *s = user;
     for (int i = 0; i < s->workers; i++) {
         int of = (worker + i) % s->workers;
-        int64_t first = begin_of(s, of), size = begin_of(s, of + 1) - first;
-        int64_t piece = (size + PIECES - 1) / PIECES, at;
-        while (piece > 0 && (at = atomic_fetch_add(&s->next[of], piece)) < size)
-            s->part(worker, first + at, first + (at + piece < size ? at + piece : size), s->user);
+        int64_t first = begin_of(s, of), size = begin_of(s, of + 1) - first, at, end;
+        while (take_piece(&s->next[of], size, &at, &end))
+            s->part(worker, first + at, first + end, s->user);
     }
 }
 
