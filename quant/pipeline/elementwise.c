@@ -1,8 +1,6 @@
 /* Products of bytes, and bytes looked up in a table: what gates and activations are made of. */
 #include "quant/pipeline/pipeline_int.h"
 
-#include <string.h>
-
 #if defined(__aarch64__)
 #include <arm_neon.h>
 #elif defined(__x86_64__)
@@ -22,8 +20,6 @@ struct product {
     double lo, hi;
 };
 
-#define ROUNDER 6755399441055744.0 /* 1.5 * 2^52: added and taken off, it leaves an integer */
-
 QNT_WIDE static void multiply(const struct product *k, const int8_t *a, const double *b,
                               size_t count, int8_t *out)
 {
@@ -31,10 +27,7 @@ QNT_WIDE static void multiply(const struct product *k, const int8_t *a, const do
     const int32_t zero_a = k->zero_a, zero = k->zero;
 
     for (size_t i = 0; i < count; i++) {
-        double y = (a[i] - zero_a) * b[i] + half_bit + ROUNDER - ROUNDER;
-        y = y > lo ? y : lo;
-        y = y < hi ? y : hi;
-        out[i] = (int8_t)((int32_t)y + zero);
+        out[i] = qnt_byte_of((a[i] - zero_a) * b[i] + half_bit, lo, hi, zero);
     }
 }
 

@@ -242,6 +242,16 @@ void qnt_run_resize(const struct qnt_op_args *args);
 /* Floats that an LRN has: of the sum of squares, what is added to it, of the value (lrn.c). */
 enum { QNT_LRN_SLOPE, QNT_LRN_BIAS, QNT_LRN_RATIO, QNT_LRN_PARAMETERS };
 void qnt_run_lrn(const struct qnt_op_args *args); /* gives bytes or scores */
+/* y rounded, halves to the even, within [lo, hi], and `zero` more; |y| < 2^51. In loops of
+ * QNT_WIDE. */
+static inline int8_t qnt_byte_of(double y, double lo, double hi, int32_t zero)
+{
+    const double rounder = 6755399441055744.0; /* 1.5 * 2^52: added and taken off */
+    y = y + rounder - rounder;
+    y = y > lo ? y : lo;
+    y = y < hi ? y : hi;
+    return (int8_t)((int32_t)y + zero);
+}
 /* Products and tables (elementwise.c). */
 void qnt_run_mul(const struct qnt_op_args *args);
 void qnt_run_function(const struct qnt_op_args *args);

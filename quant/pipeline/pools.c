@@ -137,50 +137,40 @@ QNT_WIDE static void sum_few(const struct pixels *p, size_t first, size_t count,
         }
 }
 
-/* CHUNK channels, of as many lines at a time as a word can sum. */
-QNT_WIDE static void sum_chunk(const struct pixels *p, size_t first, int32_t *sums)
+/* `vectors` times WORDS channels, of as many lines at a time as a word can sum. Inlined with a
+ * number that is known, so that the sums stay in registers. */
+__attribute__((always_inline)) static inline void sum_vectors(const struct pixels *p, size_t first,
+                                                              size_t vectors, int32_t *sums)
 {
     const int8_t *line = p->first + first;
     const int32_t some = WORD_SUMS / p->columns;
 
-    memset(sums, 0, CHUNK * sizeof(*sums));
+    for (size_t c = 0; c < vectors * WORDS; c++)
+        sums[c] = 0;
     for (int32_t begin = 0; begin < p->rows; begin += some) {
         const int32_t end = begin + some < p->rows ? begin + some : p->rows;
-        words s0 = { 0 }, s1 = { 0 }, s2 = { 0 }, s3 = { 0 };
+        words s[CHUNK / WORDS];
+        for (size_t v = 0; v < vectors; v++)
+            s[v] = (words) { 0 };
         for (int32_t y = begin; y < end; y++, line += p->line)
-            for (int32_t x = 0; x < p->columns; x++) {
-                const int8_t *a = line + (size_t)x * p->pixel;
-                s0 += __builtin_convertvector(*(const half_bytes *)a, words);
-                s1 += __builtin_convertvector(*(const half_bytes *)(a + WORDS), words);
-                s2 += __builtin_convertvector(*(const half_bytes *)(a + 2 * WORDS), words);
-                s3 += __builtin_convertvector(*(const half_bytes *)(a + 3 * WORDS), words);
-            }
-        for (size_t c = 0; c < WORDS; c++) {
-            sums[c] += s0[c];
-            sums[c + WORDS] += s1[c];
-            sums[c + 2 * WORDS] += s2[c];
-            sums[c + 3 * WORDS] += s3[c];
-        }
+            for (int32_t x = 0; x < p->columns; x++)
+                for (size_t v = 0; v < vectors; v++)
+                    s[v] += __builtin_convertvector(
+                        *(const half_bytes *)(line + (size_t)x * p->pixel + v * WORDS), words);
+        for (size_t v = 0; v < vectors; v++)
+            for (size_t c = 0; c < WORDS; c++)
+                sums[v * WORDS + c] += s[v][c];
     }
 }
 
-/* The same of WORDS channels. */
+QNT_WIDE static void sum_chunk(const struct pixels *p, size_t first, int32_t *sums)
+{
+    sum_vectors(p, first, CHUNK / WORDS, sums);
+}
+
 QNT_WIDE static void sum_words(const struct pixels *p, size_t first, int32_t *sums)
 {
-    const int8_t *line = p->first + first;
-    const int32_t some = WORD_SUMS / p->columns;
-
-    memset(sums, 0, WORDS * sizeof(*sums));
-    for (int32_t begin = 0; begin < p->rows; begin += some) {
-        const int32_t end = begin + some < p->rows ? begin + some : p->rows;
-        words s = { 0 };
-        for (int32_t y = begin; y < end; y++, line += p->line)
-            for (int32_t x = 0; x < p->columns; x++)
-                s += __builtin_convertvector(*(const half_bytes *)(line + (size_t)x * p->pixel),
-                                             words);
-        for (size_t c = 0; c < WORDS; c++)
-            sums[c] += s[c];
-    }
+    sum_vectors(p, first, 1, sums);
 }
 
 /* Sums of some channels from *first on, which goes back where a whole vector needs it; how many. */
@@ -225,7 +215,6 @@ static int8_t average(const struct mean *m, int64_t sum)
  * half as 0.5 / d. Up to here doubles tell them apart: x has at most 52 bits, and the quotient,
  * where it matters, 10 before the point. */
 #define EXACT_DIVISOR ((int64_t)1 << 40)
-#define ROUNDER 6755399441055744.0 /* 1.5 * 2^52: added and taken off, it leaves an integer */
 
 QNT_WIDE static void average_exactly(const struct mean *m, const int32_t *sums, size_t count,
                                      int8_t *out)
@@ -236,11 +225,7 @@ QNT_WIDE static void average_exactly(const struct mean *m, const int32_t *sums, 
     const int32_t zeros = m->zeros, zero = l->zero;
 
     for (size_t i = 0; i < count; i++) {
-        double y = (sums[i] - zeros) * factor + c;
-        y = y / d + ROUNDER - ROUNDER;
-        y = y > lo ? y : lo;
-        y = y < hi ? y : hi;
-        out[i] = (int8_t)((int32_t)y + zero);
+        out[i] = qnt_byte_of(((sums[i] - zeros) * factor + c) / d, lo, hi, zero);
     }
 }
 

@@ -366,14 +366,31 @@ static int put_lrn(struct qdq *q)
     return 0;
 }
 
+/* x seen as `parted`, of `rank` dimensions, permuted, and seen as the node's output; `what` names
+ * the constant. */
+static void put_parted(struct qdq *q, char x[QDQ_NAME], const char *what, const int64_t *parted,
+                       const int64_t *perm, int rank)
+{
+    const struct qnt_node *n = node_of(q);
+    const int64_t dims[4] = { 1, n->c, n->h, n->w };
+    char shape[QDQ_NAME];
+
+    constant_ints(q, what, parted, rank, shape);
+    put_pair(q, "Reshape", x, shape);
+    memcpy(x, q->last, QDQ_NAME);
+    put_transpose(q, x, perm, (size_t)rank);
+    memcpy(x, q->last, QDQ_NAME);
+    constant_ints(q, "shape", dims, 4, shape);
+    put_pair(q, "Reshape", x, shape);
+}
+
 /* Blocks of other shapes than a square: [s][t][c] to pixels, axis by axis. */
 static int put_depth_to_space(struct qdq *q)
 {
     static const int64_t perm[6] = { 0, 3, 4, 1, 5, 2 };
     const struct qnt_node *n = node_of(q), *in = input_of(q);
     const int64_t parted[6] = { 1, n->h / in->h, n->w / in->w, n->c, in->h, in->w };
-    const int64_t dims[4] = { 1, n->c, n->h, n->w };
-    char x[QDQ_NAME], shape[QDQ_NAME];
+    char x[QDQ_NAME];
     struct qdq_op op;
 
     qdq_operand(q, 0, 4, x);
@@ -384,13 +401,7 @@ static int put_depth_to_space(struct qdq *q)
         qdq_end(q, &op);
         return 0;
     }
-    constant_ints(q, "blocks", parted, 6, shape);
-    put_pair(q, "Reshape", x, shape);
-    memcpy(x, q->last, sizeof(x));
-    put_transpose(q, x, perm, 6);
-    memcpy(x, q->last, sizeof(x));
-    constant_ints(q, "shape", dims, 4, shape);
-    put_pair(q, "Reshape", x, shape);
+    put_parted(q, x, "blocks", parted, perm, 6);
     return 0;
 }
 
@@ -400,17 +411,10 @@ static int put_shuffle(struct qdq *q)
     const struct qnt_node *n = node_of(q);
     const int64_t groups = n->place.begin[2];
     const int64_t parted[5] = { 1, groups, n->c / groups, n->h, n->w };
-    const int64_t dims[4] = { 1, n->c, n->h, n->w };
-    char x[QDQ_NAME], shape[QDQ_NAME];
+    char x[QDQ_NAME];
 
     qdq_operand(q, 0, 4, x);
-    constant_ints(q, "groups", parted, 5, shape);
-    put_pair(q, "Reshape", x, shape);
-    memcpy(x, q->last, sizeof(x));
-    put_transpose(q, x, perm, 5);
-    memcpy(x, q->last, sizeof(x));
-    constant_ints(q, "shape", dims, 4, shape);
-    put_pair(q, "Reshape", x, shape);
+    put_parted(q, x, "groups", parted, perm, 5);
     return 0;
 }
 
