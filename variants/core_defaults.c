@@ -22,90 +22,70 @@
 #define H(n) [VAR_KNOB_HOLD] = (n)
 #define G(n) [VAR_KNOB_FLIGHT] = (n)
 #define P(n) [VAR_KNOB_PIPELINE] = (n)
-/* Taken from `least` input channels on and up to `most`, 0 = any number. */
-#define ROW(level, kind, columns, least, most, ...) \
-    .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
-             .min_depth = (least), .max_depth = (most), .knob = { __VA_ARGS__ } }
+/* Of layers of two output rows and more, from `least` input channels on and up to `most`, 0 = any
+ * number. */
+#define ROW(core, level, kind, columns, least, most, ...) \
+    { .weave = (core), .min_rows = 2, \
+      .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
+               .min_depth = (least), .max_depth = (most), .knob = { __VA_ARGS__ } } }
+/* The same passed over where its whole tiles do more than an eighth of work in vain. */
+#define FIT_ROW(core, level, kind, columns, least, ...) \
+    { .weave = (core), .min_rows = 2, \
+      .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
+               .min_depth = (least), .max_waste = 12, .knob = { __VA_ARGS__ } } }
+/* One tile for rows in place and for a table of rows. */
+#define TILES(core, level, ...) \
+    ROW(core, level, GEMM, __VA_ARGS__), ROW(core, level, IGEMM, __VA_ARGS__)
+#define FIT_TILES(core, level, ...) \
+    FIT_ROW(core, level, GEMM, __VA_ARGS__), FIT_ROW(core, level, IGEMM, __VA_ARGS__)
 /* For a single pixel. */
-#define ONE_ROW(level, kind, columns, ...) \
-    .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
-             .max_rows = 1, .knob = { __VA_ARGS__ } }
-/* Passed over where whole tiles of it do more than an eighth of work in vain. */
-#define FIT_ROW(level, kind, columns, least, ...) \
-    .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
-             .min_depth = (least), .max_waste = 12, .knob = { __VA_ARGS__ } }
+#define ONE_ROW(core, level, columns, ...) \
+    { .weave = (core), \
+      .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_GEMM, .min_columns = (columns), \
+               .max_rows = 1, .knob = { __VA_ARGS__ } } }
+#define DWC_ROW(core, level, ...) \
+    { .weave = (core), \
+      .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_DWC, .min_columns = 8, \
+               .knob = { N(8), __VA_ARGS__ } } }
 
 const struct var_core_default var_core_defaults[] = {
     /* A53: v8.0 */
-    { .weave = 3, .min_rows = 2, ROW(NEON, WINO, 16, 8, 0, M(4), N(16), K(1), S(1), F(4)) },
-    { .weave = 3, .min_rows = 2,
-      FIT_ROW(NEON, GEMM, 4, 1024, M(5), N(4), K(16), U(2), L(128), S(3), V(3), H(1), G(4), P(1)) },
-    { .weave = 3, .min_rows = 2,
-      FIT_ROW(NEON, IGEMM, 4, 1024, M(5), N(4), K(16), U(2), L(128), S(3), V(3), H(1), G(4),
-          P(1)) },
-    { .weave = 3, .min_rows = 2,
-      ROW(NEON, GEMM, 9, 5, 0, M(4), N(16), K(2), U(1), L(16), S(3), V(3), H(1), G(4), P(1)) },
-    { .weave = 3, .min_rows = 2,
-      ROW(NEON, IGEMM, 9, 5, 0, M(4), N(16), K(2), U(1), L(16), S(3), V(3), H(1), G(4), P(1)) },
-    { .weave = 3, ONE_ROW(NEON, GEMM, 9, M(1), N(16), K(2), U(2), L(64), V(2), I(2), H(1), G(4)) },
-    { .weave = 3, ROW(NEON, DWC, 8, 0, 0, N(8), K(1), S(1), F(3), X(1), Y(2)) },
-    { .weave = 3, ROW(NEON, DWC, 8, 0, 0, N(8), K(1), S(1), F(3), X(2), Y(2)) },
+    ROW(3, NEON, WINO, 16, 8, 0, M(4), N(16), K(1), S(1), F(4)),
+    FIT_TILES(3, NEON, 4, 1024, M(5), N(4), K(16), U(2), L(128), S(3), V(3), H(1), G(4), P(1)),
+    TILES(3, NEON, 9, 5, 0, M(4), N(16), K(2), U(1), L(16), S(3), V(3), H(1), G(4), P(1)),
+    ONE_ROW(3, NEON, 9, M(1), N(16), K(2), U(2), L(64), V(2), I(2), H(1), G(4)),
+    DWC_ROW(3, NEON, K(1), S(1), F(3), X(1), Y(2)),
+    DWC_ROW(3, NEON, K(1), S(1), F(3), X(2), Y(2)),
     /* A55: v8.0, dotprod */
-    { .weave = 2, .min_rows = 2, ROW(NEON, WINO, 16, 8, 0, M(4), N(16), K(1), S(1), F(4)) },
-    { .weave = 2, .min_rows = 2,
-      ROW(NEON, GEMM, 9, 5, 0, M(4), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1)) },
-    { .weave = 2, .min_rows = 2,
-      ROW(NEON, IGEMM, 9, 5, 0, M(4), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1)) },
-    { .weave = 2, ONE_ROW(NEON, GEMM, 9, M(1), N(16), K(2), U(2), L(64), V(2), I(2), H(1), G(4)) },
-    { .weave = 2, ROW(NEON, DWC, 8, 0, 0, N(8), K(1), S(1), F(3), X(1), Y(2)) },
-    { .weave = 2, ROW(NEON, DWC, 8, 0, 0, N(8), K(1), S(1), F(3), X(2), Y(2)) },
-    { .weave = 2, .min_rows = 2,
-      ROW(DOTPROD, DIRECT, 9, 0, 4, M(8), N(8), K(4), U(6), L(128), S(1), C(1), O(1), V(1)) },
-    { .weave = 2, .min_rows = 2,
-      ROW(DOTPROD, GEMM, 9, 5, 0, M(4), N(16), K(4), U(2), L(128), S(2), V(3), P(1), G(1)) },
-    { .weave = 2, .min_rows = 2,
-      ROW(DOTPROD, IGEMM, 9, 5, 0, M(4), N(16), K(4), U(2), L(128), S(2), V(3), P(1), G(1)) },
-    { .weave = 2, ONE_ROW(DOTPROD, GEMM, 9, M(1), N(16), K(4), U(2), L(64), V(2), I(2), G(1)) },
-    { .weave = 2, ROW(DOTPROD, DWC, 8, 0, 0, N(8), K(4), S(2), F(3), X(1), Y(2)) },
-    { .weave = 2, ROW(DOTPROD, DWC, 8, 0, 0, N(8), K(4), F(5), X(1), Y(2)) },
-    { .weave = 2, ROW(DOTPROD, DWC, 8, 0, 0, N(8), K(4), F(5), X(2), Y(2)) },
+    ROW(2, NEON, WINO, 16, 8, 0, M(4), N(16), K(1), S(1), F(4)),
+    TILES(2, NEON, 9, 5, 0, M(4), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1)),
+    ONE_ROW(2, NEON, 9, M(1), N(16), K(2), U(2), L(64), V(2), I(2), H(1), G(4)),
+    DWC_ROW(2, NEON, K(1), S(1), F(3), X(1), Y(2)),
+    DWC_ROW(2, NEON, K(1), S(1), F(3), X(2), Y(2)),
+    ROW(2, DOTPROD, DIRECT, 9, 0, 4, M(8), N(8), K(4), U(6), L(128), S(1), C(1), O(1), V(1)),
+    TILES(2, DOTPROD, 9, 5, 0, M(4), N(16), K(4), U(2), L(128), S(2), V(3), P(1), G(1)),
+    ONE_ROW(2, DOTPROD, 9, M(1), N(16), K(4), U(2), L(64), V(2), I(2), G(1)),
+    DWC_ROW(2, DOTPROD, K(4), S(2), F(3), X(1), Y(2)),
+    DWC_ROW(2, DOTPROD, K(4), F(5), X(1), Y(2)),
+    DWC_ROW(2, DOTPROD, K(4), F(5), X(2), Y(2)),
     /* A510: v8.0, dotprod, i8mm */
-    { .weave = 4, .min_rows = 2, ROW(NEON, WINO, 16, 8, 0, M(4), N(16), K(1), S(1), F(4)) },
-    { .weave = 4, .min_rows = 2,
-      ROW(NEON, DIRECT, 9, 0, 4, M(2), N(16), K(2), U(11), L(64), S(1), C(1), O(1), V(1), H(1),
-          G(4)) },
-    { .weave = 4, .min_rows = 2,
-      ROW(NEON, DIRECT, 9, 0, 4, M(2), N(16), K(2), U(5), L(64), S(1), C(1), O(1), V(1), H(1),
-          G(4)) },
-    { .weave = 4, .min_rows = 2,
-      ROW(NEON, GEMM, 9, 5, 0, M(4), N(16), K(1), U(2), L(64), S(1), V(1), I(1), W(1), G(1)) },
-    { .weave = 4, .min_rows = 2,
-      ROW(NEON, IGEMM, 9, 5, 0, M(4), N(16), K(1), U(2), L(64), S(1), V(1), I(1), W(1), G(1)) },
-    { .weave = 4,
-      ONE_ROW(NEON, GEMM, 9, M(1), N(16), K(2), U(2), L(64), S(1), V(2), I(2), H(1), G(4)) },
-    { .weave = 4, .min_rows = 2,
-      ROW(DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(6), L(128), S(1), C(1), O(1), V(1)) },
-    { .weave = 4, .min_rows = 2,
-      ROW(DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(4), L(128), S(1), C(1), O(1), V(1)) },
-    { .weave = 4, .min_rows = 2,
-      ROW(DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(3), L(128), S(1), C(1), O(1), V(1)) },
-    { .weave = 4, .min_rows = 2,
-      ROW(DOTPROD, GEMM, 9, 5, 16, M(5), N(16), K(4), U(1), L(128), S(1), V(1), I(1), G(1)) },
-    { .weave = 4, .min_rows = 2,
-      ROW(DOTPROD, IGEMM, 9, 5, 16, M(5), N(16), K(4), U(1), L(128), S(1), V(1), I(1), G(1)) },
-    { .weave = 4, .min_rows = 2,
-      ROW(DOTPROD, GEMM, 9, 5, 0, M(4), N(16), K(4), U(2), L(128), S(4), P(1), G(1)) },
-    { .weave = 4, .min_rows = 2,
-      ROW(DOTPROD, IGEMM, 9, 5, 0, M(4), N(16), K(4), U(2), L(128), S(4), P(1), G(1)) },
-    { .weave = 4, ROW(DOTPROD, DWC, 8, 0, 0, N(8), K(4), S(2), F(3), X(1), Y(2)) },
-    { .weave = 4, .min_rows = 2,
-      ROW(I8MM, DIRECT, 9, 0, 4, M(4), N(16), K(8), U(3), L(128), S(1), C(1), O(1), V(1)) },
-    { .weave = 4, .min_rows = 2,
-      ROW(I8MM, DIRECT, 9, 0, 4, M(4), N(16), K(8), U(2), L(128), S(1), C(1), O(1), V(1)) },
-    { .weave = 4, .min_rows = 2,
-      ROW(I8MM, GEMM, 9, 5, 32, M(4), N(16), K(8), U(1), L(128), S(4), P(1), G(1)) },
-    { .weave = 4, .min_rows = 2,
-      ROW(I8MM, GEMM, 9, 5, 0, M(4), N(16), K(8), U(4), L(128), S(4), T(1), V(1), P(1), G(1)) },
+    ROW(4, NEON, WINO, 16, 8, 0, M(4), N(16), K(1), S(1), F(4)),
+    ROW(4, NEON, DIRECT, 9, 0, 4, M(2), N(16), K(2), U(11), L(64), S(1), C(1), O(1), V(1), H(1),
+        G(4)),
+    ROW(4, NEON, DIRECT, 9, 0, 4, M(2), N(16), K(2), U(5), L(64), S(1), C(1), O(1), V(1), H(1),
+        G(4)),
+    TILES(4, NEON, 9, 5, 0, M(4), N(16), K(1), U(2), L(64), S(1), V(1), I(1), W(1), G(1)),
+    ONE_ROW(4, NEON, 9, M(1), N(16), K(2), U(2), L(64), S(1), V(2), I(2), H(1), G(4)),
+    ROW(4, DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(6), L(128), S(1), C(1), O(1), V(1)),
+    ROW(4, DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(4), L(128), S(1), C(1), O(1), V(1)),
+    ROW(4, DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(3), L(128), S(1), C(1), O(1), V(1)),
+    TILES(4, DOTPROD, 9, 5, 16, M(5), N(16), K(4), U(1), L(128), S(1), V(1), I(1), G(1)),
+    TILES(4, DOTPROD, 9, 5, 0, M(4), N(16), K(4), U(2), L(128), S(4), P(1), G(1)),
+    DWC_ROW(4, DOTPROD, K(4), S(2), F(3), X(1), Y(2)),
+    ROW(4, I8MM, DIRECT, 9, 0, 4, M(4), N(16), K(8), U(3), L(128), S(1), C(1), O(1), V(1)),
+    ROW(4, I8MM, DIRECT, 9, 0, 4, M(4), N(16), K(8), U(2), L(128), S(1), C(1), O(1), V(1)),
+    ROW(4, I8MM, GEMM, 9, 5, 32, M(4), N(16), K(8), U(1), L(128), S(4), P(1), G(1)),
+    ROW(4, I8MM, GEMM, 9, 5, 0, M(4), N(16), K(8), U(4), L(128), S(4), T(1), V(1), P(1), G(1)),
 };
 /* clang-format on */
 const size_t var_core_default_count = sizeof(var_core_defaults) / sizeof(var_core_defaults[0]);

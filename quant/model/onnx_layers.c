@@ -140,17 +140,23 @@ static int make_conv_problem(const struct onnx *o, const struct window *w, int32
     return 0;
 }
 
+static int conv_operands(struct onnx *o, struct onnx_view *x, const struct onnx_const **weight,
+                         int64_t *groups)
+{
+    int rc = onnx_input_of_rank(o, 0, 4, x);
+
+    if (rc == 0)
+        rc = onnx_input_const(o, 1, ONNX_REAL, weight);
+    return rc ? rc : onnx_attr_int(o, "group", 1, 1, INT32_MAX, groups);
+}
+
 int onnx_import_conv(struct onnx *o)
 {
     struct onnx_view x;
     const struct onnx_const *weight;
     int64_t groups;
-    int rc = onnx_input_of_rank(o, 0, 4, &x);
+    int rc = conv_operands(o, &x, &weight, &groups);
 
-    if (rc == 0)
-        rc = onnx_input_const(o, 1, ONNX_REAL, &weight);
-    if (rc == 0)
-        rc = onnx_attr_int(o, "group", 1, 1, INT32_MAX, &groups);
     if (rc)
         return rc;
     const int32_t ic = onnx_node_of(o, &x)->c;
@@ -269,12 +275,8 @@ int onnx_import_conv_transpose(struct onnx *o)
     struct onnx_view x;
     int64_t groups = 1;
     char why[200];
-    int rc = onnx_input_of_rank(o, 0, 4, &x);
+    int rc = conv_operands(o, &x, &c, &groups);
 
-    if (rc == 0)
-        rc = onnx_input_const(o, 1, ONNX_REAL, &c);
-    if (rc == 0)
-        rc = onnx_attr_int(o, "group", 1, 1, INT32_MAX, &groups);
     if (rc)
         return rc;
     const struct qnt_node *in = onnx_node_of(o, &x);
