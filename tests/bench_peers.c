@@ -68,7 +68,7 @@ static void forget(struct peers_layer *l)
 {
     for (size_t r = 0; r < l->rival_count; r++)
         for (int t = 0; t < PEER_TYPE_COUNT; t++)
-            l->rivals[r].library->close(l->rivals[r].peer[t]);
+            peer_close(l->rivals[r].library, l->rivals[r].peer[t]);
     union {
         const void *in;
         void *out;
@@ -118,7 +118,7 @@ static void check(struct peers_layer *l, const struct krn_kernel *kernel, enum p
                  peer_type_names[type], peer_type_names[type], apart);
         fprintf(stderr, "bench_peers: %s, %s: %s, so it is left out\n", rival->library->name,
                 l->problem->name, rival->refusal);
-        rival->library->close(rival->peer[type]);
+        peer_close(rival->library, rival->peer[type]);
         rival->peer[type] = NULL;
     }
     free(expected);
@@ -132,8 +132,8 @@ static void open_peers(struct peers_layer *l, const struct peer_library *const *
         struct peers_rival *rival = &l->rivals[r];
         rival->library = libraries[r];
         for (int t = 0; t < PEER_TYPE_COUNT; t++)
-            rival->library->open(l->problem, (enum peer_type)t, &l->data, &rival->peer[t],
-                                 rival->refusal, sizeof rival->refusal);
+            peer_open(rival->library, l->problem, (enum peer_type)t, &l->data, &rival->peer[t],
+                      rival->refusal, sizeof rival->refusal);
     }
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/cli/stored.h"
+
 struct context {
     struct pdb *db;
     const struct cli_choice_filter *filter;
@@ -114,34 +116,16 @@ static void take_evidence(const struct rpt_run *run, const struct rpt_layer *lay
     };
 }
 
-struct hash_search {
-    const char *variant;
-    uint64_t hash;
-    int found;
-};
-
-static int find_hash(const struct pdb_measurement_row *row, void *user)
-{
-    struct hash_search *search = user;
-    if (strcmp(row->variant, search->variant) == 0) {
-        search->hash = row->source_hash;
-        search->found = 1;
-    }
-    return 0;
-}
-
 /* Times belong to the code that was measured: refuses to pass them on to other code. */
 static int check_stale(const struct context *c, const struct rpt_run *run,
                        const struct rpt_layer *layer, const struct var_variant *v, const char *name)
 {
-    struct hash_search search = { .variant = name };
-    uint64_t now;
-    int rc = pdb_measurements(c->db, run->id, layer->problem, find_hash, &search);
-    if (rc != 0) {
+    int rc = cli_stored_is_same(c->db, run->id, layer->problem, v, name);
+    if (rc < 0) {
         snprintf(c->err, c->err_bytes, "%s", pdb_errmsg(c->db));
         return rc;
     }
-    if (c->filter->stale || (var_source_hash(v, &now) == 0 && search.found && search.hash == now))
+    if (c->filter->stale || rc)
         return 0;
     snprintf(
         c->err, c->err_bytes,

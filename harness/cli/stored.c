@@ -220,3 +220,30 @@ void cli_stored_clear(struct cli_stored *stored)
     free(stored->of.twin);
     *stored = (struct cli_stored) { .names = NULL };
 }
+
+/* ---- code */
+
+struct hash_search {
+    const char *variant;
+    uint64_t hash;
+    int found;
+};
+
+static int find_hash(const struct pdb_measurement_row *row, void *user)
+{
+    struct hash_search *search = user;
+    if (strcmp(row->variant, search->variant) == 0) {
+        search->hash = row->source_hash;
+        search->found = 1;
+    }
+    return 0;
+}
+
+int cli_stored_is_same(struct pdb *db, int64_t run_id, const char *problem,
+                       const struct var_variant *v, const char *name)
+{
+    struct hash_search search = { .variant = name };
+    uint64_t now;
+    int rc = pdb_measurements(db, run_id, problem, find_hash, &search);
+    return rc ? rc : search.found && var_source_hash(v, &now) == 0 && now == search.hash;
+}

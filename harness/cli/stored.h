@@ -22,4 +22,9 @@ int cli_stored_load(struct pdb *db, int64_t run_id, const char *problem, struct 
                     char *err, size_t err_bytes);
 void cli_stored_clear(struct cli_stored *stored);
 
+/* Whether the generator makes the same code for `v`, named `name`, as when the run measured it: 1
+ * or 0; errors of the database. */
+int cli_stored_is_same(struct pdb *db, int64_t run_id, const char *problem,
+                       const struct var_variant *v, const char *name);
+
 #endif

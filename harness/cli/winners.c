@@ -9,6 +9,7 @@
 
 #include "harness/build/build.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/stored.h"
 #include "kernels/cpu.h"
 #include "perfdb/perfdb.h"
 #include "reports/report.h"
@@ -28,34 +29,6 @@ static const char *const epilogue_words[KRN_EPILOGUE_COUNT] = {
     [KRN_EPILOGUE_SUMS] = " that gives sums",
     [KRN_EPILOGUE_ADD] = " with an add",
 };
-
-struct hash_search {
-    const char *variant;
-    uint64_t hash;
-    int found;
-};
-
-static int find_hash(const struct pdb_measurement_row *row, void *user)
-{
-    struct hash_search *search = user;
-
-    if (strcmp(row->variant, search->variant) != 0)
-        return 0;
-    search->hash = row->source_hash;
-    search->found = 1;
-    return 0;
-}
-
-/* What was proved and timed is the code that the generator made then. */
-static int is_same_code(const struct context *c, const struct rpt_layer *layer,
-                        const struct var_variant *v, const char *name)
-{
-    struct hash_search search = { .variant = name };
-    uint64_t now;
-
-    return pdb_measurements(c->db, c->run->id, layer->problem, find_hash, &search) == 0 &&
-           search.found && var_source_hash(v, &now) == 0 && now == search.hash;
-}
 
 static int is_timed(const struct rpt_candidate *candidate)
 {
@@ -82,7 +55,8 @@ static void take_layer(const struct context *c, const struct rpt_layer *layer, s
         if (!(c->target->isas & 1u << w->variant.isa) ||
             w->variant.knob[VAR_KNOB_EPILOGUE] != (int)w->epilogue)
             continue;
-        w->found = is_same_code(c, layer, &w->variant, name);
+        w->found = /* an error of the database is no winner */
+            cli_stored_is_same(c->db, c->run->id, layer->problem, &w->variant, name) == 1;
         if (w->found)
             snprintf(w->reason, sizeof(w->reason), "%s of run %lld", i ? "best here" : "winner",
                      c->run->id);

@@ -266,9 +266,10 @@ static const void *bias_of(struct peer *peer, const struct shape *s, const struc
     return peer->bias;
 }
 
-static dnnl_status_t make(struct peer *peer, const struct krn_problem *problem, enum peer_type type,
-                          const struct peer_data *data)
+static int make(void *at, const struct krn_problem *problem, enum peer_type type,
+                const struct peer_data *data)
 {
+    struct peer *peer = at;
     const struct shape s = shape_of(problem);
     const void *in = data->in;
     if (type == PEER_U8)
@@ -296,11 +297,9 @@ static dnnl_status_t make(struct peer *peer, const struct krn_problem *problem, 
     return rc;
 }
 
-static void close(void *at)
+static void clear(void *at)
 {
     struct peer *peer = at;
-    if (!peer)
-        return;
     for (int i = 0; i < ARGS; i++)
         dnnl_memory_destroy(peer->args[i].memory);
     dnnl_primitive_destroy(peer->primitive);
@@ -309,26 +308,6 @@ static void close(void *at)
     dnnl_stream_destroy(peer->stream);
     dnnl_engine_destroy(peer->engine);
     free(peer->bias);
-    free(peer);
-}
-
-static int open(const struct krn_problem *problem, enum peer_type type,
-                const struct peer_data *data, void **out, char *err, size_t err_bytes)
-{
-    *out = NULL;
-    struct peer *peer = calloc(1, sizeof *peer);
-    if (!peer) {
-        snprintf(err, err_bytes, "out of memory");
-        return -ENOMEM;
-    }
-    dnnl_status_t rc = make(peer, problem, type, data);
-    if (rc) {
-        snprintf(err, err_bytes, "%s refuses the convolution (status %d)", version(), (int)rc);
-        close(peer);
-        return -ENOTSUP;
-    }
-    *out = peer;
-    return 0;
 }
 
 static void run(void *at)
@@ -352,8 +331,9 @@ const struct peer_library peer_onednn = {
     .version = version,
     .out_is_unsigned = 1,
     .limit_to_avx2 = limit_to_avx2,
-    .open = open,
+    .bytes = sizeof(struct peer),
+    .make = make,
+    .clear = clear,
     .run = run,
     .implementation = implementation,
-    .close = close,
 };

@@ -27,17 +27,25 @@ struct peer_library {
     /* Keeps the library below AVX-512; before the first open(). 0, -EINVAL if it is too late,
      * -ENOTSUP if it has no way to. */
     int (*limit_to_avx2)(void);
-    /* Creates a convolution and sets it up. 0, or -ENOTSUP or -ENOMEM and the words in err. */
-    int (*open)(const struct krn_problem *problem, enum peer_type type,
-                const struct peer_data *data, void **peer, char *err, size_t err_bytes);
+    size_t bytes; /* of a peer */
+    /* Creates a convolution in a peer that is all zeros, and sets it up. 0, or the library's
+     * status: clear() what there is by then. */
+    int (*make)(void *peer, const struct krn_problem *problem, enum peer_type type,
+                const struct peer_data *data);
+    void (*clear)(void *peer);
     void (*run)(void *peer);
     const char *(*implementation)(const void *peer); /* the library's name for it, "" if none */
-    void (*close)(void *peer);                       /* accepts NULL */
 };
 extern const struct peer_library *const peer_libraries[];
 extern const size_t peer_library_count;
 
 enum { PEER_LIBRARIES_MAX = 4 };
+
+/* 0, or -ENOTSUP or -ENOMEM and the words in err. */
+int peer_open(const struct peer_library *library, const struct krn_problem *problem,
+              enum peer_type type, const struct peer_data *data, void **peer, char *err,
+              size_t err_bytes);
+void peer_close(const struct peer_library *library, void *peer); /* accepts NULL */
 
 /* Padding behind the image, so that exactly the output is computed; may be negative where the last
  * stride leaves pixels over. */

@@ -56,9 +56,10 @@ static enum xnn_status set_up(struct peer *peer, const struct krn_problem *p,
 }
 #endif
 
-static enum xnn_status make(struct peer *peer, const struct krn_problem *p, enum peer_type type,
-                            const struct peer_data *data)
+static int make(void *at, const struct krn_problem *p, enum peer_type type,
+                const struct peer_data *data)
 {
+    struct peer *peer = at;
     const struct shape s = shape_of(p, type);
     enum xnn_status rc = xnn_initialize(NULL);
     if (!rc)
@@ -67,42 +68,20 @@ static enum xnn_status make(struct peer *peer, const struct krn_problem *p, enum
                     (uint32_t)p->dw, (uint32_t)p->groups, s.ic, s.oc, (size_t)p->ic, (size_t)p->oc,
                     s.zero, 1.0f, data->scale, data->weights, data->bias, s.zero, 1.0f, -128, 127,
                     0, NO_CACHE & peer->convolution);
-    return rc ? rc : set_up(peer, p, data);
+    return (int)(rc ? rc : set_up(peer, p, data));
 }
 
-static void close(void *at)
+static void clear(void *at)
 {
     struct peer *peer = at;
-    if (!peer)
-        return;
     if (peer->convolution)
         xnn_delete_operator(peer->convolution);
     free(peer->workspace);
-    free(peer);
 }
 
 static const char *version(void)
 {
     return "XNNPACK";
-}
-
-static int open(const struct krn_problem *problem, enum peer_type type,
-                const struct peer_data *data, void **out, char *err, size_t err_bytes)
-{
-    *out = NULL;
-    struct peer *peer = calloc(1, sizeof *peer);
-    if (!peer) {
-        snprintf(err, err_bytes, "out of memory");
-        return -ENOMEM;
-    }
-    enum xnn_status rc = make(peer, problem, type, data);
-    if (rc) {
-        snprintf(err, err_bytes, "XNNPACK refuses the convolution (status %d)", (int)rc);
-        close(peer);
-        return -ENOTSUP;
-    }
-    *out = peer;
-    return 0;
 }
 
 static void run(void *at)
@@ -127,8 +106,9 @@ const struct peer_library peer_xnnpack = {
     .name = "XNNPACK",
     .version = version,
     .limit_to_avx2 = limit_to_avx2,
-    .open = open,
+    .bytes = sizeof(struct peer),
+    .make = make,
+    .clear = clear,
     .run = run,
     .implementation = implementation,
-    .close = close,
 };
