@@ -68,8 +68,8 @@ int krn_problem_check(const struct krn_problem *p, char *err, size_t err_bytes)
 {
     for (int f = 0; f < KRN_FIELD_COUNT; f++)
         if (krn_field_of(p, (enum krn_field)f) < krn_fields[f].min + krn_fields[f].bias) {
-            krn_text_print(err, err_bytes, "%s%d: must be at least %d", krn_fields[f].key,
-                           krn_field_of(p, (enum krn_field)f) - krn_fields[f].bias,
+            krn_text_print(err, err_bytes, "%s%lld: must be at least %d", krn_fields[f].key,
+                           (long long)krn_field_of(p, (enum krn_field)f) - krn_fields[f].bias,
                            krn_fields[f].min);
             return -EINVAL;
         }

@@ -167,6 +167,17 @@ static void test_random_round_trips(uint64_t *rng)
     T_CHECK(good > 1000);
 }
 
+/* Fields of a file need not have come from a string. */
+static void test_extreme_fields(void)
+{
+    struct krn_problem p;
+    char err[300];
+    T_CHECK(krn_problem_parse("ic4ih8oc4kh3ph1", &p, err, sizeof err) == 0);
+    p.dh = INT32_MIN;
+    T_CHECK(krn_problem_check(&p, err, sizeof err) == -EINVAL);
+    T_CHECK_STR(err, "dh-2147483649: must be at least 0");
+}
+
 /* Cuts, doubles and replaces characters; whatever comes out is refused or has a fixed point. The
  * error buffer may be of any length. */
 static void test_mutations(uint64_t *rng)
@@ -237,6 +248,7 @@ int main(int argc, char **argv)
     test_canonical();
     test_fields();
     test_rejects();
+    test_extreme_fields();
     test_random_round_trips(&rng);
     test_mutations(&rng);
     if (argc > 1 && argv[1][0] != '-')
