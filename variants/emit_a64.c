@@ -1,5 +1,6 @@
 /* AArch64: the instruction table, registers and calling convention, and the emitter's entry. */
 #include "variants/a64_int.h"
+#include "variants/peak_int.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -279,35 +280,19 @@ void a64_epilogue_row(struct ir *ir, const struct a64_epilogue *e, const int *ac
     }
 }
 
-/* ---- Peak: `unroll` independent chains of the level's MAC */
-
-static void peak_build(struct ir *ir, const struct var_variant *v)
+static void peak_step(struct ir *ir, enum krn_isa isa, int acc, int a, int b)
 {
-    int chains = v->knob[VAR_KNOB_UNROLL], acc[32], a, b, loop = ir_label(ir, "loop");
-    int args = gemm_argument(ir), left = ir_vreg(ir, IR_GPR, "iterations left");
-    IR(ir, IR_LOAD64, left, args, 0);
-    IR(ir, IR_ADD_IMM, left, -1);
-    a = ir_vreg(ir, IR_VEC, "operands");
-    b = ir_vreg(ir, IR_VEC, "operands");
-    IR(ir, A64_ZERO, a);
-    IR(ir, A64_ZERO, b);
-    for (int i = 0; i < chains; i++) {
-        acc[i] = ir_vreg(ir, IR_VEC, "accumulators");
-        IR(ir, A64_ZERO, acc[i]);
+    if (isa == KRN_ISA_NEON) {
+        int product = ir_vreg(ir, IR_VEC, "products");
+        IR(ir, A64_SMULL, product, a, b);
+        IR(ir, A64_SMLAL2, product, a, b);
+        IR(ir, A64_SADALP, acc, product);
+    } else {
+        IR(ir, isa == KRN_ISA_DOTPROD ? A64_SDOT : A64_SMMLA, acc, a, b);
     }
-    IR(ir, IR_LABEL, loop);
-    for (int i = 0; i < chains; i++) {
-        if (v->isa == KRN_ISA_NEON) {
-            int product = ir_vreg(ir, IR_VEC, "products");
-            IR(ir, A64_SMULL, product, a, b);
-            IR(ir, A64_SMLAL2, product, a, b);
-            IR(ir, A64_SADALP, acc[i], product);
-        } else {
-            IR(ir, v->isa == KRN_ISA_DOTPROD ? A64_SDOT : A64_SMMLA, acc[i], a, b);
-        }
-    }
-    IR(ir, IR_SUB_JUMP_POS, left, 1, loop);
 }
+
+static const struct peak_scheme peak = { .zero = A64_ZERO, .step = peak_step };
 
 int var_emit_a64(const struct var_variant *v, struct var_text *out, char *err, size_t err_bytes)
 {
@@ -315,7 +300,7 @@ int var_emit_a64(const struct var_variant *v, struct var_text *out, char *err, s
     int rc = 0;
     ir_init(&ir, &targets[v->isa]);
     if (v->family == KRN_FAMILY_PEAK)
-        peak_build(&ir, v);
+        peak_build(&ir, v, &peak);
     else if (v->family == KRN_FAMILY_DW)
         a64_dw_build(&ir, v);
     else if (v->family == KRN_FAMILY_DWC)

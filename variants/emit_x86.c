@@ -17,6 +17,7 @@
  *     small groups       vpshufd from memory, vpshufb, vbroadcasti32x4 ymm zmm
  * Operands are registers but in loads, stores and broadcasts, and in vpaddd, vpxord, vpdpbusd and
  * vmulps, whose last one may be in memory; no masks, no embedded broadcast or rounding. */
+#include "variants/peak_int.h"
 #include "variants/x86_int.h"
 
 #include <errno.h>
@@ -298,34 +299,18 @@ int x86_accumulators_fit(const struct ir *ir, int count, char *err, size_t err_b
     return -ENOSPC;
 }
 
-/* ---- Peak: `unroll` independent chains of the level's MAC */
-
-static void peak_build(struct ir *ir, const struct var_variant *v)
+static void peak_step(struct ir *ir, enum krn_isa isa, int acc, int a, int b)
 {
-    int chains = v->knob[VAR_KNOB_UNROLL], acc[32], a, b, loop = ir_label(ir, "loop");
-    int args = gemm_argument(ir), left = ir_vreg(ir, IR_GPR, "iterations left");
-    IR(ir, IR_LOAD64, left, args, 0);
-    IR(ir, IR_ADD_IMM, left, -1);
-    a = ir_vreg(ir, IR_VEC, "operands");
-    b = ir_vreg(ir, IR_VEC, "operands");
-    IR(ir, X86_ZERO, a);
-    IR(ir, X86_ZERO, b);
-    for (int i = 0; i < chains; i++) {
-        acc[i] = ir_vreg(ir, IR_VEC, "accumulators");
-        IR(ir, X86_ZERO, acc[i]);
+    if (isa == KRN_ISA_AVX2) {
+        int product = ir_vreg(ir, IR_VEC, "products");
+        IR(ir, X86_MADDWD, product, a, b);
+        IR(ir, X86_ADDD, acc, product);
+    } else {
+        IR(ir, X86_DPBUSD, acc, a, b);
     }
-    IR(ir, IR_LABEL, loop);
-    for (int i = 0; i < chains; i++) {
-        if (v->isa == KRN_ISA_AVX2) {
-            int product = ir_vreg(ir, IR_VEC, "products");
-            IR(ir, X86_MADDWD, product, a, b);
-            IR(ir, X86_ADDD, acc[i], product);
-        } else {
-            IR(ir, X86_DPBUSD, acc[i], a, b);
-        }
-    }
-    IR(ir, IR_SUB_JUMP_POS, left, 1, loop);
 }
+
+static const struct peak_scheme peak = { .zero = X86_ZERO, .step = peak_step };
 
 int var_emit_x86(const struct var_variant *v, struct var_text *out, char *err, size_t err_bytes)
 {
@@ -336,7 +321,7 @@ int var_emit_x86(const struct var_variant *v, struct var_text *out, char *err, s
                                               : &evex_256);
     switch (v->family) {
     case KRN_FAMILY_PEAK:
-        peak_build(&ir, v);
+        peak_build(&ir, v, &peak);
         break;
     case KRN_FAMILY_DW:
         x86_dw_build(&ir, v);

@@ -27,6 +27,18 @@ struct qnt_node qnt_node_blank(enum qnt_op op)
     return (struct qnt_node) { .op = op, .lo = -INFINITY, .hi = INFINITY };
 }
 
+struct qnt_node qnt_node_after(const struct qnt_graph *graph, int32_t input, enum qnt_op op)
+{
+    const struct qnt_node *in = &graph->nodes[input];
+    struct qnt_node node = qnt_node_blank(op);
+    node.inputs[0] = input;
+    node.input_count = 1;
+    node.h = in->h;
+    node.w = in->w;
+    node.c = in->c;
+    return node;
+}
+
 void qnt_node_clear(struct qnt_node *node)
 {
     free(node->name);

@@ -12,6 +12,8 @@ int qnt_read_file(const char *path, uint8_t **data, size_t *bytes, struct qnt_er
 
 /* A node of `op` without clamp, inputs or weights. */
 struct qnt_node qnt_node_blank(enum qnt_op op);
+/* The same, of node `input` of the graph, in its shape. */
+struct qnt_node qnt_node_after(const struct qnt_graph *graph, int32_t input, enum qnt_op op);
 /* Frees what the node owns. */
 void qnt_node_clear(struct qnt_node *node);
 

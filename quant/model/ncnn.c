@@ -46,16 +46,7 @@ const struct qnt_node *ncnn_node_of(const struct ncnn *n, const struct ncnn_blob
 
 struct qnt_node ncnn_node_on(const struct ncnn *n, enum qnt_op op)
 {
-    const struct ncnn_blob *x = ncnn_input(n, 0);
-    const struct qnt_node *in = ncnn_node_of(n, x);
-    struct qnt_node node = qnt_node_blank(op);
-
-    node.inputs[0] = x->node;
-    node.input_count = 1;
-    node.h = in->h;
-    node.w = in->w;
-    node.c = in->c;
-    return node;
+    return qnt_node_after(n->graph, ncnn_input(n, 0)->node, op);
 }
 
 int ncnn_define(struct ncnn *n, size_t i, int32_t node, int dims)

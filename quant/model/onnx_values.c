@@ -131,15 +131,7 @@ const struct qnt_node *onnx_node_of(const struct onnx *o, const struct onnx_view
 
 struct qnt_node onnx_node_on(const struct onnx *o, enum qnt_op op, const struct onnx_view *x)
 {
-    const struct qnt_node *in = onnx_node_of(o, x);
-    struct qnt_node node = qnt_node_blank(op);
-
-    node.inputs[0] = x->node;
-    node.input_count = 1;
-    node.h = in->h;
-    node.w = in->w;
-    node.c = in->c;
-    return node;
+    return qnt_node_after(o->graph, x->node, op);
 }
 
 static int define_output(struct onnx *o, size_t i, struct onnx_value **out)
