@@ -1,9 +1,10 @@
 /* Counts guide and models warn: who has won among variants that were counted, on opinions that are
- * made up and on the model of a core in order; and what a prediction takes the driver's work for.
- */
+ * made up and on the model of a core in order; what a prediction takes the driver's work for; and
+ * that it is the same whatever else is predicted with it. */
 #include <math.h>
 #include <string.h>
 
+#include "harness/model/mca.h"
 #include "harness/model/opinion.h"
 #include "harness/sweep/layers.h"
 #include "tests/t.h"
@@ -137,6 +138,71 @@ static void predicts_drivers(void)
     hrn_layers_clear(&layers);
 }
 
+/* Few, of which layers share kernels, and of those calls. */
+static int is_sampled(const struct var_variant *v, void *user)
+{
+    (void)user;
+    return v->knob[VAR_KNOB_MR] == 4 && v->knob[VAR_KNOB_NR] == 16 &&
+           v->knob[VAR_KNOB_LOAD] == 128 && v->knob[VAR_KNOB_UNROLL] == 2 &&
+           v->knob[VAR_KNOB_SCHEDULE] == 0 && v->knob[VAR_KNOB_FORM] == 1 &&
+           !v->knob[VAR_KNOB_PREFETCH_A] && !v->knob[VAR_KNOB_PREFETCH_B];
+}
+
+static void predict(const char *const *problems, size_t count, const struct var_core *core,
+                    struct hrn_layers *layers, struct hrn_plan *plan,
+                    struct hrn_prediction ***predicted)
+{
+    const struct hrn_predict_options options = { .core = core };
+    char err[300];
+    for (size_t i = 0; i < count; i++)
+        T_CHECK(!hrn_layers_add_text(layers, problems[i], "", err, sizeof err));
+    T_CHECK(!hrn_plan_make(layers, 1u << KRN_ISA_DOTPROD, is_sampled, NULL, 0, 1, plan, err,
+                           sizeof err));
+    if (!T_CHECK(!hrn_predict_plan(plan, &options, predicted, err, sizeof err)))
+        printf("  %s\n", err);
+}
+
+static void same_together(const char *core_name)
+{
+    static const char *const problems[] = { "ic64ih14oc64kh1", "ic512ih7oc40kh1",
+                                            "ic64ih15oc70kh3ph1", "ic512ih7oc64kh1" };
+    enum { COUNT = sizeof problems / sizeof *problems };
+    const struct var_core *core = var_core_find(core_name, NULL);
+    struct hrn_layers layers = { 0 };
+    struct hrn_plan plan = { 0 };
+    struct hrn_prediction **all;
+    predict(problems, COUNT, core, &layers, &plan, &all);
+    for (size_t l = 0; l < COUNT; l++) {
+        struct hrn_layers one_layer = { 0 };
+        struct hrn_plan one_plan = { 0 };
+        struct hrn_prediction **one;
+        predict(&problems[l], 1, core, &one_layer, &one_plan, &one);
+        T_CHECK(one_plan.layers[0].count == plan.layers[l].count && one_plan.variants >= 2);
+        for (size_t i = 0; i < one_plan.variants; i++)
+            T_CHECK(one[0][i].outcome == HRN_OK && one[0][i].cycles == all[l][i].cycles &&
+                    one[0][i].tile_cycles == all[l][i].tile_cycles &&
+                    one[0][i].loop_cycles == all[l][i].loop_cycles &&
+                    one[0][i].loop_macs == all[l][i].loop_macs);
+        hrn_predictions_free(one, 1);
+        hrn_plan_clear(&one_plan);
+        hrn_layers_clear(&one_layer);
+    }
+    hrn_predictions_free(all, plan.count);
+    hrn_plan_clear(&plan);
+    hrn_layers_clear(&layers);
+}
+
+static void is_the_same_together(void)
+{
+    const char *program;
+    char err[300];
+    same_together("cortex-a55");
+    if (hrn_mca_find(&program, err, sizeof err))
+        printf("  left out: %s\n", err);
+    else
+        same_together("neoverse-n1");
+}
+
 /* Both kinds of core for each level that phones have. */
 static void knows_typical_cores(void)
 {
@@ -159,6 +225,7 @@ int main(int argc, char **argv)
     picks_winners();
     warns_in_order();
     predicts_drivers();
+    is_the_same_together();
     knows_typical_cores();
     return t_end();
 }

@@ -166,12 +166,7 @@ int hrn_calls_of(const struct krn_problem *problem, const struct krn_kernel *ker
     return rc;
 }
 
-int hrn_calls_equal(const struct hrn_calls *a, const struct hrn_calls *b)
+int hrn_call_is_alike(enum krn_family family, const struct hrn_call *a, const struct hrn_call *b)
 {
-    size_t found = 0;
-    for (size_t i = 0; i < a->count; i++)
-        for (size_t k = 0; k < b->count; k++)
-            found += a->call[i].times == b->call[k].times &&
-                     is_same(&layouts[a->family], &a->call[i], &b->call[k].args);
-    return a->family == b->family && a->count == b->count && found == a->count;
+    return is_same(&layouts[family], a, &b->args);
 }

@@ -33,7 +33,7 @@ int hrn_calls_of(const struct krn_problem *problem, const struct krn_kernel *ker
 /* What all calls of one kind work, in a unit of the family: rows, pixels or taps times depth. */
 double hrn_call_work(const struct hrn_calls *calls, size_t index);
 
-/* Whether the kernel is called alike, and as often, in whatever order. */
-int hrn_calls_equal(const struct hrn_calls *a, const struct hrn_calls *b);
+/* Whether a kernel of the family executes the same in both. */
+int hrn_call_is_alike(enum krn_family family, const struct hrn_call *a, const struct hrn_call *b);
 
 #endif

@@ -321,6 +321,13 @@ static int refuse(struct parser *p, const char *line)
     return -ENOTSUP;
 }
 
+static int is_inert(const struct hrn_op *op)
+{
+    const uint64_t general = (UINT64_C(1) << 32) - 1;
+    int is_vector = op->operands && op->operand[0].type == HRN_OPERAND_VECTOR;
+    return is_vector && !(op->writes & general) && !op->writes_flags;
+}
+
 static int add_op(struct parser *p, char *line, char *scratch)
 {
     struct hrn_code *code = p->code;
@@ -338,6 +345,7 @@ static int add_op(struct parser *p, char *line, char *scratch)
     op->macs = macs_of(op);
     op->mac_kind =
         op->operands && op->operand[0].type == HRN_OPERAND_VECTOR ? op->row->mac_kind : 0;
+    op->is_inert = is_inert(op);
     code->count++;
     return 0;
 }

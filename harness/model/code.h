@@ -55,6 +55,7 @@ struct hrn_op {
     uint64_t reads, writes; /* bit sets: x0-x30 and sp in bits 0-31, v0-v31 in bits 32-63 */
     uint64_t writes_back;   /* of `writes`, the address register */
     int reads_flags, writes_flags;
+    int is_inert;  /* changes nothing that control flow hangs on */
     int mac_kind;  /* accumulators are forwarded between instructions of one kind; 0 = no MAC */
     uint32_t macs; /* products that it makes */
 };

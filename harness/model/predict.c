@@ -1,6 +1,5 @@
-/* For each variant: its code, the kinds of calls that the layer makes of it, the trace of each. An
- * in-order core is simulated at once; for an out-of-order one the stretches of many variants go to
- * llvm-mca together, and their cycles come back by number. */
+/* Kernel by kernel, however many layers have it: its code, then for each layer the kinds of calls
+ * that are made of it, the trace of each, and the cycles of what the traces consist of. */
 #include "harness/model/predict.h"
 
 #include <errno.h>
@@ -8,44 +7,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/build/spawn.h"
 #include "harness/model/calls.h"
 #include "harness/model/code.h"
-#include "harness/model/inorder.h"
-#include "harness/model/mca.h"
+#include "harness/model/stretches.h"
 
-#define LOOP_REPEATS 96
-#define CUT_REPEATS 16
 #define RARE 50    /* kinds of calls with less than 1/50 of the work cost what the others do */
 #define RUN_KEPT 2 /* iterations of a loop that are simulated; the others are alike */
-#define BATCH 256  /* variants between two runs of llvm-mca */
+#define BATCH 2000 /* stretches between two runs of llvm-mca */
 
-/* Stretches by length: a long one settles within fewer repeats. (Reading text is what llvm-mca
- * takes its time for; repeats cost little.) */
-enum { LIST_LOOP, LIST_SHORT, LIST_LONG, LIST_COUNT };
-static const int repeats_of[LIST_COUNT] = { LOOP_REPEATS, 12, 4 };
-#define SHORT_STEPS 600
-
-/* Where the cycles of one stretch will be. */
-struct place {
-    int list, lane;
-    size_t index;
+/* What one kind of call executes: numbers of a shortened trace and of what was cut out of it. */
+struct path {
+    size_t tile, loop, cut[HRN_CUTS_MAX], cuts;
+    int64_t gone[HRN_CUTS_MAX];
+    int has_loop;
+    double loop_macs;
 };
 
-/* One kind of call of one variant: a shortened trace, and what was cut out of it. */
+/* Of the kernel at hand. */
+struct known_path {
+    struct hrn_call call;
+    struct path path;
+    int rc;
+    char why[HRN_DETAIL_MAX];
+};
+
+/* The calls of one kind that one variant makes on one layer. */
 struct part {
     struct hrn_prediction *to;
-    struct place tile, loop, cut[HRN_CUTS_MAX];
-    int64_t gone[HRN_CUTS_MAX];
-    size_t cuts;
-    int has_loop, is_main;
+    struct path path;
+    int is_main;
     double times; /* calls */
     double whole; /* see struct hrn_call */
-};
-
-struct twin {
-    struct hrn_prediction *to;
-    const struct hrn_prediction *from;
 };
 
 /* Calls depend on the tile, not on the code: variants share them. */
@@ -56,24 +48,34 @@ struct known_calls {
     char why[HRN_DETAIL_MAX];
     struct hrn_calls calls;
 };
+struct known_layer {
+    struct known_calls *known;
+    size_t count;
+};
+
+/* One variant on one layer of the plan. */
+struct item {
+    const struct var_variant *v;
+    size_t layer;
+    struct hrn_prediction *to;
+};
 
 struct predictor {
     const struct hrn_plan *plan;
     const struct hrn_predict_options *options;
-    const char *mca_program;
     struct hrn_prediction **out;
-    struct known_calls *known; /* of the layer at hand */
-    size_t known_count, layer;
-    /* out of order */
-    struct hrn_mca *lists; /* [lanes][LIST_COUNT] */
-    int lanes, lane;
+    struct known_layer *layers;
+    struct item *items; /* variants of one kernel one behind the other */
+    /* the kernel at hand */
+    struct hrn_code code;
+    int code_rc;
+    char why[HRN_DETAIL_MAX];
+    struct known_path *paths;
+    size_t path_count;
+    /* what waits for cycles */
+    struct hrn_stretches *stretches;
     struct part *parts;
     size_t part_count, part_capacity;
-    struct hrn_prediction *last; /* the variant before */
-    char last_name[VAR_NAME_MAX];
-    struct hrn_calls last_calls;
-    struct twin *twins;
-    size_t twin_count;
     char *err;
     size_t err_bytes;
 };
@@ -96,32 +98,32 @@ static int is_same_tile(const struct known_calls *k, const struct krn_kernel *ke
            !memcmp(&k->driver, driver, sizeof *driver);
 }
 
-static int calls_of(struct predictor *p, const struct var_variant *v, const struct hrn_calls **out,
+static int calls_of(struct predictor *p, const struct item *item, const struct hrn_calls **out,
                     char *why, size_t why_bytes)
 {
-    char name[VAR_NAME_MAX];
+    struct known_layer *of = &p->layers[item->layer];
     struct krn_kernel kernel;
-    struct krn_driver driver = var_driver(v);
+    struct krn_driver driver = var_driver(item->v);
     memset(&kernel, 0, sizeof kernel);
-    var_kernel_describe(v, &kernel, name);
+    var_kernel_describe(item->v, &kernel, NULL);
     kernel.name = NULL;
     size_t i = 0;
-    while (i < p->known_count && !is_same_tile(&p->known[i], &kernel, &driver))
+    while (i < of->count && !is_same_tile(&of->known[i], &kernel, &driver))
         i++;
-    if (i == p->known_count) {
-        struct known_calls *grown = realloc(p->known, (i + 1) * sizeof *grown);
+    if (i == of->count) {
+        struct known_calls *grown = realloc(of->known, (i + 1) * sizeof *grown);
         if (!grown)
             return -ENOMEM;
-        p->known = grown;
-        p->known_count++;
+        of->known = grown;
+        of->count++;
         grown[i] = (struct known_calls) { .driver = driver };
         memcpy(&grown[i].kernel, &kernel, sizeof kernel);
-        grown[i].rc = hrn_calls_of(&p->plan->layers[p->layer].layer->problem, &kernel, driver,
+        grown[i].rc = hrn_calls_of(&p->plan->layers[item->layer].layer->problem, &kernel, driver,
                                    &grown[i].calls, grown[i].why, sizeof grown[i].why);
     }
-    *out = &p->known[i].calls;
-    snprintf(why, why_bytes, "%s", p->known[i].why);
-    return p->known[i].rc;
+    *out = &of->known[i].calls;
+    snprintf(why, why_bytes, "%s", of->known[i].why);
+    return of->known[i].rc;
 }
 
 static size_t main_call(const struct hrn_calls *calls)
@@ -141,24 +143,82 @@ static double all_work(const struct hrn_calls *calls)
     return work;
 }
 
-/* ---- one call */
+/* ---- one kind of call of one kernel */
 
-/* The MACs of the layer that one call of the kind stands for. */
-static double share_of(const struct predictor *p, const struct hrn_calls *calls, size_t kind)
+static int add_stretches(struct predictor *p, struct hrn_trace *t, const struct hrn_loop *loop,
+                         struct path *path)
 {
-    double macs = (double)krn_problem_macs(&p->plan->layers[p->layer].layer->problem);
-    return macs * hrn_call_work(calls, kind) / all_work(calls) / (double)calls->call[kind].times;
+    struct hrn_cuts cuts = { .count = 0 };
+    int rc = 0;
+    path->has_loop = loop->iterations > 0;
+    if (path->has_loop) {
+        path->loop_macs = (double)hrn_trace_macs(&p->code, t, loop->begin, loop->end);
+        rc = hrn_stretches_add(p->stretches, t->step + loop->begin, loop->end - loop->begin, 1,
+                               &path->loop);
+    }
+    if (!rc)
+        rc = hrn_trace_cut(t, RUN_KEPT, &cuts);
+    if (!rc)
+        rc = hrn_stretches_add(p->stretches, t->step, t->count, 0, &path->tile);
+    path->cuts = cuts.count;
+    for (size_t i = 0; i < cuts.count && !rc; i++) {
+        path->gone[i] = cuts.cut[i].gone;
+        rc =
+            hrn_stretches_add(p->stretches, cuts.cut[i].step, cuts.cut[i].length, 0, &path->cut[i]);
+    }
+    hrn_cuts_clear(&cuts);
+    return rc;
 }
 
-static int add_stretch(struct predictor *p, int list, const struct hrn_code *code,
-                       const struct hrn_trace *t, size_t begin, size_t end, struct place *place)
+/* What the model cannot take is an outcome, not the end. */
+static int is_outcome(int rc)
 {
-    struct hrn_mca *mca = &p->lists[p->lane * LIST_COUNT + list];
-    *place = (struct place) { list, p->lane, mca->count };
-    mca->program = p->mca_program;
-    mca->core = p->options->core;
-    mca->repeats = repeats_of[list];
-    return hrn_mca_add(mca, code, t, begin, end);
+    return rc == -ENOTSUP || rc == -ELOOP;
+}
+
+static int follow(struct predictor *p, struct known_path *known)
+{
+    struct hrn_trace trace;
+    known->rc = hrn_code_trace(&p->code, &known->call.args, sizeof known->call.args, &trace,
+                               known->why, sizeof known->why);
+    if (known->rc)
+        return is_outcome(known->rc) ? 0 : known->rc;
+    const struct hrn_loop loop = hrn_trace_loop(&p->code, &trace);
+    int rc = add_stretches(p, &trace, &loop, &known->path);
+    hrn_trace_clear(&trace);
+    return rc;
+}
+
+/* Of calls that are alike, of whatever layers, one is followed. */
+static int path_of(struct predictor *p, enum krn_family family, const struct hrn_call *call,
+                   const struct known_path **out)
+{
+    size_t i = 0;
+    while (i < p->path_count && !hrn_call_is_alike(family, &p->paths[i].call, call))
+        i++;
+    if (i == p->path_count) {
+        struct known_path *grown = realloc(p->paths, (i + 1) * sizeof *grown);
+        if (!grown)
+            return -ENOMEM;
+        p->paths = grown;
+        grown[i] = (struct known_path) { .call = *call };
+        int rc = follow(p, &grown[i]);
+        if (rc)
+            return rc;
+        p->path_count++;
+    }
+    *out = &p->paths[i];
+    return 0;
+}
+
+/* ---- one variant on one layer */
+
+/* The MACs of the layer that one call of the kind stands for. */
+static double share_of(const struct predictor *p, size_t layer, const struct hrn_calls *calls,
+                       size_t kind)
+{
+    double macs = (double)krn_problem_macs(&p->plan->layers[layer].layer->problem);
+    return macs * hrn_call_work(calls, kind) / all_work(calls) / (double)calls->call[kind].times;
 }
 
 static int add_part(struct predictor *p, const struct part *part)
@@ -175,258 +235,191 @@ static int add_part(struct predictor *p, const struct part *part)
     return 0;
 }
 
-/* Cycles of a call, by the cycles of its stretches. */
-static void take_cycles(const struct part *part, double tile, double loop, const double *cut)
+static int predict_call(struct predictor *p, const struct hrn_calls *calls, size_t kind,
+                        struct part part)
 {
-    struct hrn_prediction *to = part->to;
-    double call = tile;
-    for (size_t i = 0; i < part->cuts; i++)
-        call += (double)part->gone[i] * cut[i];
-    call *= part->whole;
-    to->cycles += call * part->times;
-    if (part->is_main) {
-        to->tile_cycles = call;
-        to->loop_cycles = part->has_loop ? loop : 0;
+    const struct known_path *known;
+    int rc = path_of(p, calls->family, &calls->call[kind], &known);
+    if (rc)
+        return rc;
+    if (known->rc) {
+        memcpy(part.to->detail, known->why, sizeof part.to->detail);
+        return known->rc;
     }
+    part.path = known->path;
+    part.whole = calls->call[kind].whole;
+    return add_part(p, &part);
 }
 
-static void simulate(const struct predictor *p, const struct hrn_code *code,
-                     const struct hrn_trace *body, const struct hrn_trace *t,
-                     const struct hrn_cuts *cuts, const struct part *part)
-{
-    const struct var_core *core = p->options->core;
-    double cycles[HRN_CUTS_MAX], inner = 0;
-    for (size_t i = 0; i < cuts->count; i++) {
-        const struct hrn_trace one = { cuts->cut[i].step, cuts->cut[i].length };
-        cycles[i] = hrn_inorder_cycles(code, &one, 0, one.count, core, CUT_REPEATS);
-    }
-    if (part->has_loop)
-        inner = hrn_inorder_cycles(code, body, 0, body->count, core, LOOP_REPEATS);
-    take_cycles(part, hrn_inorder_cycles(code, t, 0, t->count, core, 4), inner, cycles);
-}
-
-static int list_of(size_t steps)
-{
-    return steps > SHORT_STEPS ? LIST_LONG : LIST_SHORT;
-}
-
-/* The inner loop is a cut of its own, most often: the same stretch twice would be a waste. */
-static int is_same(const struct hrn_trace *a, const struct hrn_trace *b)
-{
-    return a->count == b->count && !memcmp(a->step, b->step, a->count * sizeof *a->step);
-}
-
-static int add_stretches(struct predictor *p, const struct hrn_code *code,
-                         const struct hrn_trace *body, const struct hrn_trace *t,
-                         const struct hrn_cuts *cuts, struct part *part)
-{
-    int rc = add_stretch(p, list_of(t->count), code, t, 0, t->count, &part->tile);
-    if (!rc && part->has_loop)
-        rc = add_stretch(p, LIST_LOOP, code, body, 0, body->count, &part->loop);
-    for (size_t i = 0; i < cuts->count && !rc; i++) {
-        const struct hrn_trace one = { cuts->cut[i].step, cuts->cut[i].length };
-        if (part->has_loop && is_same(body, &one))
-            part->cut[i] = part->loop;
-        else
-            rc = add_stretch(p, list_of(one.count), code, &one, 0, one.count, &part->cut[i]);
-    }
-    return rc ? rc : add_part(p, part);
-}
-
-static int predict_call(struct predictor *p, const struct hrn_code *code, struct hrn_trace *t,
-                        struct part *part)
-{
-    struct hrn_loop loop = hrn_trace_loop(code, t);
-    struct hrn_trace body = { .count = loop.end - loop.begin };
-    struct hrn_cuts cuts = { .count = 0 };
-    int rc = 0;
-    body.step = malloc((body.count + 1) * sizeof *body.step);
-    if (!body.step)
-        return -ENOMEM;
-    memcpy(body.step, t->step + loop.begin, body.count * sizeof *body.step);
-    part->has_loop = loop.iterations > 0;
-    if (part->is_main && part->has_loop)
-        part->to->loop_macs = (double)hrn_trace_macs(code, &body, 0, body.count);
-    rc = hrn_trace_cut(t, RUN_KEPT, &cuts);
-    part->cuts = cuts.count;
-    for (size_t i = 0; i < cuts.count; i++)
-        part->gone[i] = cuts.cut[i].gone;
-    if (!rc && p->options->core->llvm_cpu)
-        rc = add_stretches(p, code, &body, t, &cuts, part);
-    else if (!rc)
-        simulate(p, code, &body, t, &cuts, part);
-    hrn_trace_clear(&body);
-    hrn_cuts_clear(&cuts);
-    return rc;
-}
-
-/* ---- one variant */
-
-static int predict_calls(struct predictor *p, const struct hrn_code *code,
-                         const struct hrn_calls *calls, struct hrn_prediction *to)
+static int predict_calls(struct predictor *p, const struct item *item,
+                         const struct hrn_calls *calls)
 {
     size_t most = main_call(calls);
     double all = all_work(calls), done = 0;
     int rc = 0;
-    to->outcome = HRN_OK;
-    to->tile_macs = share_of(p, calls, most);
+    item->to->outcome = HRN_OK;
+    item->to->tile_macs = share_of(p, item->layer, calls, most);
     for (size_t i = 0; i < calls->count; i++)
         if (i == most || hrn_call_work(calls, i) >= all / RARE)
             done += hrn_call_work(calls, i);
     for (size_t i = 0; !rc && i < calls->count; i++) {
-        const struct hrn_call *call = &calls->call[i];
-        struct part part = { .to = to, .is_main = i == most, .whole = call->whole };
-        struct hrn_trace trace;
+        struct part part = { .to = item->to, .is_main = i == most };
         if (i != most && hrn_call_work(calls, i) < all / RARE)
             continue;
-        part.times = (double)call->times * all / done;
-        rc = hrn_code_trace(code, &call->args, sizeof call->args, &trace, to->detail,
-                            sizeof to->detail);
-        if (!rc)
-            rc = predict_call(p, code, &trace, &part);
-        hrn_trace_clear(&trace);
+        part.times = (double)calls->call[i].times * all / done;
+        rc = predict_call(p, calls, i, part);
     }
     return rc;
 }
 
-/* What the model cannot take is an outcome, not the end. */
-static int settle(struct hrn_prediction *to, int rc)
-{
-    if (rc != -ENOTSUP && rc != -ELOOP)
-        return rc;
-    to->outcome = HRN_REFUSED;
-    return 0;
-}
-
-/* The driver's choices rarely change the calls of a micro-kernel: then the variant before is a
- * twin, whose prediction, which may still be on its way, serves both. 1, 0, or -ENOMEM. */
-static int take_twin(struct predictor *p, const struct var_variant *v,
-                     const struct hrn_calls *calls, struct hrn_prediction *to)
-{
-    char name[VAR_NAME_MAX];
-    var_kernel_name_format(v, name);
-    int is_twin = p->last && !strcmp(name, p->last_name) && hrn_calls_equal(calls, &p->last_calls);
-    if (!is_twin) {
-        memcpy(p->last_name, name, sizeof name);
-        p->last_calls = *calls;
-        p->last = to;
-        return 0;
-    }
-    struct twin *grown = realloc(p->twins, (p->twin_count + 1) * sizeof *grown);
-    if (!grown)
-        return -ENOMEM;
-    p->twins = grown;
-    p->twins[p->twin_count++] = (struct twin) { to, p->last };
-    return 1;
-}
-
-static int predict_variant(struct predictor *p, const struct var_variant *v,
-                           struct hrn_prediction *to)
+static int predict_item(struct predictor *p, const struct item *item)
 {
     const struct hrn_calls *calls;
-    struct var_text text = { 0 };
-    struct hrn_code code = { 0 };
-    int rc = 0;
-    if (!(p->options->core->isas >> v->isa & 1)) {
-        snprintf(to->detail, sizeof to->detail, "%s has no %s", p->options->core->name,
-                 krn_isas[v->isa].name);
-        to->outcome = HRN_NO_ISA;
-        return 0;
-    }
-    rc = calls_of(p, v, &calls, to->detail, sizeof to->detail);
+    struct hrn_prediction *to = item->to;
+    const struct var_core *core = p->options->core;
+    int rc = calls_of(p, item, &calls, to->detail, sizeof to->detail);
     if (!rc) {
-        to->driver_cycles = calls->driver_insns / p->options->core->compiled;
-        rc = take_twin(p, v, calls, to);
+        to->driver_cycles = calls->driver_insns / core->compiled;
+        rc = p->code_rc;
+        memcpy(to->detail, p->why, sizeof to->detail);
     }
-    if (rc == 1)
+    if (!rc)
+        rc = predict_calls(p, item, calls);
+    if (is_outcome(rc)) {
+        to->outcome = HRN_REFUSED;
         return 0;
-    if (!rc)
-        rc = var_generate(v, &text, to->detail, sizeof to->detail);
-    if (!rc)
-        rc = hrn_code_parse(text.data, &code, to->detail, sizeof to->detail);
-    if (!rc)
-        rc = predict_calls(p, &code, calls, to);
-    if (!rc)
-        to->detail[0] = '\0';
-    hrn_code_clear(&code);
-    var_text_clear(&text);
-    return settle(to, rc);
+    }
+    return rc;
 }
 
-/* ---- llvm-mca's answers */
+/* ---- one kernel */
 
-static double cycles_at(const struct predictor *p, const struct place *place)
+static int begin_kernel(struct predictor *p, const struct var_variant *v)
 {
-    const struct hrn_mca *mca = &p->lists[place->lane * LIST_COUNT + place->list];
-    return mca->cycles[place->index] / mca->repeats;
+    struct var_text text = { 0 };
+    p->path_count = 0;
+    p->why[0] = '\0';
+    hrn_code_clear(&p->code);
+    p->code_rc = var_generate(v, &text, p->why, sizeof p->why);
+    if (!p->code_rc)
+        p->code_rc = hrn_code_parse(text.data, &p->code, p->why, sizeof p->why);
+    if (!p->code_rc)
+        p->why[0] = '\0';
+    var_text_clear(&text);
+    hrn_stretches_begin(p->stretches, &p->code);
+    return p->code_rc == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* Cycles of all calls of a kind, by the cycles of their stretches. */
+static void take_cycles(const struct hrn_stretches *s, const struct part *part)
+{
+    const struct path *path = &part->path;
+    double call = hrn_stretches_cycles(s, path->tile);
+    for (size_t i = 0; i < path->cuts; i++)
+        call += (double)path->gone[i] * hrn_stretches_cycles(s, path->cut[i]);
+    call *= part->whole;
+    part->to->cycles += call * part->times;
+    if (!part->is_main)
+        return;
+    part->to->tile_cycles = call;
+    if (path->has_loop) {
+        part->to->loop_macs = path->loop_macs;
+        part->to->loop_cycles = hrn_stretches_cycles(s, path->loop);
+    }
 }
 
 static int collect(struct predictor *p)
 {
-    size_t count = (size_t)p->lanes * LIST_COUNT;
-    int rc = p->part_count ? hrn_mca_run(p->lists, count, p->err, p->err_bytes) : 0;
-    for (size_t i = 0; !rc && i < p->part_count; i++) {
-        const struct part *part = &p->parts[i];
-        double cut[HRN_CUTS_MAX];
-        for (size_t k = 0; k < part->cuts; k++)
-            cut[k] = cycles_at(p, &part->cut[k]);
-        take_cycles(part, cycles_at(p, &part->tile), part->has_loop ? cycles_at(p, &part->loop) : 0,
-                    cut);
-    }
-    for (size_t i = 0; i < count; i++)
-        hrn_mca_clear(&p->lists[i]);
-    p->part_count = 0;
+    int rc = hrn_stretches_run(p->stretches, p->err, p->err_bytes);
+    for (size_t i = 0; !rc && i < p->part_count; i++)
+        take_cycles(p->stretches, &p->parts[i]);
+    hrn_stretches_forget(p->stretches);
+    p->part_count = p->path_count = 0;
     return rc;
 }
 
 /* ---- the plan */
 
-static int allocate(struct predictor *p)
+/* By what the kernel's name says. */
+static int compare_kernels(const struct var_variant *a, const struct var_variant *b)
 {
-    p->lanes = hrn_cpu_count();
-    p->lists = calloc((size_t)p->lanes * LIST_COUNT, sizeof *p->lists);
-    p->out = calloc(p->plan->count + 1, sizeof *p->out);
-    for (size_t i = 0; p->out && i < p->plan->count; i++) {
-        p->out[i] = calloc(p->plan->layers[i].count + 1, sizeof **p->out);
-        for (size_t j = 0; p->out[i] && j < p->plan->layers[i].count; j++)
-            p->out[i][j].outcome = HRN_VOID;
-        if (!p->out[i])
-            return -ENOMEM;
-    }
-    return p->lists && p->out ? 0 : -ENOMEM;
+    if (a->isa != b->isa)
+        return a->isa < b->isa ? -1 : 1;
+    if (a->family != b->family)
+        return a->family < b->family ? -1 : 1;
+    for (int i = 0; i < VAR_KNOB_COUNT; i++)
+        if (!var_knobs[i].is_driver && a->knob[i] != b->knob[i])
+            return a->knob[i] < b->knob[i] ? -1 : 1;
+    return 0;
 }
 
+static int by_kernel(const void *a, const void *b)
+{
+    const struct item *x = a, *y = b;
+    int order = compare_kernels(x->v, y->v);
+    return order ? order : x->layer < y->layer ? -1 : x->layer > y->layer;
+}
+
+static int allocate(struct predictor *p)
+{
+    const struct hrn_plan *plan = p->plan;
+    p->layers = calloc(plan->count + 1, sizeof *p->layers);
+    p->items = calloc(plan->variants + 1, sizeof *p->items);
+    p->out = calloc(plan->count + 1, sizeof *p->out);
+    if (!p->layers || !p->items || !p->out)
+        return -ENOMEM;
+    struct item *item = p->items;
+    for (size_t l = 0; l < plan->count; l++) {
+        p->out[l] = calloc(plan->layers[l].count + 1, sizeof **p->out);
+        if (!p->out[l])
+            return -ENOMEM;
+        for (size_t i = 0; i < plan->layers[l].count; i++)
+            *item++ = (struct item) { &plan->layers[l].variants[i], l, &p->out[l][i] };
+    }
+    qsort(p->items, plan->variants, sizeof *p->items, by_kernel);
+    return 0;
+}
+
+/* Every kernel on all layers that have it. */
 static int predict_all(struct predictor *p)
 {
     const struct hrn_predict_options *o = p->options;
-    size_t done = 0;
     int rc = 0;
-    for (p->layer = 0; !rc && p->layer < p->plan->count; p->layer++) {
-        const struct hrn_plan_layer *layer = &p->plan->layers[p->layer];
-        p->known_count = 0;
-        p->last = NULL;
-        for (size_t i = 0; !rc && i < layer->count; i++) {
-            p->lane = (int)(i % (size_t)p->lanes);
-            rc = predict_variant(p, &layer->variants[i], &p->out[p->layer][i]);
-            if (!rc && ++done % BATCH == 0)
-                rc = collect(p);
-            if (o->progress)
-                o->progress(done, p->plan->variants, "");
-            if (!rc && o->stop && *o->stop)
-                rc = -EINTR;
+    for (size_t i = 0; !rc && i < p->plan->variants; i++) {
+        struct item *item = &p->items[i];
+        item->to->outcome = HRN_VOID;
+        if (!(o->core->isas >> item->v->isa & 1)) {
+            snprintf(item->to->detail, sizeof item->to->detail, "%s has no %s", o->core->name,
+                     krn_isas[item->v->isa].name);
+            item->to->outcome = HRN_NO_ISA;
+            continue;
         }
+        if (i == 0 || compare_kernels(item->v, p->items[i - 1].v)) {
+            if (hrn_stretches_count(p->stretches) >= BATCH)
+                rc = collect(p);
+            if (!rc)
+                rc = begin_kernel(p, item->v);
+        }
+        if (!rc)
+            rc = predict_item(p, item);
+        if (o->progress)
+            o->progress(i + 1, p->plan->variants, "");
+        if (!rc && o->stop && *o->stop)
+            rc = -EINTR;
     }
-    if (!rc)
-        rc = collect(p);
-    for (size_t i = 0; !rc && i < p->twin_count; i++) {
-        const double driver_cycles = p->twins[i].to->driver_cycles;
-        *p->twins[i].to = *p->twins[i].from;
-        p->twins[i].to->driver_cycles = driver_cycles;
-    }
-    for (size_t l = 0; !rc && l < p->plan->count; l++)
-        for (size_t i = 0; i < p->plan->layers[l].count; i++)
-            p->out[l][i].cycles += p->out[l][i].driver_cycles;
-    return rc;
+    return rc ? rc : collect(p);
+}
+
+static void clear(struct predictor *p)
+{
+    for (size_t i = 0; p->layers && i < p->plan->count; i++)
+        free(p->layers[i].known);
+    hrn_stretches_close(p->stretches);
+    hrn_code_clear(&p->code);
+    free(p->layers);
+    free(p->items);
+    free(p->paths);
+    free(p->parts);
 }
 
 int hrn_predict_plan(const struct hrn_plan *plan, const struct hrn_predict_options *options,
@@ -434,19 +427,16 @@ int hrn_predict_plan(const struct hrn_plan *plan, const struct hrn_predict_optio
 {
     struct predictor p = { .plan = plan, .options = options, .err = err, .err_bytes = err_bytes };
     *out = NULL;
-    int rc = options->core->llvm_cpu ? hrn_mca_find(&p.mca_program, err, err_bytes) : 0;
+    int rc = hrn_stretches_open(options->core, &p.stretches, err, err_bytes);
     if (rc)
         return rc;
     snprintf(err, err_bytes, "out of memory");
     rc = allocate(&p);
     if (!rc)
         rc = predict_all(&p);
-    for (size_t i = 0; p.lists && i < (size_t)p.lanes * LIST_COUNT; i++)
-        hrn_mca_clear(&p.lists[i]);
-    free(p.lists);
-    free(p.parts);
-    free(p.twins);
-    free(p.known);
+    for (size_t i = 0; !rc && i < plan->variants; i++)
+        p.items[i].to->cycles += p.items[i].to->driver_cycles;
+    clear(&p);
     if (rc)
         hrn_predictions_free(p.out, plan->count);
     else

@@ -308,6 +308,8 @@ static void set_result_flags(struct machine *m, const struct hrn_op *op)
 static void execute(struct machine *m, const struct hrn_op *op)
 {
     m->next++;
+    if (op->is_inert)
+        return;
     switch (op->row->form) {
     case HRN_FORM_LOAD:
     case HRN_FORM_STORE:
