@@ -359,6 +359,18 @@ const char *const gemm_epilogue_texts[KRN_EPILOGUE_COUNT] = {
     [KRN_EPILOGUE_ADD] = "requantise: float, scale, add the second tensor, round, narrow",
 };
 
+/* As it is written, one output follows the other, and in each an instruction waits for the one
+ * before it: no matter where instructions overtake each other. Where they do not, several outputs
+ * are under way at once: as many as leave registers for the accumulators. */
+static void store_sums(struct gemm *g)
+{
+    enum { NARROW = 16, WIDE = 32, MANY = 19 };
+    int begin = g->ir->insn_count, accumulators = g->mr * g->nr / g->scheme->lanes;
+    g->scheme->store(g);
+    if (g->v->knob[VAR_KNOB_DRAIN])
+        ir_list(g->ir, begin, g->ir->insn_count, accumulators > MANY ? NARROW : WIDE);
+}
+
 /* Twice where there is a quick way from sums to bytes. */
 static void store_tile(struct gemm *g)
 {
@@ -370,13 +382,13 @@ static void store_tile(struct gemm *g)
         IR(ir, IR_JUMP_ZERO, g->quick, slow);
         ir_comment(ir, "requantise, bounded sums: to floats by their bits, round, narrow");
         g->is_quick = 1;
-        g->scheme->store(g);
+        store_sums(g);
         g->is_quick = 0;
         IR(ir, IR_JUMP, end);
         IR(ir, IR_LABEL, slow);
     }
     ir_comment(ir, "%s", gemm_epilogue_texts[g->v->knob[VAR_KNOB_EPILOGUE]]);
-    g->scheme->store(g);
+    store_sums(g);
     if (end >= 0)
         IR(ir, IR_LABEL, end);
 }
@@ -497,6 +509,8 @@ static const char *knob_clash(const struct var_variant *v)
         return "loads of four vectors (v2) advance their pointer: they need i2";
     if ((knob[VAR_KNOB_FORM] == 3 || is_woven(v)) && knob[VAR_KNOB_ADDRESS] != 0)
         return "loads in halves (v3) and in-order schedules (s2 to s4) need offsets (i0)";
+    if (knob[VAR_KNOB_DRAIN] && !is_woven(v))
+        return "an epilogue in order (q1) goes with in-order schedules: it needs s2, s3 or s4";
     if (knob[VAR_KNOB_PIPELINE] && !is_woven(v))
         return "pipelining (p1) is done by in-order schedules: it needs s2, s3 or s4";
     return NULL;

@@ -65,6 +65,10 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
                         "DIRECT: sums become bytes 0 = where their step ends, 1 = between the MACs "
                         "of the next one",
                         0, 0, 1 },
+    [VAR_KNOB_DRAIN] = { 'q', "drain", "",
+                         "epilogue: 0 = one output after the other, 1 = several at a time, for "
+                         "cores that issue in order",
+                         0, 0, 1 },
 };
 
 #define GEMM (1u << KRN_FAMILY_GEMM | 1u << KRN_FAMILY_IGEMM)
@@ -85,12 +89,17 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
 #define A64_AXES(m, n, k, u, a, b, l, s, t, v, i, h, g, p) \
     { AXIS m, AXIS n, AXIS k, AXIS u, AXIS a, AXIS b, AXIS l, AXIS s, NONE, NONE, NONE, NONE, \
       AXIS(0, 1), NONE, AXIS t, AXIS v, AXIS i, AXIS h, AXIS g, AXIS p }
+#define WOVEN_AXES(m, n, k, u, b, l, s, t, v, h, g, p) \
+    { AXIS m, AXIS n, AXIS k, AXIS u, AXIS(0), AXIS b, AXIS l, AXIS s, NONE, NONE, NONE, NONE, \
+      AXIS(0, 1), NONE, AXIS t, AXIS v, AXIS(0), AXIS h, AXIS g, AXIS p, NONE, NONE, \
+      NONE, AXIS(0, 1) }
 #define A64_FORMS(m, n, k, s, t, i) \
     { AXIS m, AXIS n, AXIS k, AXIS(1, 2), AXIS(0), AXIS(0), AXIS(128), AXIS s, NONE, NONE, NONE, \
       NONE, AXIS(0, 1), AXIS(1, 2, 3), AXIS t, AXIS(1), AXIS i, AXIS(0), AXIS(1), AXIS(0) }
-#define NEON_FORMS(m, n, k, u, l, s, v, i, h, g, p) \
+#define NEON_FORMS(m, n, k, u, l, s, v, i, h, g, p, q) \
     { AXIS m, AXIS n, AXIS k, AXIS u, AXIS(0), AXIS(0), AXIS l, AXIS s, NONE, NONE, NONE, NONE, \
-      AXIS(0, 1), AXIS(1, 2, 3), AXIS(0), AXIS v, AXIS i, AXIS h, AXIS g, AXIS p }
+      AXIS(0, 1), AXIS(1, 2, 3), AXIS(0), AXIS v, AXIS i, AXIS h, AXIS g, AXIS p, NONE, NONE, NONE, \
+      AXIS q }
 #define LANE_AXES(m, n, u, l, v, i, w) \
     { AXIS m, AXIS n, AXIS(1), AXIS u, AXIS(0), AXIS(0), AXIS l, AXIS(0, 1), NONE, NONE, NONE, \
       NONE, AXIS(0, 1), NONE, AXIS(0), AXIS v, AXIS i, AXIS(0), AXIS(1), AXIS(0), AXIS w }
@@ -163,8 +172,8 @@ const struct var_domain var_domains[] = {
       A64_AXES((1, 2, 3, 4, 5, 6), (4, 8), (8), (1, 2), (0, 128), (0, 256, 512), (64), (0, 1), (0),
                (0), (0, 1), (0), (1, 2, 4), (0)) },
     { KRN_ISA_NEON, GEMM, 1, 0, 0,
-      A64_AXES((2, 3, 4, 5), (4), (16), (1, 2), (0), (0, 256), (128), (2, 3), (0), (0, 3), (0),
-               (0, 1), (4), (0, 1)) },
+      WOVEN_AXES((2, 3, 4, 5), (4), (16), (1, 2), (0, 256), (128), (2, 3), (0), (0, 3), (0, 1), (4),
+                 (0, 1)) },
     { KRN_ISA_NEON, GEMM, 1, 0, 0,
       A64_FORMS((1, 2, 3, 4, 5, 6), (4, 8), (16), (0, 1), (0), (0, 1)) },
     { KRN_ISA_NEON, GEMM, 1, 0, 0,
@@ -174,8 +183,8 @@ const struct var_domain var_domains[] = {
       A64_AXES((2, 3, 4, 5, 6), (8, 12, 16), (2), (1, 2), (0, 128), (0, 256), (128), (0, 1), (0),
                (0, 1), (0, 1), (0, 1), (2, 4), (0)) },
     { KRN_ISA_NEON, GEMM, 1, 0, 0,
-      A64_AXES((2, 3, 4, 5), (12, 16), (2), (1, 2), (0), (0), (16), (2, 3), (0), (3), (0), (0, 1),
-               (4), (0, 1)) },
+      WOVEN_AXES((2, 3, 4, 5), (12, 16), (2), (1, 2), (0), (16), (2, 3), (0), (3), (0, 1), (4),
+                 (0, 1)) },
     { KRN_ISA_NEON, GEMM, 1, 0, 0,
       LANE_AXES((1, 4, 6), (8, 16), (2), (64, 128), (1, 2), (1, 2), (0)) },
     { KRN_ISA_NEON, GEMM, 2, 0, 0,
@@ -186,11 +195,11 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_NEON, DW, 1, 0, 0, DW_FORMS((1, 2, 4), (4, 8, 16), (1), (1, 3, 9), (128), (0)) },
     { KRN_ISA_NEON, DWC, 1, 0, 0, DWC_FORMS((8, 16), (1), (0, 1), (3), (1, 2), (1, 2)) },
     { KRN_ISA_NEON, GEMM, 1, 0, 0,
-      NEON_FORMS((2, 3, 4, 6, 8), (8, 16), (2), (1, 2), (64), (0), (2), (2), (1), (4), (0)) },
+      NEON_FORMS((2, 3, 4, 6, 8), (8, 16), (2), (1, 2), (64), (0), (2), (2), (1), (4), (0), (0)) },
     { KRN_ISA_NEON, GEMM, 1, 0, 0,
-      NEON_FORMS((3, 4), (12, 16), (2), (1, 2), (16), (3), (3), (0), (1), (4), (1)) },
+      NEON_FORMS((3, 4), (12, 16), (2), (1, 2), (16), (3), (3), (0), (1), (4), (1), (0, 1)) },
     { KRN_ISA_NEON, GEMM, 1, 0, 0,
-      NEON_FORMS((4), (8, 16), (1), (2), (64), (0), (1), (1), (0), (1), (0)) },
+      NEON_FORMS((4), (8, 16), (1), (2), (64), (0), (1), (1), (0), (1), (0), (0)) },
     { KRN_ISA_NEON, DIRECT, 1, 0, 0,
       PAIR_DIRECT_AXES((2, 4, 7, 8), (8, 16, 24), (5, 8, 11, 16), (0, 1), (0, 1), (1, 2), (1),
                        (4)) },
@@ -213,20 +222,19 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_DOTPROD, DIRECT, 1, 0, 0,
       A64_DIAGONAL_AXES((1, 2, 4, 5, 6), (16), (4), (0, 1), (0, 1), (1, 2), (4, 8, 16)) },
     { KRN_ISA_DOTPROD, GEMM, 1, 0, 0,
-      A64_AXES((2, 4, 6, 8), (8, 12, 16), (4), (1, 2), (0), (0, 256), (128), (2), (0), (0, 3), (0),
-               (0), (1), (0, 1)) },
+      WOVEN_AXES((2, 4, 6, 8), (8, 12, 16), (4), (1, 2), (0, 256), (128), (2), (0), (0, 3), (0),
+                 (1), (0, 1)) },
     { KRN_ISA_DOTPROD, PACKED, 1, 0, 0,
-      A64_AXES((4, 8, 12), (8, 12, 16), (4), (2, 4), (0), (0, 256), (128), (2), (1), (0, 3), (0),
-               (0), (1), (0, 1)) },
+      WOVEN_AXES((4, 8, 12), (8, 12, 16), (4), (2, 4), (0, 256), (128), (2), (1), (0, 3), (0), (1),
+                 (0, 1)) },
     { KRN_ISA_DOTPROD, GEMM, 1, 0, 0,
       A64_FORMS((1, 2, 4, 6, 8), (8, 12, 16), (4), (0, 1), (0), (0, 1)) },
     { KRN_ISA_DOTPROD, PACKED, 1, 0, 0, A64_FORMS((4, 8, 12), (8, 12, 16), (4), (0, 1), (1), (0)) },
     { KRN_ISA_DOTPROD, GEMM, 1, 0, 0,
-      A64_AXES((2, 4, 6, 8), (8, 12, 16), (4), (2), (0), (0), (128), (4), (0), (0, 1), (0), (0),
-               (1), (1)) },
+      WOVEN_AXES((2, 4, 6, 8), (8, 12, 16), (4), (2), (0), (128), (4), (0), (0, 1), (0), (1),
+                 (1)) },
     { KRN_ISA_DOTPROD, PACKED, 1, 0, 0,
-      A64_AXES((4, 8, 12), (8, 12, 16), (4), (2), (0), (0), (128), (4), (1), (1), (0), (0), (1),
-               (1)) },
+      WOVEN_AXES((4, 8, 12), (8, 12, 16), (4), (2), (0), (128), (4), (1), (1), (0), (1), (1)) },
     { KRN_ISA_DOTPROD, DIRECT, 1, 0, 0,
       A64_DIRECT_FORMS((2, 3, 4, 6, 7, 8), (8, 12, 16, 32), (4), (3, 4, 6), (128), (1, 2), NONE,
                        NONE) },
@@ -247,11 +255,11 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_I8MM, DIRECT, 1, 0, 0,
       A64_DIAGONAL_AXES((2, 4, 6), (16), (8), (0, 1), (0, 1), (1, 2), (8, 16)) },
     { KRN_ISA_I8MM, GEMM, 1, 0, 0,
-      A64_AXES((2, 4, 6, 8), (8, 12, 16), (8), (1, 2), (0), (0), (128), (4), (0), (0, 1), (0), (0),
-               (1), (1)) },
+      WOVEN_AXES((2, 4, 6, 8), (8, 12, 16), (8), (1, 2), (0), (128), (4), (0), (0, 1), (0), (1),
+                 (1)) },
     { KRN_ISA_I8MM, PACKED, 1, 0, 0,
-      A64_AXES((4, 6, 8, 10, 12), (8, 12, 16), (8), (1, 2, 4), (0), (0, 256), (128), (4), (1),
-               (0, 1), (0), (0), (1), (1)) },
+      WOVEN_AXES((4, 6, 8, 10, 12), (8, 12, 16), (8), (1, 2, 4), (0, 256), (128), (4), (1), (0, 1),
+                 (0), (1), (1)) },
     { KRN_ISA_I8MM, DIRECT, 1, 0, 0,
       A64_DIRECT_FORMS((2, 4, 6, 8), (8, 12, 16, 24), (8), (2, 3, 4), (128), (1, 2), NONE, NONE) },
     { KRN_ISA_I8MM, PEAK, 1, 0, 32, PEAK_AXES((16), (128)) },
@@ -338,8 +346,8 @@ const size_t var_domain_count = sizeof(var_domains) / sizeof(var_domains[0]);
 #define A64_ROW(isa, columns, rows, ...) \
     { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0, 0 }, \
     { isa, KRN_FAMILY_IGEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0, 0 }
-#define NEON_KNOBS(m, n, k, u, l, s, v, i, h, g, p) \
-    { m, n, k, u, 0, 0, l, s, 0, 0, 0, 0, 0, 0, 0, v, i, h, g, p }
+#define NEON_KNOBS(m, n, k, u, l, s, v, i, h, g, p, q) \
+    { m, n, k, u, 0, 0, l, s, 0, 0, 0, 0, 0, 0, 0, v, i, h, g, p, 0, 0, 0, q }
 #define NEON_ROW(columns, ...) \
     { KRN_ISA_NEON, KRN_FAMILY_GEMM, columns, 0, NEON_KNOBS(__VA_ARGS__), 0, 0, 0 }, \
     { KRN_ISA_NEON, KRN_FAMILY_IGEMM, columns, 0, NEON_KNOBS(__VA_ARGS__), 0, 0, 0 }
@@ -416,11 +424,11 @@ const struct var_default_row var_defaults[] = {
     PAIR_LINE_ROW(4, 16, 11),
     PAIR_LINE_ROW(4, 16, 5),
     A64_ROW(KRN_ISA_NEON, 0, 1, 1, 8, 16, 1, 0, 1, 1, 0, 1),
-    NEON_ROW(9, 4, 16, 2, 1, 16, 3, 3, 0, 1, 4, 1),
-    NEON_ROW(9, 4, 16, 2, 2, 64, 0, 2, 2, 1, 4, 0),
-    NEON_ROW(5, 8, 8, 2, 2, 64, 0, 2, 2, 1, 4, 0),
+    NEON_ROW(9, 4, 16, 2, 1, 16, 3, 3, 0, 1, 4, 1, 1),
+    NEON_ROW(9, 4, 16, 2, 2, 64, 0, 2, 2, 1, 4, 0, 0),
+    NEON_ROW(5, 8, 8, 2, 2, 64, 0, 2, 2, 1, 4, 0, 0),
     A64_ROW(KRN_ISA_NEON, 0, 0, 4, 4, 16, 2, 0, 1, 1, 0, 1),
-    NEON_ROW(0, 4, 16, 1, 2, 64, 0, 1, 1, 0, 1, 0),
+    NEON_ROW(0, 4, 16, 1, 2, 64, 0, 1, 1, 0, 1, 0, 0),
     DWC_ROW(KRN_ISA_NEON, 16, 16, 1, 1, 3, 1, 1),
     DWC_ROW(KRN_ISA_NEON, 16, 16, 1, 1, 3, 2, 1),
     DW_ROW(KRN_ISA_NEON, 16, 1, 16, 1, 9, 128, 0),

@@ -279,12 +279,13 @@ static int is_settled(const struct var_variant *v, uint32_t fixed)
     return 1;
 }
 
-/* Such cores want halves, or whole vectors, loaded by the iteration before: what differs is weaker
- * in their models. */
+/* Such cores want halves, or whole vectors, loaded by the iteration before, and outputs finished
+ * several at a time: what differs is weaker in their models. */
 static int is_well_woven(const struct var_variant *v)
 {
     int halves = v->knob[VAR_KNOB_SCHEDULE] != 4; /* A510 loads whole ones beside MACs */
     return (v->knob[VAR_KNOB_FORM] == 3) == halves && v->knob[VAR_KNOB_PIPELINE] &&
+           v->knob[VAR_KNOB_DRAIN] &&
            v->knob[VAR_KNOB_ORDER] == var_knobs[VAR_KNOB_ORDER].default_value;
 }
 

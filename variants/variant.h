@@ -43,6 +43,7 @@ enum var_knob {
     VAR_KNOB_WIDEN,      /* w: weights are bytes (0) or words, widened at packing (1) */
     VAR_KNOB_DIAGONAL,   /* d: DIRECT: channels of a block that its columns alone read, 0 = all */
     VAR_KNOB_LATE,       /* r: DIRECT: bytes are made where a step ends (0), or in the next (1) */
+    VAR_KNOB_DRAIN,      /* q: epilogue output by output (0), several at a time (1) */
     VAR_KNOB_COUNT
 };
 
