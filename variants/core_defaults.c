@@ -22,17 +22,18 @@
 #define H(n) [VAR_KNOB_HOLD] = (n)
 #define G(n) [VAR_KNOB_FLIGHT] = (n)
 #define P(n) [VAR_KNOB_PIPELINE] = (n)
+#define Q(n) [VAR_KNOB_DRAIN] = (n)
 /* Of layers of two output rows and more, from `least` input channels on and up to `most`, 0 = any
  * number. */
 #define ROW(core, level, kind, columns, least, most, ...) \
     { .weave = (core), .min_rows = 2, \
       .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
                .min_depth = (least), .max_depth = (most), .knob = { __VA_ARGS__ } } }
-/* The same passed over where its whole tiles do more than an eighth of work in vain. */
-#define FIT_ROW(core, level, kind, columns, least, ...) \
+/* The same passed over where its whole tiles do more than `waste` percent of work in vain. */
+#define FIT_ROW(core, level, kind, columns, least, waste, ...) \
     { .weave = (core), .min_rows = 2, \
       .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
-               .min_depth = (least), .max_waste = 12, .knob = { __VA_ARGS__ } } }
+               .min_depth = (least), .max_waste = (waste), .knob = { __VA_ARGS__ } } }
 /* One tile for rows in place and for a table of rows. */
 #define TILES(core, level, ...) \
     ROW(core, level, GEMM, __VA_ARGS__), ROW(core, level, IGEMM, __VA_ARGS__)
@@ -51,19 +52,23 @@
 const struct var_core_default var_core_defaults[] = {
     /* A53: v8.0 */
     ROW(3, NEON, WINO, 16, 8, 0, M(4), N(16), K(1), S(1), F(4)),
-    FIT_TILES(3, NEON, 4, 1024, M(5), N(4), K(16), U(2), L(128), S(3), V(3), H(1), G(4), P(1)),
-    TILES(3, NEON, 9, 5, 0, M(4), N(16), K(2), U(1), L(16), S(3), V(3), H(1), G(4), P(1)),
+    FIT_TILES(3, NEON, 4, 256, 12, M(5), N(4), K(16), U(2), L(128), S(3), V(3), H(1), G(4), P(1),
+              Q(1)),
+    TILES(3, NEON, 9, 5, 0, M(4), N(16), K(2), U(1), L(16), S(3), V(3), H(1), G(4), P(1), Q(1)),
     ONE_ROW(3, NEON, 9, M(1), N(16), K(2), U(2), L(64), V(2), I(2), H(1), G(4)),
     DWC_ROW(3, NEON, K(1), S(1), F(3), X(1), Y(2)),
     DWC_ROW(3, NEON, K(1), S(1), F(3), X(2), Y(2)),
     /* A55: v8.0, dotprod */
     ROW(2, NEON, WINO, 16, 8, 0, M(4), N(16), K(1), S(1), F(4)),
-    TILES(2, NEON, 9, 5, 0, M(4), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1)),
+    ROW(2, NEON, GEMM, 9, 5, 16, M(5), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1),
+        Q(1)),
+    FIT_TILES(2, NEON, 9, 5, 5, M(4), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1), Q(1)),
+    TILES(2, NEON, 9, 5, 0, M(5), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1), Q(1)),
     ONE_ROW(2, NEON, 9, M(1), N(16), K(2), U(2), L(64), V(2), I(2), H(1), G(4)),
     DWC_ROW(2, NEON, K(1), S(1), F(3), X(1), Y(2)),
     DWC_ROW(2, NEON, K(1), S(1), F(3), X(2), Y(2)),
     ROW(2, DOTPROD, DIRECT, 9, 0, 4, M(8), N(8), K(4), U(6), L(128), S(1), C(1), O(1), V(1)),
-    TILES(2, DOTPROD, 9, 5, 0, M(4), N(16), K(4), U(2), L(128), S(2), V(3), P(1), G(1)),
+    TILES(2, DOTPROD, 9, 5, 0, M(4), N(16), K(4), U(2), L(128), S(2), V(3), P(1), Q(1), G(1)),
     ONE_ROW(2, DOTPROD, 9, M(1), N(16), K(4), U(2), L(64), V(2), I(2), G(1)),
     DWC_ROW(2, DOTPROD, K(4), S(2), F(3), X(1), Y(2)),
     DWC_ROW(2, DOTPROD, K(4), F(5), X(1), Y(2)),
@@ -74,18 +79,21 @@ const struct var_core_default var_core_defaults[] = {
         G(4)),
     ROW(4, NEON, DIRECT, 9, 0, 4, M(2), N(16), K(2), U(5), L(64), S(1), C(1), O(1), V(1), H(1),
         G(4)),
+    ROW(4, NEON, GEMM, 9, 5, 32, M(4), N(16), K(2), U(1), L(16), S(2), V(3), G(4), P(1), Q(1)),
     TILES(4, NEON, 9, 5, 0, M(4), N(16), K(1), U(2), L(64), S(1), V(1), I(1), W(1), G(1)),
     ONE_ROW(4, NEON, 9, M(1), N(16), K(2), U(2), L(64), S(1), V(2), I(2), H(1), G(4)),
     ROW(4, DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(6), L(128), S(1), C(1), O(1), V(1)),
     ROW(4, DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(4), L(128), S(1), C(1), O(1), V(1)),
     ROW(4, DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(3), L(128), S(1), C(1), O(1), V(1)),
-    TILES(4, DOTPROD, 9, 5, 16, M(5), N(16), K(4), U(1), L(128), S(1), V(1), I(1), G(1)),
-    TILES(4, DOTPROD, 9, 5, 0, M(4), N(16), K(4), U(2), L(128), S(4), P(1), G(1)),
+    TILES(4, DOTPROD, 9, 5, 0, M(4), N(16), K(4), U(2), L(128), S(4), P(1), Q(1), G(1)),
     DWC_ROW(4, DOTPROD, K(4), S(2), F(3), X(1), Y(2)),
     ROW(4, I8MM, DIRECT, 9, 0, 4, M(4), N(16), K(8), U(3), L(128), S(1), C(1), O(1), V(1)),
     ROW(4, I8MM, DIRECT, 9, 0, 4, M(4), N(16), K(8), U(2), L(128), S(1), C(1), O(1), V(1)),
-    ROW(4, I8MM, GEMM, 9, 5, 32, M(4), N(16), K(8), U(1), L(128), S(4), P(1), G(1)),
-    ROW(4, I8MM, GEMM, 9, 5, 0, M(4), N(16), K(8), U(4), L(128), S(4), T(1), V(1), P(1), G(1)),
+    ROW(4, I8MM, GEMM, 65, 33, 0, M(4), N(16), K(8), U(4), L(128), S(4), T(1), V(1), P(1),
+        Q(1), G(1)),
+    ROW(4, I8MM, GEMM, 9, 5, 64, M(4), N(16), K(8), U(1), L(128), S(4), V(1), P(1), Q(1), G(1)),
+    ROW(4, I8MM, GEMM, 9, 5, 0, M(4), N(16), K(8), U(4), L(128), S(4), T(1), V(1), P(1),
+        Q(1), G(1)),
 };
 /* clang-format on */
 const size_t var_core_default_count = sizeof(var_core_defaults) / sizeof(var_core_defaults[0]);
