@@ -91,15 +91,15 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
       AXIS(0, 1), NONE, AXIS t, AXIS v, AXIS i, AXIS h, AXIS g, AXIS p }
 #define WOVEN_AXES(m, n, k, u, b, l, s, t, v, h, g, p) \
     { AXIS m, AXIS n, AXIS k, AXIS u, AXIS(0), AXIS b, AXIS l, AXIS s, NONE, NONE, NONE, NONE, \
-      AXIS(0, 1), NONE, AXIS t, AXIS v, AXIS(0), AXIS h, AXIS g, AXIS p, NONE, NONE, \
-      NONE, AXIS(0, 1) }
+      AXIS(0, 1), NONE, AXIS t, AXIS v, AXIS(0), AXIS h, AXIS g, AXIS p, \
+      [VAR_KNOB_DRAIN] = AXIS(0, 1) }
 #define A64_FORMS(m, n, k, s, t, i) \
     { AXIS m, AXIS n, AXIS k, AXIS(1, 2), AXIS(0), AXIS(0), AXIS(128), AXIS s, NONE, NONE, NONE, \
       NONE, AXIS(0, 1), AXIS(1, 2, 3), AXIS t, AXIS(1), AXIS i, AXIS(0), AXIS(1), AXIS(0) }
 #define NEON_FORMS(m, n, k, u, l, s, v, i, h, g, p, q) \
     { AXIS m, AXIS n, AXIS k, AXIS u, AXIS(0), AXIS(0), AXIS l, AXIS s, NONE, NONE, NONE, NONE, \
-      AXIS(0, 1), AXIS(1, 2, 3), AXIS(0), AXIS v, AXIS i, AXIS h, AXIS g, AXIS p, NONE, NONE, NONE, \
-      AXIS q }
+      AXIS(0, 1), AXIS(1, 2, 3), AXIS(0), AXIS v, AXIS i, AXIS h, AXIS g, AXIS p, \
+      [VAR_KNOB_DRAIN] = AXIS q }
 #define LANE_AXES(m, n, u, l, v, i, w) \
     { AXIS m, AXIS n, AXIS(1), AXIS u, AXIS(0), AXIS(0), AXIS l, AXIS(0, 1), NONE, NONE, NONE, \
       NONE, AXIS(0, 1), NONE, AXIS(0), AXIS v, AXIS i, AXIS(0), AXIS(1), AXIS(0), AXIS w }
