@@ -322,6 +322,7 @@ static inline void t_dwrows(const struct krn_dwrows_args *d, const struct krn_ke
 /* X(name, mr, nr, kr, form) */
 #define T_WINO_TABLE(X)                                                                            \
     X(m1n4k1f2, 1, 4, 1, 2)                                                                        \
+    X(m2n4k1f2, 2, 4, 1, 2)                                                                        \
     X(m4n8k2f2, 4, 8, 2, 2)                                                                        \
     X(m3n4k1f4, 3, 4, 1, 4)                                                                        \
     X(m2n16k4f4, 2, 16, 4, 4)

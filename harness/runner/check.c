@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "harness/sweep/stats.h"
+#include "kernels/packing.h"
 #include "kernels/reference.h"
 
 enum buffer {
@@ -22,9 +23,8 @@ enum buffer {
 /* Packing costs more than the run: what a case was packed to stays for the other guard and for the
  * next variant of this process, where that packs it alike. */
 struct packing {
-    struct krn_conv conv; /* that it was made for */
-    struct krn_kernel kernel;
-    void *bytes; /* conv.packed_bytes of them */
+    struct krn_packing of;
+    void *bytes; /* as many as plans of this packing have */
     size_t capacity;
     int is_made;
 };
@@ -143,18 +143,11 @@ static int place(struct check *c, const struct krn_conv *conv)
     return 0;
 }
 
-/* All that krn_conv_pack() looks at; the case is the same. */
+/* The case is the same. */
 static int packs_alike(const struct packing *p, const struct krn_conv *conv)
 {
-    const struct krn_kernel *a = &p->kernel, *b = conv->kernel;
-    const struct krn_conv *c = &p->conv;
-    return p->is_made && c->algorithm == conv->algorithm && c->packed_bytes == conv->packed_bytes &&
-           c->panels == conv->panels && c->panel_bytes == conv->panel_bytes &&
-           c->taps == conv->taps && c->depth == conv->depth && a->family == b->family &&
-           a->mr == b->mr && a->nr == b->nr && a->kr == b->kr && a->w_bytes == b->w_bytes &&
-           a->a_bias == b->a_bias && a->taps == b->taps && a->filter == b->filter &&
-           a->stride == b->stride && a->rows == b->rows && a->epilogue == b->epilogue &&
-           a->places == b->places && a->quick == b->quick;
+    const struct krn_packing of = krn_packing_of(conv);
+    return p->is_made && krn_packing_is_same(&p->of, &of);
 }
 
 static void keep(struct packing *p, const struct krn_conv *conv, const void *packed)
@@ -168,8 +161,7 @@ static void keep(struct packing *p, const struct krn_conv *conv, const void *pac
         p->capacity = conv->packed_bytes;
     }
     memcpy(p->bytes, packed, conv->packed_bytes);
-    p->conv = *conv;
-    p->kernel = *conv->kernel;
+    p->of = krn_packing_of(conv);
     p->is_made = 1;
 }
 
