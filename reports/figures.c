@@ -75,14 +75,10 @@ int rpt_figures_load(struct rpt_run *run)
 
 /* ---- the sheet */
 
-static void cell(struct rpt_sheet *s, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void cell(struct rpt_sheet *s, const char *format, ...)
+void rpt_sheet_put(struct rpt_sheet *s, const char *format, ...)
 {
-    size_t count = s->rows; /* of cells, until the end */
-    if (count % 64 == 0) {
-        void *grown = reallocarray(s->cells, count + 64, sizeof *s->cells);
+    if (s->filled % 64 == 0) {
+        void *grown = reallocarray(s->cells, s->filled + 64, sizeof *s->cells);
         if (!grown)
             s->failed = -ENOMEM;
         else
@@ -92,7 +88,7 @@ static void cell(struct rpt_sheet *s, const char *format, ...)
         return;
     va_list args;
     va_start(args, format);
-    vsnprintf(s->cells[s->rows++], RPT_SHEET_CELL, format, args);
+    vsnprintf(s->cells[s->filled++], RPT_SHEET_CELL, format, args);
     va_end(args);
 }
 
@@ -103,13 +99,10 @@ static void number_cell(struct rpt_sheet *s, double value, const char *format)
 {
     char text[RPT_NUMBER_MAX];
     snprintf(text, sizeof text, format, value);
-    cell(s, "%s", isfinite(value) ? text : "-");
+    rpt_sheet_put(s, "%s", isfinite(value) ? text : "-");
 }
 
-static void note(struct rpt_sheet *s, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void note(struct rpt_sheet *s, const char *format, ...)
+void rpt_sheet_note(struct rpt_sheet *s, const char *format, ...)
 {
     va_list args;
     if (s->note_count == sizeof s->notes / sizeof *s->notes)
@@ -121,10 +114,10 @@ static void note(struct rpt_sheet *s, const char *format, ...)
 
 static void put_names(struct rpt_sheet *s, const struct rpt_layer *layer, size_t l)
 {
-    cell(s, "%zu", l + 1);
-    cell(s, "%s", layer->title);
-    cell(s, "%s", layer->problem);
-    cell(s, "%s", layer->count ? layer->candidates[0].variant : "-");
+    rpt_sheet_put(s, "%zu", l + 1);
+    rpt_sheet_put(s, "%s", layer->title);
+    rpt_sheet_put(s, "%s", layer->problem);
+    rpt_sheet_put(s, "%s", layer->count ? layer->candidates[0].variant : "-");
 }
 
 /* How many of the layer have a figure, of all. */
@@ -133,7 +126,7 @@ static void put_share(struct rpt_sheet *s, const struct rpt_layer *layer)
     size_t have = 0;
     while (have < layer->count && !isnan(figure(&layer->candidates[have], ranking)))
         have++;
-    cell(s, "%zu of %zu", have, layer->count);
+    rpt_sheet_put(s, "%zu of %zu", have, layer->count);
 }
 
 /* ---- counts */
@@ -172,8 +165,9 @@ static void note_geomean(struct rpt_sheet *s, const struct rpt_run *run, int dep
         count++;
     }
     if (count)
-        note(s, "Geometric mean of the least of each layer, %zu %s: %.4f instructions per MAC.",
-             count, kind, exp(sum / (double)count));
+        rpt_sheet_note(
+            s, "Geometric mean of the least of each layer, %zu %s: %.4f instructions per MAC.",
+            count, kind, exp(sum / (double)count));
 }
 
 static void fill_counts(struct rpt_sheet *s, const struct rpt_run *run)
@@ -186,8 +180,9 @@ static void fill_counts(struct rpt_sheet *s, const struct rpt_run *run)
         put_counts(s, &run->layers[l], l);
     note_geomean(s, run, 0, "other than depthwise");
     note_geomean(s, run, 1, "depthwise");
-    note(s, "insn: the whole convolution, gathering and requantisation included; kernel: the "
-            "micro-kernel's own part of it; the others by kind. Counts are no times.");
+    rpt_sheet_note(
+        s, "insn: the whole convolution, gathering and requantisation included; kernel: the "
+           "micro-kernel's own part of it; the others by kind. Counts are no times.");
 }
 
 /* ---- predictions */
@@ -238,10 +233,10 @@ static void fill_predictions(struct rpt_sheet *s, const struct rpt_run *run)
     s->text_columns = 4;
     for (size_t l = 0; l < run->layer_count; l++)
         put_prediction(s, &run->layers[l], l);
-    note(s,
-         "Percent of the model's peak: of the layer; of the most frequent call, requantisation "
-         "included; of its inner loop. Everything in the first-level cache; what the driver does "
-         "between calls is left out. Above 100: fewer products than MACs, as Winograd's.");
+    rpt_sheet_note(
+        s, "Percent of the model's peak: of the layer; of the most frequent call, requantisation "
+           "included; of its inner loop. Everything in the first-level cache; what the driver does "
+           "between calls is left out. Above 100: fewer products than MACs, as Winograd's.");
 }
 
 /* ---- */
@@ -253,8 +248,13 @@ int rpt_sheet_init(const struct rpt_run *run, struct rpt_sheet *out)
     if (!ranking || !run->counted)
         return 0;
     (run->evidence == HRN_EMULATED ? fill_counts : fill_predictions)(out, run);
-    out->rows /= out->columns;
-    return out->failed ? out->failed : 1;
+    return rpt_sheet_end(out);
+}
+
+int rpt_sheet_end(struct rpt_sheet *sheet)
+{
+    sheet->rows = sheet->filled / sheet->columns;
+    return sheet->failed ? sheet->failed : 1;
 }
 
 void rpt_sheet_clear(struct rpt_sheet *sheet)

@@ -19,13 +19,21 @@ struct rpt_sheet {
     const char *const *headings;
     size_t columns, text_columns, rows;
     char (*cells)[RPT_SHEET_CELL]; /* owned */
-    char notes[4][320];            /* sentences below it; "" = none */
+    char notes[8][480];            /* sentences below it; "" = none */
     size_t note_count;
-    int failed; /* -ENOMEM */
+    size_t filled; /* cells; rows are counted at the end */
+    int failed;    /* -ENOMEM */
 };
 /* 1 and the table; 0 where the run has nothing of the kind; -ENOMEM. Clear in every case. */
 int rpt_sheet_init(const struct rpt_run *run, struct rpt_sheet *out);
 void rpt_sheet_clear(struct rpt_sheet *sheet);
+/* For whoever fills one: the next cell, the next sentence. */
+void rpt_sheet_put(struct rpt_sheet *sheet, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void rpt_sheet_note(struct rpt_sheet *sheet, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Behind the last cell. 1, or -ENOMEM. */
+int rpt_sheet_end(struct rpt_sheet *sheet);
 const char *rpt_sheet_cell(const struct rpt_sheet *sheet, size_t row, size_t column);
 
 #endif

@@ -27,6 +27,7 @@ int cmd_probe(int argc, char **argv);
 int cmd_sweep(int argc, char **argv);
 int cmd_vm(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_pair(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_export(int argc, char **argv);

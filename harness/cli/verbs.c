@@ -17,6 +17,7 @@ const struct cli_verb cli_verbs[] = {
     { "probe", "what the counters of a core are worth, its peaks and bandwidths", cmd_probe },
     { "sweep", "prove and time variants on layers", cmd_sweep },
     { "compare", "whether one variant, or one run, is slower than another", cmd_compare },
+    { "pair", "one packing of the weights for several cores, and what it costs them", cmd_pair },
     { "replay", "search strategies tried on a stored sweep", cmd_replay },
     { "report", "who won each layer, by how much, and what failed", cmd_report },
     { "export", "the winners as a folder for other projects", cmd_export },

@@ -171,11 +171,17 @@ static struct hrn_comparison nothing_known(size_t pairs)
                                      .pairs = pairs };
 }
 
+void hrn_interval(double *values, double *low, double *high)
+{
+    /* as far from one end as from the other */
+    const size_t low_rank = HRN_RESAMPLES / 40 - 1, high_rank = HRN_RESAMPLES - HRN_RESAMPLES / 40;
+    *low = select_rank(values, HRN_RESAMPLES, low_rank);
+    *high = select_rank(values, HRN_RESAMPLES, high_rank);
+}
+
 /* From resampled log ratios: interval, verdict and the shares that hrn_holm() wants. */
 static void conclude(double *medians, double band, struct hrn_comparison *out)
 {
-    /* the 2.5 % and 97.5 % ranks, as far from one end as from the other */
-    const size_t low_rank = HRN_RESAMPLES / 40 - 1, high_rank = HRN_RESAMPLES - HRN_RESAMPLES / 40;
     const double edge = log1p(band);
     size_t not_faster = 0, not_slower = 0;
     for (size_t i = 0; i < HRN_RESAMPLES; i++) {
@@ -184,8 +190,8 @@ static void conclude(double *medians, double band, struct hrn_comparison *out)
     }
     out->p_faster = (double)(not_faster + 1) / (HRN_RESAMPLES + 1);
     out->p_slower = (double)(not_slower + 1) / (HRN_RESAMPLES + 1);
-    double low = select_rank(medians, HRN_RESAMPLES, low_rank);
-    double high = select_rank(medians, HRN_RESAMPLES, high_rank);
+    double low, high;
+    hrn_interval(medians, &low, &high);
     out->verdict = judge(low, high, edge);
     out->low = exp(low);
     out->high = exp(high);
@@ -239,6 +245,22 @@ void hrn_compare_unpaired(const double *a, size_t a_count, const double *b, size
                 drawn_median(x, drawn_x, nx, mirror) - drawn_median(y, drawn_y, ny, mirror);
     }
     conclude(medians, band, out);
+}
+
+void hrn_resample(const double *values, size_t columns, size_t count, uint64_t seed,
+                  double *scratch, double *medians)
+{
+    double *places = scratch, *drawn = scratch + count;
+    uint64_t state = seed;
+    for (size_t r = 0; r < HRN_RESAMPLES; r++) {
+        for (size_t i = 0; i < count; i++)
+            places[i] = (double)(((hrn_random(&state) >> 32) * count) >> 32);
+        for (size_t c = 0; c < columns; c++) {
+            for (size_t i = 0; i < count; i++)
+                drawn[i] = values[c * count + (size_t)places[i]];
+            medians[c * HRN_RESAMPLES + r] = median(drawn, count);
+        }
+    }
 }
 
 double hrn_band(const double *first, const double *second, size_t count, uint64_t seed,

@@ -44,6 +44,16 @@ void hrn_compare(const double *a, const double *b, size_t count, double band, ui
 void hrn_compare_unpaired(const double *a, size_t a_count, const double *b, size_t b_count,
                           double band, uint64_t seed, double *scratch, struct hrn_comparison *out);
 
+/* Several things measured in the same rounds: bootstrap of the median of each, all of them drawn
+ * together, so that what differs between them in a resample is not the rounds.
+ *   values   [columns][count], finite; count >= 1
+ *   medians  [columns][HRN_RESAMPLES]
+ * scratch: 2 * count doubles. */
+void hrn_resample(const double *values, size_t columns, size_t count, uint64_t seed,
+                  double *scratch, double *medians);
+/* The 2.5 % and 97.5 % ranks of HRN_RESAMPLES values, which are reordered. */
+void hrn_interval(double *values, double *low, double *high);
+
 /* The noise band of an A/A run: `first` and `second` are the same code, timed in the same rounds as
  * if it were two variants. The farther end of the 95 % interval of their ratio, as a relative
  * difference, but at least HRN_BAND_MIN; that too where they have too few pairs. Scratch as for
