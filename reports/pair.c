@@ -209,6 +209,13 @@ static int make_layer(const struct rpt_pair *pair, const struct rpt_layer *first
 
 /* ---- all of it */
 
+/* Also where two files have it, by whatever number. */
+static int is_same_run(const struct rpt_run *a, const struct rpt_run *b)
+{
+    return a->begin_unix_s == b->begin_unix_s && a->seed == b->seed && a->samples == b->samples &&
+           !strcmp(a->device_key, b->device_key) && !strcmp(a->command, b->command);
+}
+
 static int check_runs(const struct rpt_pair *pair, struct rpt_error *error)
 {
     for (size_t t = 0; t < pair->cores; t++) {
@@ -229,7 +236,7 @@ static int check_runs(const struct rpt_pair *pair, struct rpt_error *error)
             return -EINVAL;
         }
         for (size_t u = 0; u < t; u++)
-            if (pair->runs[u]->id == run->id && pair->runs[u]->db == run->db) {
+            if (is_same_run(pair->runs[u], run)) {
                 snprintf(error->text, sizeof error->text,
                          "run %lld is named twice: name a run of each core", run->id);
                 return -EINVAL;

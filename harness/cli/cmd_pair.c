@@ -89,9 +89,10 @@ static int read_problems(struct work *w)
 /* A bare number is a run. */
 static int open_side(struct work *w, const char *text)
 {
-    char run[40];
+    char run[4200];
     struct cli_side *side = &w->sides[w->side_count++];
-    if (strlen(text) < 20 && strspn(text, "0123456789") == strlen(text) && *text) {
+    size_t digits = strspn(text, "0123456789");
+    if (digits && (!text[digits] || text[digits] == '@')) {
         snprintf(run, sizeof run, "run:%s", text);
         text = run;
     }
