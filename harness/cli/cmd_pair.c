@@ -286,8 +286,8 @@ int cmd_pair(int argc, char **argv)
 {
     const struct cli_command command = {
         .name = "pair",
-        .synopsis = "quern pair [RUN...] [--db=FILE] [--problem=P]... [--criterion=WHAT] "
-                    "[--weights=W,W] [--top=N] [--json]",
+        .synopsis = "quern pair [RUN...] [--db=FILE] [--problem=P]... [--top=N] [--json]\n"
+                    "           [--criterion=mean|worst|total] [--weights=W,W]",
         .description = description,
         .options = option_table,
         .option_count = sizeof option_table / sizeof *option_table,
