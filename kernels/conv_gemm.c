@@ -63,8 +63,10 @@ static void gather_tile(const struct krn_job *job, int64_t tile, int64_t group, 
 
 int64_t krn_slot_bytes(const struct krn_conv *conv)
 {
-    int64_t kr = conv->kernel->packs_a ? conv->kernel->kr : 1;
-    return conv->kernel->mr * krn_round_up(conv->depth, kr);
+    const struct krn_kernel *kernel = conv->kernel;
+    int64_t group = kernel->packs_a ? krn_depth_group(kernel) : 1;
+    int64_t bytes = kernel->packs_a == KRN_FEED_WORDS ? (int64_t)sizeof(int16_t) : 1;
+    return kernel->mr * krn_round_up(conv->depth, group) * bytes;
 }
 
 /* Fills the slots of row tiles [row, row + count) of a block. */

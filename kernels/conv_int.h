@@ -91,6 +91,13 @@ const char *krn_ring_below(const struct krn_ring *ring, const char *row, int64_t
 void krn_gather_pixel(const struct krn_conv *conv, const int8_t *in, int64_t group, int64_t pixel,
                       int8_t *to);
 
+/* Elements of depth that a kernel takes at a time: A, where it is packed, and panels have whole
+ * groups of them. */
+static inline int64_t krn_depth_group(const struct krn_kernel *kernel)
+{
+    return kernel->packs_a == KRN_FEED_WORDS ? KRN_FEED_WORDS_GROUP : kernel->kr;
+}
+
 /* A row tile in scratch: its size, and filling it for a kernel with packs_a; what scratch that
  * needs between the column tail and the first tile, in bytes. */
 int64_t krn_slot_bytes(const struct krn_conv *conv);

@@ -1,8 +1,9 @@
-/* Row tiles of A, packed into scratch as [depth group][mr][kr] in one pass over the input: what a
- * kernel with packs_a reads. Each tap is a run of channels that mr pixels have at mr addresses; the
- * runs are interleaved. Where a run is no multiple of kr, rows are gathered first, and each is one
- * run. */
+/* Row tiles of A, packed into scratch as [depth group][mr][kr], or [depth group][mr][8] of words,
+ * in one pass over the input: what a kernel with packs_a reads. Each tap is a run of channels that
+ * mr pixels have at mr addresses; the runs are interleaved. Where a run is not of whole groups,
+ * rows are gathered first, and each is one run. */
 #include "kernels/conv_int.h"
+#include "kernels/words_int.h"
 
 #include <string.h>
 
@@ -90,17 +91,50 @@ static int64_t interleave_vectors(const int8_t *const *rows, int64_t mr, int64_t
 }
 #endif
 
-static int8_t *interleave(const int8_t *const *rows, int64_t mr, int64_t bytes, int64_t kr,
+static inline void widen_group(int16_t *to, const int8_t *from)
+{
+    const krn_words8 words = krn_load_words(from);
+    memcpy(to, &words, sizeof words);
+}
+
+/* Rows as words, eight of each side by side. What is left of a group behind `bytes` keeps its
+ * value. */
+static void widen(const int8_t *const *rows, int64_t mr, int64_t bytes, int16_t *to)
+{
+    enum { GROUP = KRN_FEED_WORDS_GROUP };
+    const int64_t step = GROUP * mr;
+    for (int64_t i = 0; i < mr; i++, to += GROUP) {
+        const int8_t *from = rows[i];
+        int16_t *at = to;
+        int64_t left = bytes;
+        for (; left >= 2 * GROUP; left -= 2 * GROUP, from += 2 * GROUP, at += 2 * step) {
+            widen_group(at, from);
+            widen_group(at + step, from + GROUP);
+        }
+        for (; left >= GROUP; left -= GROUP, from += GROUP, at += step)
+            widen_group(at, from);
+        for (int64_t j = 0; j < left; j++)
+            at[j] = from[j];
+    }
+}
+
+/* The next groups of all rows, as the kernel wants them. Returns where they end. */
+static int8_t *interleave(const struct krn_kernel *kernel, const int8_t *const *rows, int64_t bytes,
                           int8_t *to)
 {
     const int8_t *rest[MR_MAX];
+    int64_t mr = kernel->mr, kr = kernel->kr, padded = krn_round_up(bytes, krn_depth_group(kernel));
+    if (kernel->packs_a == KRN_FEED_WORDS) {
+        widen(rows, mr, bytes, (int16_t *)(void *)to);
+        return to + padded * mr * (int64_t)sizeof(int16_t);
+    }
     int64_t done = interleave_vectors(rows, mr, bytes, kr, to);
     if (done < bytes) {
         for (int64_t i = 0; i < mr; i++)
             rest[i] = rows[i] + done;
         interleave_any(rest, mr, bytes - done, kr, to + done * mr);
     }
-    return to + krn_round_up(bytes, kr) * mr;
+    return to + padded * mr;
 }
 
 /* Where the mr pixels of a tile are: the input position of their first tap. */
@@ -137,7 +171,7 @@ static void pack_taps(const struct krn_job *job, const struct pixels *at, int8_t
                 int inside = y >= 0 && y < p->ih && x >= 0 && x < p->iw;
                 rows[i] = inside ? at->image[i] + (y * p->iw + x) * p->ic : padding;
             }
-            to = interleave(rows, mr, depth, job->conv->kernel->kr, to);
+            to = interleave(job->conv->kernel, rows, depth, to);
         }
 }
 
@@ -150,7 +184,7 @@ static void pack_pixels(const struct krn_job *job, int64_t tile, int64_t group, 
     const int8_t *row = job->in + tile * mr * p->ic + group * (p->ic / p->groups);
     for (int64_t i = 0; i < mr; i++, row += i < count ? p->ic : 0)
         rows[i] = row;
-    interleave(rows, mr, job->conv->depth, job->conv->kernel->kr, to);
+    interleave(job->conv->kernel, rows, job->conv->depth, to);
 }
 
 static void pack_gathered(const struct krn_job *job, int64_t tile, int64_t group, int8_t *to)
@@ -164,13 +198,13 @@ static void pack_gathered(const struct krn_job *job, int64_t tile, int64_t group
         if (i < count)
             krn_gather_pixel(conv, job->in, group, tile * mr + i, linear + i * conv->depth);
     }
-    interleave(rows, mr, conv->depth, conv->kernel->kr, to);
+    interleave(conv->kernel, rows, conv->depth, to);
 }
 
 static int is_gathered(const struct krn_conv *conv)
 {
     int64_t depth = conv->problem.ic / conv->problem.groups;
-    return depth != conv->depth && depth % conv->kernel->kr != 0;
+    return depth != conv->depth && depth % krn_depth_group(conv->kernel) != 0;
 }
 
 int64_t krn_packed_rows_bytes(const struct krn_conv *conv)

@@ -74,6 +74,11 @@ struct krn_out {
 enum krn_quick { KRN_QUICK_NONE, KRN_QUICK_RECTIFIED, KRN_QUICK_SIGNED };
 enum { KRN_QUICK_BIAS = 0x4b000000, KRN_QUICK_SIGNED_BIAS = 0x00800000 };
 
+/* How a kernel wants A packed, see below: as bytes by groups of KR, or as words, widened, by eight.
+ */
+enum krn_feed { KRN_FEED_PLAIN, KRN_FEED_GROUPS, KRN_FEED_WORDS };
+enum { KRN_FEED_WORDS_GROUP = 8 };
+
 /* GEMM and IGEMM: one tile of m x nr outputs.
  *   a        GEMM:  row 0, s8; row i at a + i * a_stride, k bytes read of each, never more.
  *            IGEMM: `const int8_t *const *`, [taps][mr] pointers; the kernel adds a_stride to each
@@ -93,8 +98,11 @@ enum { KRN_QUICK_BIAS = 0x4b000000, KRN_QUICK_SIGNED_BIAS = 0x00800000 };
  * A kernel with `many` takes any m >= 1 and works on mr rows at a time, from the top: the next tile
  * of GEMM begins mr rows below; IGEMM reads [tile][taps][mr] pointers, and it is in the last tile
  * that rows beyond m repeat.
- * A kernel with `packs_a` (GEMM) reads tiles of A as [tile][ceil(k / kr)][mr][kr] s8; rows
- * beyond m repeat row m - 1, depth beyond k may hold anything. It has no use for a_stride. */
+ * A kernel with `packs_a` (GEMM) has no use for a_stride: it reads tiles of A, where rows beyond m
+ * repeat row m - 1 and depth beyond k may hold anything,
+ *   GROUPS   as [tile][ceil(k / kr)][mr][kr] s8
+ *   WORDS    as [tile][ceil(k / 8)][mr][8] s16, 16-byte aligned; the panel has weights, zero, for
+ *            whole groups of eight, too. */
 struct krn_gemm_args {
     const void *a;
     int64_t a_stride;
@@ -250,7 +258,7 @@ struct krn_kernel {
     uint8_t epilogue;       /* enum krn_epilogue */
     uint8_t copies;         /* DIRECT: 1 if the driver makes A ready, 0 if it is the input itself */
     uint8_t many;           /* GEMM, IGEMM: takes more rows than mr */
-    uint8_t packs_a;        /* GEMM: wants A packed */
+    uint8_t packs_a;        /* GEMM: enum krn_feed */
     uint8_t places;         /* DWC: 0, or values of a block, whose rows are interleaved by fours;
                                DIRECT, diagonal: 0 = columns in order, or nr */
     uint8_t quick;          /* enum krn_quick: where it is not 0, a head has one part more */

@@ -148,7 +148,7 @@ static void put_elements(const struct krn_conv *conv, char *body, int64_t j, int
                          const int8_t *w, int64_t count)
 {
     int64_t k = conv->depth, kr = conv->kernel->kr, nr = conv->kernel->nr;
-    int64_t tap_size = krn_round_up(k, kr) * nr, i = at % k;
+    int64_t tap_size = krn_round_up(k, krn_depth_group(conv->kernel)) * nr, i = at % k;
     for (body += at / k * tap_size * conv->kernel->w_bytes; count > 0;
          body += tap_size * conv->kernel->w_bytes, i = 0)
         for (int64_t some; i < k && count > 0; i += some, w += some, count -= some) {
@@ -202,7 +202,7 @@ static void put_column(const struct krn_conv *conv, const struct source *s, int6
                                                                w + pixel * count, count);
 }
 
-/* Panel: weights [taps][ceil(k / kr)][nr][kr]. */
+/* Panel: weights [taps][ceil(k / kr)][nr][kr], to whole groups of depth. */
 static void pack_column(const struct krn_conv *conv, const struct source *s, int64_t oc,
                         char *panel, int64_t j)
 {

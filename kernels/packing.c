@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "kernels/conv_int.h"
+
 /* A new field of a kernel: does krn_conv_pack() look at it? */
 static_assert(offsetof(struct krn_kernel, diagonal) == 45, "the last field of a kernel");
 
@@ -30,6 +32,14 @@ static int32_t split_of(const struct krn_conv *conv)
     return conv->taps > 1 && conv->depth % conv->kernel->kr ? (int32_t)conv->taps : 0;
 }
 
+static int32_t depth_of(const struct krn_conv *conv)
+{
+    const int64_t group = krn_depth_group(conv->kernel);
+    const int is_more =
+        krn_round_up(conv->depth, group) > krn_round_up(conv->depth, conv->kernel->kr);
+    return is_more ? (int32_t)group : 0;
+}
+
 struct krn_packing krn_packing_of(const struct krn_conv *conv)
 {
     const struct krn_kernel *kernel = conv->kernel;
@@ -53,6 +63,7 @@ struct krn_packing krn_packing_of(const struct krn_conv *conv)
             [KRN_PACKING_PLACES] = kernel->places,
             [KRN_PACKING_FILTER] = form == KRN_PACKING_WINOGRAD ? kernel->filter : 0,
             [KRN_PACKING_ROWS] = rows > 1 ? rows : 0,
+            [KRN_PACKING_DEPTH] = panels ? depth_of(conv) : 0,
         },
     };
 }

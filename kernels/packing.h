@@ -35,6 +35,7 @@ enum krn_packing_field {
     KRN_PACKING_PLACES,   /* columns that stand in another order, 0: in theirs */
     KRN_PACKING_FILTER,   /* WINOGRAD: size of an output tile */
     KRN_PACKING_ROWS,     /* COLUMNS: output rows of a call; LINES: bands */
+    KRN_PACKING_DEPTH,    /* depth of whole groups of so many, where that is more; 0: of KR */
     KRN_PACKING_FIELD_COUNT,
 };
 

@@ -294,7 +294,7 @@ static int64_t column_elements(const struct krn_conv *conv)
     if (conv->algorithm == KRN_ALG_DWROWS)
         return (int64_t)krn_dwrows_step(kernel) * krn_dwrows_side(kernel) *
                krn_dwrows_groups(kernel) * kernel->kr;
-    return times(conv->taps, krn_round_up(conv->depth, kernel->kr));
+    return times(conv->taps, krn_round_up(conv->depth, krn_depth_group(kernel)));
 }
 
 /* Panels of all groups, in bytes. */

@@ -5,14 +5,10 @@
 #include <string.h>
 
 #include "kernels/reference.h"
-#if defined(__aarch64__)
-#include <arm_neon.h>
-#elif defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+#include "kernels/words_int.h"
 
 typedef int8_t bytes16 __attribute__((vector_size(16)));
-typedef int16_t words8 __attribute__((vector_size(16)));
+typedef krn_words8 words8;
 typedef uint32_t sums4 __attribute__((vector_size(16)));
 typedef int32_t signed4 __attribute__((vector_size(16)));
 
@@ -62,18 +58,9 @@ static inline void input_4(words8 d0, words8 d1, words8 d2, words8 d3, words8 d4
     v[5 * step] = d5 - (d3 << 2) - odd;
 }
 
-/* Eight bytes as words. */
 static inline words8 load_pixel(const int8_t *pixel, int64_t first)
 {
-#if defined(__aarch64__)
-    return (words8)vmovl_s8(vld1_s8(pixel + first));
-#elif defined(__SSE2__)
-    __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)(pixel + first));
-    return (words8)_mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8);
-#else
-    const int8_t *at = pixel + first;
-    return (words8) { at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7] };
-#endif
+    return krn_load_words(pixel + first);
 }
 
 static void transform_2(const int8_t *const *pixel, int64_t first, words8 *to, int64_t step)

@@ -39,11 +39,12 @@ static inline const int8_t *t_row(const struct krn_gemm_args *g, const struct t_
 static inline int t_activation(const struct krn_gemm_args *g, const struct t_shape *s, int64_t tap,
                                int64_t i, int64_t k)
 {
-    int64_t groups = (g->k + s->kr - 1) / s->kr, tile = i / s->mr;
-    if (!s->packs_a)
-        return t_row(g, s, tap, i)[k];
-    return ((const int8_t *)
-                g->a)[((tile * groups + k / s->kr) * s->mr + i % s->mr) * s->kr + k % s->kr];
+    int64_t tile = i / s->mr, group = s->packs_a == KRN_FEED_WORDS ? 8 : s->kr;
+    int64_t groups = (g->k + group - 1) / group;
+    int64_t at = ((tile * groups + k / group) * s->mr + i % s->mr) * group + k % group;
+    if (s->packs_a == KRN_FEED_WORDS)
+        return ((const int16_t *)g->a)[at];
+    return s->packs_a ? ((const int8_t *)g->a)[at] : t_row(g, s, tap, i)[k];
 }
 
 static inline void t_gemm(const struct krn_gemm_args *g, const struct t_shape *s)
@@ -293,11 +294,13 @@ static inline void t_dwrows(const struct krn_dwrows_args *d, const struct krn_ke
     X(m3n5k2, 3, 5, 2, 2, 0, 0)                                                                    \
     X(m8n12k1, 8, 12, 1, 2, 128, 0)                                                                \
     X(m4n8k4many, 4, 8, 4, 1, 0, 1)
-/* X(name, mr, nr, kr, many): those that want A packed */
+/* X(name, mr, nr, kr, w_bytes, many, packing): those that want A packed */
 #define T_PACKED_TABLE(X)                                                                          \
-    X(m8n12k4packed, 8, 12, 4, 1)                                                                  \
-    X(m6n8k8packed, 6, 8, 8, 1)                                                                    \
-    X(m3n5k2packed, 3, 5, 2, 0)
+    X(m8n12k4packed, 8, 12, 4, 1, 1, KRN_FEED_GROUPS)                                           \
+    X(m6n8k8packed, 6, 8, 8, 1, 1, KRN_FEED_GROUPS)                                             \
+    X(m3n5k2packed, 3, 5, 2, 1, 0, KRN_FEED_GROUPS)                                             \
+    X(m5n8k1words, 5, 8, 1, 2, 1, KRN_FEED_WORDS)                                               \
+    X(m3n4k2words, 3, 4, 2, 1, 0, KRN_FEED_WORDS)
 /* X(name, nr, kr, w_bytes, a_bias, taps) */
 #define T_DW_TABLE(X)                                                                              \
     X(n1, 1, 1, 1, 0, 0)                                                                           \
@@ -336,10 +339,10 @@ static inline void t_dwrows(const struct krn_dwrows_args *d, const struct krn_ke
     {                                                                                              \
         t_gemm(args, &(struct t_shape) { mr, nr, kr, w, b, 1, many, 0 });                          \
     }
-#define T_PACKED_FN(name, mr, nr, kr, many)                                                        \
+#define T_PACKED_FN(name, mr, nr, kr, w, many, packing)                                            \
     static void t_gemm_##name(const void *args)                                                    \
     {                                                                                              \
-        t_gemm(args, &(struct t_shape) { mr, nr, kr, 1, 0, 0, many, 1 });                          \
+        t_gemm(args, &(struct t_shape) { mr, nr, kr, w, 0, 0, many, packing });                    \
     }
 #define T_DW_FN(name, nr, kr, w, b, taps)                                                          \
     static void t_dw_##name(const void *args)                                                      \
@@ -371,9 +374,9 @@ T_DWC_TABLE(T_DWC_FN)
 #define T_GEMM_ROW(n, mr, nr, kr, w, b, more)                                                      \
     T_KERNEL("test_gemm_" #n, t_gemm_##n, KRN_FAMILY_GEMM, mr, nr, kr, w, b, .many = more),        \
         T_KERNEL("test_igemm_" #n, t_igemm_##n, KRN_FAMILY_IGEMM, mr, nr, kr, w, b, .many = more),
-#define T_PACKED_ROW(n, mr, nr, kr, more)                                                          \
-    T_KERNEL("test_gemm_" #n, t_gemm_##n, KRN_FAMILY_GEMM, mr, nr, kr, 1, 0, .many = more,         \
-             .packs_a = 1),
+#define T_PACKED_ROW(n, mr, nr, kr, w, more, packing)                                              \
+    T_KERNEL("test_gemm_" #n, t_gemm_##n, KRN_FAMILY_GEMM, mr, nr, kr, w, 0, .many = more,         \
+             .packs_a = packing),
 #define T_DW_ROW(n, nr, kr, w, b, count)                                                           \
     T_KERNEL("test_dw_" #n, t_dw_##n, KRN_FAMILY_DW, 1, nr, kr, w, b, .taps = count),
 #define T_DWC_ROW(n, nr, kr, size, step, count)                                                    \

@@ -65,12 +65,6 @@ static void list_add(struct list *list, const struct var_variant *v)
     list->v[list->count++] = *v;
 }
 
-static int is_woven(const struct var_variant *v)
-{
-    return (v->family == KRN_FAMILY_GEMM || v->family == KRN_FAMILY_IGEMM) &&
-           v->knob[VAR_KNOB_SCHEDULE] >= 2;
-}
-
 /* Leaves a random choice of what was added from `begin` on. */
 static void keep_sample(struct list *list, size_t begin, size_t sample)
 {
@@ -96,7 +90,7 @@ static void list_space(struct list *list, enum krn_isa isa, size_t sample)
     while (var_space_next(&space, &v))
         if (v.knob[VAR_KNOB_ORDER] == 0 &&
             v.knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_FLOAT) /* others: test_epilogue */
-            list_add(&found[v.family][is_woven(&v)], &v);
+            list_add(&found[v.family][var_is_woven(&v)], &v);
     for (int pick = 0; pick < 2 * KRN_FAMILY_PEAK; pick++) {
         struct list *from = &found[pick / 2][pick % 2];
         size_t begin = list->count;

@@ -351,6 +351,6 @@ const struct gemm_scheme *a64_gemm_scheme(const struct var_variant *v)
     if (v->knob[VAR_KNOB_KR] == 2)
         return &a64_pair_scheme;
     if (v->knob[VAR_KNOB_KR] == 1)
-        return &a64_lane_scheme;
+        return packed ? &a64_words_scheme : &a64_lane_scheme;
     return &mull_scheme;
 }

@@ -151,6 +151,21 @@ void a64_row_store(const struct gemm *g, int panel, const int *v, int c, int add
 const struct gemm_scheme *a64_gemm_scheme(const struct var_variant *v);
 /* v8.0, by load width: 64 or, with `wide`, 128 bits of a row of A. */
 extern const struct gemm_scheme a64_pair_scheme, a64_lane_scheme;
+/* By lane, A packed as words: also the loop of WINO where it is woven. */
+extern const struct gemm_scheme a64_words_scheme;
+
+/* v8.0 by lane: rows of A are at a[i * a_step], in v0 to v15; sums of four columns at
+ * acc[i * vectors], of the next four behind them. */
+struct a64_lanes {
+    int mr, vectors;
+    const int *acc, *a;
+    int a_step;
+    int by_rows; /* both halves of the columns of a row together; else all rows of a half */
+};
+/* One of depth of all rows, lane `lane` of A, times the words `b` of eight columns. `begins`: the
+ * sums are not there yet. */
+void a64_lane_products(struct ir *ir, struct a64_lanes at, int b, int lane, int begins);
+
 int a64_direct_build(struct ir *ir, const struct var_variant *v, char *err, size_t err_bytes);
 void a64_dw_build(struct ir *ir, const struct var_variant *v);
 void a64_dwc_build(struct ir *ir, const struct var_variant *v);

@@ -17,12 +17,12 @@ static void load_rows(struct wino *w, int begins)
 /* One of depth of all rows; b: nr words. */
 static void multiply(struct wino *w, int k, const int *b, int begins)
 {
-    static const int ops[2][2] = { { A64_SMLAL_LANE, A64_SMLAL2_LANE },
-                                   { A64_SMULL_LANE, A64_SMULL2_LANE } };
-    for (int j = 0; j < w->vectors; j++)
-        for (int i = 0; i < w->mr; i++)
-            IR(w->ir, ops[begins && k == 0][j % 2], w->acc[i * w->vectors + j], b[j / 2], w->row[i],
-               k);
+    for (int j = 0; j < w->nr / 8; j++) {
+        const struct a64_lanes at = {
+            .mr = w->mr, .vectors = w->vectors, .acc = &w->acc[2 * j], .a = w->row, .a_step = 1
+        };
+        a64_lane_products(w->ir, at, b[j], k, begins && k == 0);
+    }
 }
 
 static void body(struct wino *w, int begins)
@@ -43,6 +43,30 @@ static void body(struct wino *w, int begins)
     }
 }
 
+/* As a GEMM of packed words has it, with its schedules: two bodies of eight, pipelined. */
+static void woven(struct wino *w, int left)
+{
+    struct gemm g = { .ir = w->ir, .v = w->v, .scheme = &a64_words_scheme, .index = { -1 } };
+    g.mr = w->mr;
+    g.nr = w->nr;
+    g.kr = 1;
+    g.block = g.scheme->block;
+    g.a_bytes = g.scheme->a_bytes;
+    g.group_bytes = g.nr * g.a_bytes;
+    g.packed = 1;
+    g.unroll = 2;
+    g.row[0] = w->a;
+    g.w = w->w;
+    g.k = left;
+    for (int i = 0; i < w->mr * w->vectors; i++) {
+        g.acc[i] = w->acc[i];
+        IR(w->ir, A64_ZERO, g.acc[i]);
+        if (!w->ir->failed)
+            w->ir->vreg[g.acc[i]].above = 16;
+    }
+    gemm_depth_loops(&g);
+}
+
 static void store(struct wino *w)
 {
     int count = w->mr * w->vectors;
@@ -52,6 +76,8 @@ static void store(struct wino *w)
 
 const struct wino_scheme *a64_wino_scheme(void)
 {
-    static const struct wino_scheme scheme = { 4, body, store };
+    static const struct wino_scheme scheme = {
+        .lanes = 4, .body = body, .store = store, .woven = woven
+    };
     return &scheme;
 }

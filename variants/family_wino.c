@@ -27,12 +27,26 @@ static void depth_step(struct wino *w, int begins)
     IR(ir, IR_ADD_IMM, w->w, 16 * w->nr);
 }
 
+/* The first eight begin the sums. */
+static void plain_depth(struct wino *w, int left)
+{
+    struct ir *ir = w->ir;
+    int depth = ir_label(ir, "depth"), end = ir_label(ir, "depth_end");
+    ir_comment(ir, "the first eight of depth begin the sums");
+    depth_step(w, 1);
+    IR(ir, IR_SUB_JUMP_NEG, left, 16, end);
+    IR(ir, IR_LABEL, depth);
+    ir_comment(ir, "eight of depth");
+    depth_step(w, 0);
+    IR(ir, IR_SUB_JUMP_POS, left, 8, depth);
+    IR(ir, IR_LABEL, end);
+}
+
 int wino_build(struct ir *ir, const struct var_variant *v, const struct wino_scheme *scheme,
                char *err, size_t err_bytes)
 {
     struct wino w = { .ir = ir, .v = v, .scheme = scheme };
-    int element = ir_label(ir, "element"), depth = ir_label(ir, "depth");
-    int end = ir_label(ir, "depth_end"), vectors = ir->target->file[IR_VEC].count;
+    int element = ir_label(ir, "element"), vectors = ir->target->file[IR_VEC].count;
     w.mr = v->knob[VAR_KNOB_MR];
     w.nr = v->knob[VAR_KNOB_NR];
     w.kr = v->knob[VAR_KNOB_KR];
@@ -53,14 +67,7 @@ int wino_build(struct ir *ir, const struct var_variant *v, const struct wino_sch
 
     IR(ir, IR_LABEL, element);
     int left = load_arg(&w, "depth left", ARG(k));
-    ir_comment(ir, "the first eight of depth begin the sums");
-    depth_step(&w, 1);
-    IR(ir, IR_SUB_JUMP_NEG, left, 16, end);
-    IR(ir, IR_LABEL, depth);
-    ir_comment(ir, "eight of depth");
-    depth_step(&w, 0);
-    IR(ir, IR_SUB_JUMP_POS, left, 8, depth);
-    IR(ir, IR_LABEL, end);
+    (var_is_woven(v) ? scheme->woven : plain_depth)(&w, left);
     ir_comment(ir, "sums of the element");
     scheme->store(&w);
     IR(ir, IR_ADD_IMM, w.c, 4 * w.mr * w.nr);

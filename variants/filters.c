@@ -61,11 +61,17 @@ static double loads_of_vector(const struct var_variant *v)
     return of_form[v->knob[VAR_KNOB_FORM]];
 }
 
+/* A packed as words, eight of depth of a row in a vector. */
+static int has_words(const struct var_variant *v)
+{
+    return v->isa == KRN_ISA_NEON && v->knob[VAR_KNOB_FEED];
+}
+
 static double loads_of_a(const struct var_variant *v)
 {
     int mr = v->knob[VAR_KNOB_MR], bits = v->knob[VAR_KNOB_LOAD];
     if (v->knob[VAR_KNOB_FEED])
-        return mr * loads_of_vector(v);
+        return mr * (has_words(v) ? 2 : 1) * loads_of_vector(v);
     if (bits == 16)
         return mr * 2 * 8; /* with an address each */
     return mr * (128.0 / bits) * (bits == 128 && v->knob[VAR_KNOB_FORM] == 3 ? 3 : 1);
@@ -78,7 +84,7 @@ static double moves_of_a(const struct var_variant *v)
     if (v->isa == KRN_ISA_I8MM)
         return v->knob[VAR_KNOB_FEED] ? 0 : mr;
     if (v->isa == KRN_ISA_NEON && v->knob[VAR_KNOB_KR] == 1)
-        return 2 * mr;
+        return has_words(v) ? 0 : 2 * mr;
     return v->isa == KRN_ISA_NEON && v->knob[VAR_KNOB_KR] == 2 && v->knob[VAR_KNOB_LOAD] == 128
                ? 8 * mr
                : 0;
@@ -97,7 +103,8 @@ static double work_on_b(const struct var_variant *v)
 static double overhead(const struct var_variant *v)
 {
     int unroll = v->knob[VAR_KNOB_UNROLL], packed = v->knob[VAR_KNOB_FEED];
-    int block = packed ? v->knob[VAR_KNOB_KR] : v->knob[VAR_KNOB_LOAD] == 128 ? 16 : 8;
+    int group = has_words(v) ? KRN_FEED_WORDS_GROUP : v->knob[VAR_KNOB_KR];
+    int block = packed ? group : v->knob[VAR_KNOB_LOAD] == 128 ? 16 : 8;
     int advances = packed ? 2 : v->knob[VAR_KNOB_MR] + 1;
     if (v->knob[VAR_KNOB_ADDRESS])
         advances = v->knob[VAR_KNOB_ADDRESS] == 1 ? unroll + 1 : 0;

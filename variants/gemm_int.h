@@ -18,8 +18,9 @@ struct gemm_scheme {
     void (*tail_a)(struct gemm *g, int row, int lo, int hi); /* one row of a block from GPRs */
     void (*group)(struct gemm *g, int index, int b_offset); /* MACs of group `index` of the block */
     void (*store)(struct gemm *g);                          /* epilogue: g->row and g->w are dead */
-    int many;  /* the kernel walks over row tiles: store() takes the rows of C from g->c_row */
-    int whole; /* group() multiplies all groups of a block at once; but in the tail one by one */
+    int many;    /* the kernel walks over row tiles: store() takes the rows of C from g->c_row */
+    int a_bytes; /* of an element of packed A; 0 = 1 */
+    int whole;   /* group() multiplies all groups of a block at once; but in the tail one by one */
 };
 
 /* Vectors at consecutive addresses, loaded in order. */
@@ -38,7 +39,8 @@ struct gemm {
     const struct var_variant *v;
     const struct gemm_scheme *scheme;
     int mr, nr, kr, block, group_bytes;
-    int packed;                      /* A is packed as [depth group][mr][kr] */
+    int packed;                      /* A is packed as [depth group][mr][kr], or [..][mr][block] */
+    int a_bytes, unroll;             /* bytes of an element of packed A; blocks of a loop body */
     int post;                        /* loads of a body advance the pointers themselves */
     int args, w, k, table, taps;     /* virtual registers, as all below */
     int panel, a_next, c_next, left; /* `many`: panel of B; where the next tile begins; rows left */
@@ -62,6 +64,11 @@ struct gemm {
  * reason, before anything is built, if the accumulators alone are too many. */
 int gemm_build(struct ir *ir, const struct var_variant *v, const struct gemm_scheme *scheme,
                char *err, size_t err_bytes);
+
+/* All of the depth: g->k of it, which is left as it comes, from g->row[] and g->w on, into
+ * g->acc[].
+ */
+void gemm_depth_loops(struct gemm *g);
 
 /* `many`: the rows of C of this tile, g->c_row. Where a tall tile has a second tensor, the general
  * registers do not hold the rows of both: its store() asks for these when it is done with those. */

@@ -106,6 +106,13 @@ static int places_of(const struct var_variant *v, const struct var_domain *domai
     return v->isa >= KRN_ISA_AVX2 && v->knob[VAR_KNOB_DIAGONAL] ? v->knob[VAR_KNOB_NR] : 0;
 }
 
+static enum krn_feed feed_of(const struct var_variant *v)
+{
+    if (v->family != KRN_FAMILY_GEMM || v->knob[VAR_KNOB_FEED] == 0)
+        return KRN_FEED_PLAIN;
+    return v->isa == KRN_ISA_NEON ? KRN_FEED_WORDS : KRN_FEED_GROUPS;
+}
+
 void var_kernel_describe(const struct var_variant *v, struct krn_kernel *out, char *name_buf)
 {
     const struct var_domain *domain = var_domain_find(v, NULL, 0);
@@ -127,7 +134,7 @@ void var_kernel_describe(const struct var_variant *v, struct krn_kernel *out, ch
         .copies = (uint8_t)v->knob[VAR_KNOB_COPY],
         .epilogue = (uint8_t)v->knob[VAR_KNOB_EPILOGUE],
         .many = domain && domain->axis[VAR_KNOB_FEED].count > 0,
-        .packs_a = v->family == KRN_FAMILY_GEMM && v->knob[VAR_KNOB_FEED] == 1,
+        .packs_a = (uint8_t)feed_of(v),
         .places = (uint8_t)places_of(v, domain),
         .diagonal = (uint8_t)v->knob[VAR_KNOB_DIAGONAL],
         .quick = (uint8_t)var_quick(v),

@@ -78,6 +78,7 @@ struct ir_vreg {
     int fixed;         /* register number it must have, or -1 */
     int tuple;         /* first of so many consecutive registers; -1: another one; 0: none */
     int limit;         /* its register number must be below, 0 = any */
+    int above;         /* its register number should not be below, where another one is free */
     int phys;          /* after ir_allocate(); -1 if it is never used */
     int begin, end;    /* ends of its live range, in half positions; -1 if it has none */
 };

@@ -37,8 +37,9 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
                             "alone, 2 = s32 as it is, 3 = a byte after adding a second tensor",
                             0, 0, 1 },
     [VAR_KNOB_FEED] = { 't', "feed of A", "",
-                        "0 = A as it lies, 1 = packed ahead by the driver: [depth][MR][KR]", 0, 0,
-                        1 },
+                        "0 = A as it lies, 1 = packed ahead by the driver: [depth][MR][KR]; v8.0: "
+                        "widened to words, [depth][MR][8]",
+                        0, 0, 1 },
     [VAR_KNOB_FORM] = { 'v', "form of loads", "",
                         "what is contiguous: 0 = one by one, 1 = in pairs, 2 = in fours, 3 = in "
                         "halves, one of them through a general register",
@@ -103,6 +104,14 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
 #define LANE_AXES(m, n, u, l, v, i, w) \
     { AXIS m, AXIS n, AXIS(1), AXIS u, AXIS(0), AXIS(0), AXIS l, AXIS(0, 1), NONE, NONE, NONE, \
       NONE, AXIS(0, 1), NONE, AXIS(0), AXIS v, AXIS i, AXIS(0), AXIS(1), AXIS(0), AXIS w }
+#define WORDS_AXES(m, n, s, v, p, w, q) \
+    { AXIS m, AXIS n, AXIS(1), AXIS(2), AXIS(0), AXIS(0), AXIS(128), AXIS s, NONE, NONE, NONE, \
+      NONE, AXIS(0, 1), NONE, AXIS(1), AXIS v, AXIS(0), AXIS(0), AXIS(1), AXIS p, AXIS w, \
+      [VAR_KNOB_DRAIN] = AXIS q }
+#define WORDS_FORMS(m, n, s, v, p, q) \
+    { AXIS m, AXIS n, AXIS(1), AXIS(2), AXIS(0), AXIS(0), AXIS(128), AXIS s, NONE, NONE, NONE, \
+      NONE, AXIS(0, 1), AXIS(1, 2, 3), AXIS(1), AXIS v, AXIS(0), AXIS(0), AXIS(1), AXIS p, \
+      AXIS(1), [VAR_KNOB_DRAIN] = AXIS q }
 #define DW_AXES(m, n, k, u, l, s) \
     { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS l, AXIS s, NONE, NONE, NONE, NONE, NONE }
 #define DW_FORMS(m, n, k, u, l, s) \
@@ -116,6 +125,9 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
 #define WINO_AXES(m, n, k, s, f) \
     { AXIS m, AXIS n, AXIS k, NONE, NONE, NONE, NONE, AXIS s, AXIS f, NONE, NONE, NONE, \
       AXIS(0, 1), AXIS(0, 1, 2, 3) }
+#define WOVEN_WINO_AXES(m, n, s, f, v) \
+    { AXIS m, AXIS n, AXIS(1), NONE, NONE, NONE, NONE, AXIS s, AXIS f, NONE, NONE, NONE, \
+      AXIS(0, 1), AXIS(0, 1, 2, 3), NONE, AXIS v, NONE, NONE, NONE, AXIS(1) }
 #define DWC_FORMS(n, k, s, f, x, y) \
     { NONE, AXIS n, AXIS k, NONE, NONE, NONE, NONE, AXIS s, AXIS f, AXIS x, AXIS y, NONE, NONE, \
       AXIS(1, 2, 3) }
@@ -209,6 +221,16 @@ const struct var_domain var_domains[] = {
       DW_AXES((1, 2, 3, 4), (4, 8, 16), (1), (1, 2, 3, 9), (128), (0, 1)) },
     { KRN_ISA_NEON, DWC, 1, 0, 0, DWC_AXES((8, 16), (1), (0, 1, 2), (3), (1, 2), (1, 2)) },
     { KRN_ISA_NEON, WINO, 2, 0, 0, WINO_AXES((2, 4, 6, 8), (8, 16, 24), (1), (0, 1), (2, 4)) },
+    { KRN_ISA_NEON, WINO, 2, 0, 0, WOVEN_WINO_AXES((4, 5, 8), (8, 16), (2, 3), (2, 4), (3)) },
+    { KRN_ISA_NEON, WINO, 2, 0, 0, WOVEN_WINO_AXES((4, 5, 8), (8, 16), (4), (2, 4), (0)) },
+    { KRN_ISA_NEON, PACKED, 1, 0, 0, WORDS_AXES((4, 8), (8, 16), (0, 1), (1), (0), (0), (0)) },
+    { KRN_ISA_NEON, PACKED, 2, 0, 0, WORDS_AXES((4, 6, 8), (8, 16), (0, 1), (1), (0), (1), (0)) },
+    { KRN_ISA_NEON, PACKED, 2, 0, 0,
+      WORDS_AXES((4, 5, 8), (8, 16), (2, 3), (3), (1), (1), (0, 1)) },
+    { KRN_ISA_NEON, PACKED, 2, 0, 0, WORDS_AXES((4, 5, 8), (8, 16), (4), (0), (1), (1), (0, 1)) },
+    { KRN_ISA_NEON, PACKED, 2, 0, 0, WORDS_FORMS((4, 6, 8), (8, 16), (0, 1), (1), (0), (0)) },
+    { KRN_ISA_NEON, PACKED, 2, 0, 0, WORDS_FORMS((4, 5, 8), (8, 16), (2, 3), (3), (1), (1)) },
+    { KRN_ISA_NEON, PACKED, 2, 0, 0, WORDS_FORMS((4, 5, 8), (8, 16), (4), (0), (1), (1)) },
     { KRN_ISA_NEON, PEAK, 1, 0, 16, PEAK_AXES((12), (128)) },
     { KRN_ISA_DOTPROD, GEMM, 1, 0, 0,
       A64_AXES((1, 2, 3, 4, 5, 6, 7, 8, 9, 10), (4, 8, 12, 16), (4), (1, 2), (0, 128),

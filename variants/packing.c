@@ -22,6 +22,7 @@ static const struct {
     [KRN_PACKING_SPLIT] = { 't', 0 },    [KRN_PACKING_SUMS] = { 's', 0 },
     [KRN_PACKING_DIAGONAL] = { 'd', 0 }, [KRN_PACKING_PLACES] = { 'p', 0 },
     [KRN_PACKING_FILTER] = { 'f', 0 },   [KRN_PACKING_ROWS] = { 'y', 0 },
+    [KRN_PACKING_DEPTH] = { 'g', 0 },
 };
 
 static void write_name(const struct krn_packing *packing, char *out)

@@ -52,21 +52,23 @@ static int may_have(const struct work *w, int vreg, int reg)
 }
 
 /* The free register that has been free for longest, so that temporaries rotate; callee-saved ones
- * only when no other is left. Of a tuple, the first one. -1 if all are taken. */
+ * only when no other is left, and those below `above` only then. Of a tuple, the first one. -1 if
+ * all are taken. */
 static int pick(const struct work *w, int vreg, const int *free_since)
 {
     const struct ir_vreg *v = &w->ir->vreg[vreg];
     const struct ir_regs *regs = &w->ir->target->file[v->file];
-    int best = -1, best_saved = 1, members = v->tuple > 0 ? v->tuple : 1;
+    int best = -1, best_cost = 0, members = v->tuple > 0 ? v->tuple : 1;
     for (int i = 0; i < regs->count; i++) {
         int reg = regs->order[i], saved = regs->callee_saved >> reg & 1, fits = 1;
-        int is_better = best < 0 || saved < best_saved ||
-                        (saved == best_saved && !saved && free_since[reg] < free_since[best]);
+        int cost = saved + 2 * (reg < v->above);
+        int is_better = best < 0 || cost < best_cost ||
+                        (cost == best_cost && !saved && free_since[reg] < free_since[best]);
         for (int k = 0; k < members && is_better && fits; k++)
             fits = may_have(w, vreg + k, (reg + k) % 32);
         if (is_better && fits) {
             best = reg;
-            best_saved = saved;
+            best_cost = cost;
         }
     }
     return best;

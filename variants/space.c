@@ -285,7 +285,7 @@ static int is_well_woven(const struct var_variant *v)
 {
     int halves = v->knob[VAR_KNOB_SCHEDULE] != 4; /* A510 loads whole ones beside MACs */
     return (v->knob[VAR_KNOB_FORM] == 3) == halves && v->knob[VAR_KNOB_PIPELINE] &&
-           v->knob[VAR_KNOB_DRAIN] &&
+           (v->knob[VAR_KNOB_DRAIN] || v->family == KRN_FAMILY_WINO) &&
            v->knob[VAR_KNOB_ORDER] == var_knobs[VAR_KNOB_ORDER].default_value;
 }
 

@@ -27,6 +27,14 @@ extern const size_t var_domain_count;
 /* The domain of `v`, or NULL with the offending knob in err (err may be NULL). */
 const struct var_domain *var_domain_find(const struct var_variant *v, char *err, size_t err_bytes);
 
+/* Loop bodies woven for cores that issue in order (AArch64 GEMM and WINO). */
+static inline int var_is_woven(const struct var_variant *v)
+{
+    const unsigned families =
+        1u << KRN_FAMILY_GEMM | 1u << KRN_FAMILY_IGEMM | 1u << KRN_FAMILY_WINO;
+    return families >> v->family & 1 && v->knob[VAR_KNOB_SCHEDULE] >= 2;
+}
+
 /* The quick way from sums to bytes that kernels of `v` have. */
 enum krn_quick var_quick(const struct var_variant *v);
 

@@ -12,6 +12,8 @@ struct wino_scheme {
      * are not there yet. */
     void (*body)(struct wino *w, int begins);
     void (*store)(struct wino *w); /* all sums to w->c */
+    /* For s2 to s4: all of the depth, `left` of it. May be NULL. */
+    void (*woven)(struct wino *w, int left);
 };
 
 struct wino {

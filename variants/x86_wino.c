@@ -42,6 +42,6 @@ static void store(struct wino *w)
 
 const struct wino_scheme *x86_wino_scheme(void)
 {
-    static const struct wino_scheme scheme = { 8, body, store };
+    static const struct wino_scheme scheme = { .lanes = 8, .body = body, .store = store };
     return &scheme;
 }

@@ -1,7 +1,7 @@
 #include "harness/model/driver.h"
 
 /* Instructions of each unit of work, fitted to 149 counts of 13 layers with dotprod and i8mm, and
- * 538 with v8.0 (qemu-user 7.2, gcc 12 -O2): within 15 % where only calls count, a factor of two or
+ * 560 with v8.0 (qemu-user 7.2, gcc 12 -O2): within 15 % where only calls count, a factor of two or
  * so elsewhere. */
 enum {
     CALL = 160,       /* of a micro-kernel, its loops around it included */
@@ -10,8 +10,11 @@ enum {
     RING_ROW = 220,   /* a row that is wanted: found in the ring, or copied */
     TAIL_PIXEL = 20,  /* output that goes through scratch, because a panel is not full */
     GATHER_PIXEL = 31,
-    GATHER_TAP = 8 /* of a pixel */
+    GATHER_TAP = 8, /* of a pixel */
+    WIDEN_TAP = 48  /* of a pixel that is packed as words */
 };
+#define WIDEN_BYTE 0.7
+#define WIDEN_GATHERED_BYTE 2.4
 #define RING_BYTE 0.12
 /* Of A, packed or gathered: rows of whole vectors, and of others. */
 static double gather_byte(int64_t kr, int64_t depth)
@@ -25,13 +28,24 @@ static const struct {
     double in, out;
 } transforms[] = { { 2, 243, 522 }, { 4, 1081, 1259 } };
 
+/* One tap of a pixel. Runs that are no whole groups of words are gathered before they are widened.
+ */
+static double gather_tap(const struct krn_conv *conv, double taps)
+{
+    const int64_t depth = conv->problem.ic / conv->problem.groups;
+    if (conv->kernel->packs_a != KRN_FEED_WORDS)
+        return GATHER_TAP + (double)depth * gather_byte(conv->kernel->kr, depth);
+    if (taps > 1 && depth % KRN_FEED_WORDS_GROUP)
+        return GATHER_TAP + (double)depth * WIDEN_GATHERED_BYTE;
+    return WIDEN_TAP + (double)depth * WIDEN_BYTE;
+}
+
 static double gathering(const struct krn_conv *conv)
 {
     const struct krn_problem *p = &conv->problem;
     const double pixels = (double)conv->row_tiles * conv->kernel->mr * p->groups;
-    const double taps = (double)p->kh * p->kw, depth = p->ic / p->groups;
-    return pixels * (GATHER_PIXEL + taps * (GATHER_TAP + depth * gather_byte(conv->kernel->kr,
-                                                                             p->ic / p->groups)));
+    const double taps = (double)p->kh * p->kw;
+    return pixels * (GATHER_PIXEL + taps * gather_tap(conv, taps));
 }
 
 static double transforming(const struct krn_conv *conv)

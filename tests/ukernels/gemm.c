@@ -21,10 +21,10 @@ struct tile {
 
 static struct arena a_rows, c_rows, panels, tables, packed_rows;
 
-static void put_weight(unsigned char *panel, int w_bytes, int64_t index, int8_t w)
+static void put_element(unsigned char *to, int bytes, int64_t index, int8_t value)
 {
-    int16_t wide = w;
-    memcpy(panel + index * w_bytes, w_bytes == 2 ? (void *)&wide : (void *)&w, (size_t)w_bytes);
+    int16_t wide = value;
+    memcpy(to + index * bytes, bytes == 2 ? (void *)&wide : (void *)&value, (size_t)bytes);
 }
 
 /* What bounded sums leave: as near to the ends of the range as the products allow. */
@@ -42,10 +42,21 @@ static float quick_scale(void)
     return random_below(3) ? (float)(1 + random_below(1 << 20)) * 0x1p-29f : 0x1p-9f;
 }
 
+/* Elements of depth of which A and the panel have whole groups. */
+static int depth_group(const struct krn_kernel *kernel)
+{
+    return kernel->packs_a == KRN_FEED_WORDS ? 8 : kernel->kr;
+}
+
+static int rounded_up(int n, int step)
+{
+    return (n + step - 1) / step * step;
+}
+
 /* Packs as kernel.h states it, at the very end (or beginning) of readable memory. */
 static void pack(struct tile *t, int nr, int kr)
 {
-    int groups = (t->k + kr - 1) / kr, wb = t->kernel->w_bytes;
+    int groups = rounded_up(t->k, depth_group(t->kernel)) / kr, wb = t->kernel->w_bytes;
     int head = 4 * nr * (2 + (t->kernel->quick != 0));
     int64_t bytes = head + (int64_t)t->taps * groups * nr * kr * wb;
     unsigned char *panel = arena_row(&panels, 0, bytes, t->at_end);
@@ -58,8 +69,8 @@ static void pack(struct tile *t, int nr, int kr)
             for (int i = 0; i < t->k; i++) {
                 int8_t w = t->weights[j][tap][i] = random_weight(t->extreme);
                 sum += (uint32_t)w;
-                put_weight(panel + head, wb,
-                           (((int64_t)tap * groups + i / kr) * nr + j) * kr + i % kr, w);
+                put_element(panel + head, wb,
+                            (((int64_t)tap * groups + i / kr) * nr + j) * kr + i % kr, w);
             }
         uint32_t bias = (uint32_t)t->bias[j] - t->kernel->a_bias * sum;
         float offset = 0x1p126f * t->scale[j];
@@ -94,9 +105,11 @@ static int tiles_of(const struct tile *t, int mr)
 }
 
 /* As kernel.h states it; what no result depends on is noise. */
-static void pack_rows(struct tile *t, int mr, int kr)
+static void pack_rows(struct tile *t, int mr)
 {
-    int groups = (t->k + kr - 1) / kr, bytes = tiles_of(t, mr) * groups * mr * kr;
+    int group = depth_group(t->kernel), depth = rounded_up(t->k, group);
+    int width = t->kernel->packs_a == KRN_FEED_WORDS ? 2 : 1;
+    int bytes = tiles_of(t, mr) * mr * depth * width;
     unsigned char *to = arena_row(&packed_rows, 0, bytes, 1);
     to -= (uintptr_t)to % 16;
     t->args.a = to;
@@ -104,9 +117,10 @@ static void pack_rows(struct tile *t, int mr, int kr)
     for (int i = 0; i < bytes; i++)
         to[i] = (unsigned char)random_below(256);
     for (int i = 0; i < tiles_of(t, mr) * mr; i++)
-        for (int q = 0; q < t->k; q++)
-            to[((i / mr * groups + q / kr) * mr + i % mr) * kr + q % kr] =
-                (unsigned char)t->row[i < t->m ? i : t->m - 1][q];
+        for (int q = 0; q < t->k; q++) {
+            int64_t at = (int64_t)(i / mr * depth + q / group * group) * mr + i % mr * group;
+            put_element(to, width, at + q % group, t->row[i < t->m ? i : t->m - 1][q]);
+        }
 }
 
 static void set_rows(struct tile *t, int mr)
@@ -116,7 +130,7 @@ static void set_rows(struct tile *t, int mr)
         t->args.a = t->row[0];
         t->args.a_stride = t->m > 1 ? t->row[1] - t->row[0] : 12345;
         if (t->kernel->packs_a)
-            pack_rows(t, mr, t->kernel->kr);
+            pack_rows(t, mr);
         return;
     }
     int tiles = tiles_of(t, mr), last = t->m - 1;
