@@ -39,6 +39,15 @@
     ROW(core, level, GEMM, __VA_ARGS__), ROW(core, level, IGEMM, __VA_ARGS__)
 #define FIT_TILES(core, level, ...) \
     FIT_ROW(core, level, GEMM, __VA_ARGS__), FIT_ROW(core, level, IGEMM, __VA_ARGS__)
+/* Winograd: four tiles a call, or five where four would leave too much of the last call unused. */
+#define WINO_ROW(core, tiles, columns, waste, ...) \
+    { .weave = (core), .min_rows = 2, \
+      .row = { .isa = KRN_ISA_NEON, .family = KRN_FAMILY_WINO, .min_columns = 16, .min_depth = 8, \
+               .max_waste = (waste), \
+               .knob = { M(tiles), N(columns), K(1), F(4), P(1), __VA_ARGS__ } } }
+#define WINO_ROWS(core, columns_of_five, ...) \
+    WINO_ROW(core, 4, 16, 5, __VA_ARGS__), \
+    WINO_ROW(core, 5, columns_of_five, 12, __VA_ARGS__), WINO_ROW(core, 4, 16, 0, __VA_ARGS__)
 /* For a single pixel. */
 #define ONE_ROW(core, level, columns, ...) \
     { .weave = (core), \
@@ -51,7 +60,7 @@
 
 const struct var_core_default var_core_defaults[] = {
     /* A53: v8.0 */
-    ROW(3, NEON, WINO, 16, 8, 0, M(4), N(16), K(1), S(1), F(4)),
+    WINO_ROWS(3, 16, S(3), V(3)),
     FIT_TILES(3, NEON, 4, 256, 12, M(5), N(4), K(16), U(2), L(128), S(3), V(3), H(1), G(4), P(1),
               Q(1)),
     TILES(3, NEON, 9, 5, 0, M(4), N(16), K(2), U(1), L(16), S(3), V(3), H(1), G(4), P(1), Q(1)),
@@ -59,7 +68,7 @@ const struct var_core_default var_core_defaults[] = {
     DWC_ROW(3, NEON, K(1), S(1), F(3), X(1), Y(2)),
     DWC_ROW(3, NEON, K(1), S(1), F(3), X(2), Y(2)),
     /* A55: v8.0, dotprod */
-    ROW(2, NEON, WINO, 16, 8, 0, M(4), N(16), K(1), S(1), F(4)),
+    WINO_ROWS(2, 16, S(2), V(3)),
     ROW(2, NEON, GEMM, 9, 5, 16, M(5), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1),
         Q(1)),
     FIT_TILES(2, NEON, 9, 5, 5, M(4), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1), Q(1)),
@@ -74,12 +83,14 @@ const struct var_core_default var_core_defaults[] = {
     DWC_ROW(2, DOTPROD, K(4), F(5), X(1), Y(2)),
     DWC_ROW(2, DOTPROD, K(4), F(5), X(2), Y(2)),
     /* A510: v8.0, dotprod, i8mm */
-    ROW(4, NEON, WINO, 16, 8, 0, M(4), N(16), K(1), S(1), F(4)),
+    WINO_ROWS(4, 8, S(4)),
     ROW(4, NEON, DIRECT, 9, 0, 4, M(2), N(16), K(2), U(11), L(64), S(1), C(1), O(1), V(1), H(1),
         G(4)),
     ROW(4, NEON, DIRECT, 9, 0, 4, M(2), N(16), K(2), U(5), L(64), S(1), C(1), O(1), V(1), H(1),
         G(4)),
     ROW(4, NEON, GEMM, 9, 5, 32, M(4), N(16), K(2), U(1), L(16), S(2), V(3), G(4), P(1), Q(1)),
+    ROW(4, NEON, GEMM, 9, 48, 0, M(4), N(16), K(1), U(2), L(128), S(4), T(1), P(1), W(1), Q(1),
+        G(1)),
     TILES(4, NEON, 9, 5, 0, M(4), N(16), K(1), U(2), L(64), S(1), V(1), I(1), W(1), G(1)),
     ONE_ROW(4, NEON, 9, M(1), N(16), K(2), U(2), L(64), S(1), V(2), I(2), H(1), G(4)),
     ROW(4, DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(6), L(128), S(1), C(1), O(1), V(1)),

@@ -242,13 +242,6 @@ static int advances_in_fours(const struct var_variant *v)
     return v->knob[VAR_KNOB_FORM] == 2 && v->knob[VAR_KNOB_ADDRESS] == 2;
 }
 
-/* Loops woven for in-order cores. */
-static int is_woven(const struct var_variant *v)
-{
-    return (v->family == KRN_FAMILY_GEMM || v->family == KRN_FAMILY_IGEMM) &&
-           v->knob[VAR_KNOB_SCHEDULE] >= 2;
-}
-
 /* The first plain choice of the level and family that is not woven: of the same KR, which tells
  * schemes of a level apart, if there is one. */
 static const struct var_default_row *first_default(const struct var_variant *v)
@@ -258,7 +251,7 @@ static const struct var_default_row *first_default(const struct var_variant *v)
         const struct var_default_row *row = &var_defaults[i];
         struct var_variant plain;
         if (row->isa != v->isa || row->family != v->family ||
-            var_default_variant(row, KRN_EPILOGUE_FLOAT, &plain) || is_woven(&plain))
+            var_default_variant(row, KRN_EPILOGUE_FLOAT, &plain) || var_is_woven(&plain))
             continue;
         if (row->knob[VAR_KNOB_KR] == v->knob[VAR_KNOB_KR])
             return row;
@@ -305,7 +298,7 @@ static int worth_trying(const struct var_variant *v, const struct krn_problem *p
         return 0;
     if (!(demand->tuned & 1u << v->family) && v->knob[VAR_KNOB_FEED] == 0)
         return near_default(v, 0);
-    if (is_woven(v))
+    if (var_is_woven(v))
         return is_well_woven(v);
     if (v->knob[VAR_KNOB_PREFETCH_A] || v->knob[VAR_KNOB_PREFETCH_B])
         return near_default(v, prefetch | 1u << VAR_KNOB_ADDRESS);
@@ -397,6 +390,12 @@ static int row_fits(const struct var_default_row *row, const struct demand *dema
     return !row->max_depth || is_shallow(demand->problem, row, groups);
 }
 
+/* Tiles of the output, side by side. */
+static int64_t winograd_tiles(const struct krn_problem *p, int64_t size)
+{
+    return p->n * ((p->oh + size - 1) / size) * ((p->ow + size - 1) / size);
+}
+
 /* Percent of the layer's work that whole tiles of the row's kernel do besides it. */
 static int64_t waste_of(const struct var_default_row *row, const struct demand *demand)
 {
@@ -411,6 +410,8 @@ static int64_t waste_of(const struct var_default_row *row, const struct demand *
         mr = row->knob[VAR_KNOB_ROWS];
         rows = demand->problem->oh;
     }
+    if (row->family == KRN_FAMILY_WINO)
+        rows = winograd_tiles(demand->problem, row->knob[VAR_KNOB_FILTER]);
     int64_t done = (rows + mr - 1) / mr * mr * ((columns + nr - 1) / nr * nr) * zeros;
     return 100 * (done - rows * columns) / (rows * columns);
 }
