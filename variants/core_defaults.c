@@ -48,6 +48,10 @@
 #define WINO_ROWS(core, columns_of_five, ...) \
     WINO_ROW(core, 4, 16, 5, __VA_ARGS__), \
     WINO_ROW(core, 5, columns_of_five, 12, __VA_ARGS__), WINO_ROW(core, 4, 16, 0, __VA_ARGS__)
+/* Packing of A as words, for the columns that repay it. */
+#define WORDS_ROW(core, waste, ...) \
+    FIT_ROW(core, NEON, GEMM, 33, 16, waste, K(1), U(2), L(128), S(core), T(1), P(1), W(1), Q(1), \
+            G(1), __VA_ARGS__)
 /* For a single pixel. */
 #define ONE_ROW(core, level, columns, ...) \
     { .weave = (core), \
@@ -88,9 +92,8 @@ const struct var_core_default var_core_defaults[] = {
         G(4)),
     ROW(4, NEON, DIRECT, 9, 0, 4, M(2), N(16), K(2), U(5), L(64), S(1), C(1), O(1), V(1), H(1),
         G(4)),
+    WORDS_ROW(4, 5, M(4), N(16)), WORDS_ROW(4, 12, M(5), N(8)), WORDS_ROW(4, 0, M(4), N(16)),
     ROW(4, NEON, GEMM, 9, 5, 32, M(4), N(16), K(2), U(1), L(16), S(2), V(3), G(4), P(1), Q(1)),
-    ROW(4, NEON, GEMM, 9, 48, 0, M(4), N(16), K(1), U(2), L(128), S(4), T(1), P(1), W(1), Q(1),
-        G(1)),
     TILES(4, NEON, 9, 5, 0, M(4), N(16), K(1), U(2), L(64), S(1), V(1), I(1), W(1), G(1)),
     ONE_ROW(4, NEON, 9, M(1), N(16), K(2), U(2), L(64), S(1), V(2), I(2), H(1), G(4)),
     ROW(4, DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(6), L(128), S(1), C(1), O(1), V(1)),
