@@ -70,8 +70,12 @@ struct krn_out {
  * 2^-23, rounded once, too. Added to 1.5 + zp * 2^-23, where zp is even, it is rounded half to even
  * at the last bit, and the low 16 bits of that float are the output before it is saturated: |acc *
  * scale| < 2^15 - 128, and lo and hi are those of a byte. Subnormals must count: such a kernel
- * computes with FPCR 0. */
-enum krn_quick { KRN_QUICK_NONE, KRN_QUICK_RECTIFIED, KRN_QUICK_SIGNED };
+ * computes with FPCR 0.
+ *
+ * BOUNDED    such a kernel takes RECTIFIED where the layer has it. Else bias' is what it is, offset
+ * = 1, and no sum can wrap: |acc| < 2^31, |acc * scale| < 2^30. What is rounded is within 32 bits,
+ * so that bounds may come after it. */
+enum krn_quick { KRN_QUICK_NONE, KRN_QUICK_RECTIFIED, KRN_QUICK_SIGNED, KRN_QUICK_BOUNDED };
 enum { KRN_QUICK_BIAS = 0x4b000000, KRN_QUICK_SIGNED_BIAS = 0x00800000 };
 
 /* How a kernel wants A packed, see below: as bytes by groups of KR, or as words, widened, by eight.

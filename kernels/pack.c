@@ -9,60 +9,97 @@
 
 #include <string.h>
 
+/* What a quick way does to the head of a panel. */
+struct way {
+    uint32_t bias;                    /* is added to bias' */
+    float offset_factor, offset_term; /* offset = scale * factor + term */
+};
+
+static const struct way ways[] = {
+    [KRN_QUICK_NONE] = { 0 },
+    [KRN_QUICK_RECTIFIED] = { .bias = KRN_QUICK_BIAS, .offset_factor = -0x1p23f },
+    [KRN_QUICK_SIGNED] = { .bias = KRN_QUICK_SIGNED_BIAS, .offset_factor = 0x1p126f },
+    [KRN_QUICK_BOUNDED] = { .offset_term = 1 },
+};
+
 struct source {
     const int8_t *weights;
     const int32_t *bias;
     const float *scale;
-    int is_quick; /* offsets are written, see enum krn_quick */
+    enum krn_quick quick; /* the way that the layer takes */
 };
 
-static float magnitude(int64_t lo, int64_t hi)
-{
-    return (float)(-lo > hi ? -lo : hi);
-}
+/* What the sums of a channel can be. */
+struct range {
+    int64_t lo, hi;
+};
 
-/* Whether every sum of channel oc is in -2^23..2^23 and, scaled, where the quick way can have it.
- */
-static int is_quick_channel(const struct krn_conv *conv, const struct source *s, int64_t oc,
-                            int64_t count)
+static struct range range_of(const struct krn_conv *conv, const struct source *s, int64_t oc,
+                             int64_t count)
 {
-    const int64_t limit = 1 << 23, least = -128 - conv->quant.zp_in, most = 127 - conv->quant.zp_in;
+    const int64_t least = -128 - conv->quant.zp_in, most = 127 - conv->quant.zp_in;
     const int8_t *w = s->weights + oc * count;
-    int64_t lo = s->bias ? s->bias[oc] : 0, hi = lo;
-    float scale = s->scale[oc];
+    struct range r = { .lo = s->bias ? s->bias[oc] : 0 };
+    r.hi = r.lo;
     for (int64_t i = 0; i < count; i++) {
-        lo += w[i] * (w[i] > 0 ? least : most);
-        hi += w[i] * (w[i] > 0 ? most : least);
+        r.lo += w[i] * (w[i] > 0 ? least : most);
+        r.hi += w[i] * (w[i] > 0 ? most : least);
     }
-    if (lo < -limit || hi >= limit || !(scale >= 0x1p-60f))
-        return 0;
-    return conv->kernel->quick == KRN_QUICK_SIGNED
-               ? scale < 1 && scale * magnitude(lo, hi) < 0x1p15f - 256
-               : scale * (float)limit < 0x1p30f;
+    return r;
 }
 
-static int is_quick_layer(const struct krn_conv *conv)
+static int is_within(struct range r, int64_t limit)
 {
-    const struct krn_quant *q = &conv->quant;
-    switch (conv->kernel->quick) {
+    return r.lo >= -limit && r.hi < limit;
+}
+
+static float magnitude(struct range r)
+{
+    return (float)(-r.lo > r.hi ? -r.lo : r.hi);
+}
+
+/* Whether a channel with these sums can take the way. */
+static int is_quick_channel(enum krn_quick way, struct range r, float scale)
+{
+    const int64_t limit = 1 << 23;
+    if (way == KRN_QUICK_BOUNDED)
+        return is_within(r, INT32_MAX) && scale * magnitude(r) < 0x1p30f &&
+               -scale * magnitude(r) < 0x1p30f;
+    if (!is_within(r, limit) || !(scale >= 0x1p-60f))
+        return 0;
+    return way == KRN_QUICK_SIGNED ? scale < 1 && scale * magnitude(r) < 0x1p15f - 256
+                                   : scale * (float)limit < 0x1p30f;
+}
+
+static int is_quick_layer(const struct krn_quant *q, enum krn_quick way)
+{
+    switch (way) {
     case KRN_QUICK_RECTIFIED:
         return q->lo == q->zp_out;
     case KRN_QUICK_SIGNED:
         return q->lo == -128 && q->hi == 127 && q->zp_out % 2 == 0;
     default:
-        return 0;
+        return 1;
     }
 }
 
-static int is_quick(const struct krn_conv *conv, const struct source *s)
+static int is_quick(const struct krn_conv *conv, const struct source *s, enum krn_quick way)
 {
     const struct krn_problem *p = &conv->problem;
     int64_t oc = 0, count = (int64_t)p->kh * p->kw * (p->ic / p->groups / conv->merged);
-    if (!is_quick_layer(conv))
+    if (way == KRN_QUICK_NONE || !is_quick_layer(&conv->quant, way))
         return 0;
-    while (oc < p->oc && is_quick_channel(conv, s, oc, count))
+    while (oc < p->oc && is_quick_channel(way, range_of(conv, s, oc, count), s->scale[oc]))
         oc++;
     return oc == p->oc;
+}
+
+static enum krn_quick quick_of(const struct krn_conv *conv, const struct source *s)
+{
+    enum krn_quick way = conv->kernel->quick;
+    if (way == KRN_QUICK_BOUNDED && is_quick(conv, s, KRN_QUICK_RECTIFIED))
+        return KRN_QUICK_RECTIFIED;
+    return is_quick(conv, s, way) ? way : KRN_QUICK_NONE;
 }
 
 static void put_weight(const struct krn_kernel *kernel, char *body, int64_t index, int8_t w)
@@ -106,20 +143,14 @@ static uint32_t sum_of(const int8_t *w, int64_t count)
 static void put_head(const struct krn_conv *conv, const struct source *s, int64_t oc, int64_t count,
                      char *panel, int64_t j)
 {
-    static const struct quick {
-        uint32_t bias;
-        float factor;
-    } kinds[] = { [KRN_QUICK_RECTIFIED] = { KRN_QUICK_BIAS, -0x1p23f },
-                  [KRN_QUICK_SIGNED] = { KRN_QUICK_SIGNED_BIAS, 0x1p126f } };
-    const struct quick *quick = &kinds[conv->kernel->quick];
+    const struct way *way = &ways[s->quick];
     int32_t *bias = (int32_t *)(void *)panel;
     int64_t nr = krn_head_columns(conv->kernel);
     uint32_t sum = sum_of(s->weights + oc * count, count);
     uint32_t offset = (uint32_t)(conv->quant.zp_in + conv->kernel->a_bias);
-    bias[j] = (int32_t)((s->bias ? (uint32_t)s->bias[oc] : 0) - offset * sum +
-                        (s->is_quick ? quick->bias : 0));
-    if (s->is_quick)
-        ((float *)(void *)bias)[2 * nr + j] = quick->factor * s->scale[oc];
+    bias[j] = (int32_t)((s->bias ? (uint32_t)s->bias[oc] : 0) - offset * sum + way->bias);
+    if (s->quick)
+        ((float *)(void *)bias)[2 * nr + j] = way->offset_factor * s->scale[oc] + way->offset_term;
     if (conv->kernel->epilogue == KRN_EPILOGUE_FIXED)
         krn_fixed_of(s->scale[oc], &bias[nr + j], &bias[2 * nr + j]);
     else if (conv->kernel->epilogue != KRN_EPILOGUE_SUMS)
@@ -325,7 +356,7 @@ void krn_conv_pack(const struct krn_conv *conv, const int8_t *weights, const int
                    const float *scale, void *packed)
 {
     struct source s = { .weights = weights, .bias = bias, .scale = scale };
-    s.is_quick = is_quick(conv, &s);
+    s.quick = quick_of(conv, &s);
     assert((uintptr_t)packed % KRN_ALIGN == 0);
     memset(packed, 0,
            conv->packed_bytes); /* columns beyond oc, depth beyond k, the ends of panels */

@@ -322,7 +322,7 @@ static void check_evex(void)
         "vpmovsxbd",    "vpsubd",          "vpmuldq",       "vpaddq",        "vpsrlq",
         "vpsllq",       "vpsrld",          "vpslld",        "vpord",         "vpsravd",
         "vpsrlvd",      "vpminsd",         "vpmaxsd",       "vinserti32x4",  "vpshufd",
-        "vpshufb",      "vbroadcasti32x4",
+        "vpshufb",      "vbroadcasti32x4", "vpminsb",
     };
     static char text[4 << 20];
     long seen = 0, bad = 0;

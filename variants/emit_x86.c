@@ -9,7 +9,8 @@
  * vinserti64x4 from m256 broadcast          vpbroadcastd ymm zmm, from m32 and from r32;
  * vpbroadcastb, vpbroadcastw from memory bytes and words    vpunpcklbw, vpunpckhbw xmm ymm zmm,
  * vpunpcklwd, vpunpckhwd ymm zmm, vpmovsxbw ymm, vpmovzxbd zmm, m128, vpackssdw, vpacksswb,
- * vpaddsw, vpmaxsb ymm zmm, vpermd zmm, vpackuswb, vpminub, vpaddb zmm integer            vpxord,
+ * vpaddsw, vpmaxsb ymm zmm, vpermd zmm, vpminsb, vpackuswb, vpminub, vpaddb zmm
+ *     integer            vpxord,
  * vpaddd ymm zmm; vmovdqa32 ymm zmm (register to register) multiply           vpdpbusd ymm zmm,
  * vpdpwssd ymm float              vfmadd213ps zmm; vcvtdq2ps, vmulps, vmaxps, vminps, vcvtps2dq ymm
  * zmm epilogue forms     vaddps, vpmovsxbd from memory, vpsubd, vpmuldq, vpaddq, vpsrlq, vpsllq,
@@ -174,6 +175,7 @@ static const struct ir_op evex_ops[X86_OP_COUNT] = {
     [X86_PACKSSWB] = { "{evex} vpacksswb %0V, %1V, %2V", IR_ALU, "wrr" },
     [X86_ADDSW] = { "{evex} vpaddsw %0V, %0V, %1V", IR_ALU, "+r" },
     [X86_MAXSB] = { "{evex} vpmaxsb %0V, %0V, %1V", IR_ALU, "+r" },
+    [X86_MINSB] = { "{evex} vpminsb %0V, %0V, %1V", IR_ALU, "+r" },
     [X86_LOADY] = { "vmovdqu32 %0Y, [%1x%2o]", IR_LOAD, "wri" },
     [X86_LOADY_INDEX] = { "vmovdqu32 %0Y, [%1x + %2x*%3i%4o]", IR_LOAD, "wrrii" },
     [X86_INSERTY] = { "vinserti64x4 %0V, %0V, ymmword ptr [%1x%2o], 1", IR_LOAD, "+ri" },

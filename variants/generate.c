@@ -89,7 +89,7 @@ enum krn_quick var_quick(const struct var_variant *v)
     for (size_t i = 0; i < sizeof quick_rows / sizeof *quick_rows; i++)
         if (quick_rows[i].isas >> v->isa & 1 && quick_rows[i].families >> v->family & 1 &&
             v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_FLOAT)
-            return quick_rows[i].quick;
+            return v->knob[VAR_KNOB_LATE] ? KRN_QUICK_BOUNDED : quick_rows[i].quick;
     return KRN_QUICK_NONE;
 }
 

@@ -193,7 +193,8 @@ static void begin_tap(struct direct *d)
 static void late_groups(struct direct *d, int each, int full)
 {
     struct ir *ir = d->ir;
-    int groups = each * x86_late_chunks(d), fewer = ir_label(ir, "fewer_%d%s", groups, d->side);
+    int groups = each * x86_late_chunks(d), fewer;
+    fewer = ir_label(ir, "fewer_%d%s%s", groups, d->is_bounded ? "_bounded" : "", d->side);
     IR(ir, IR_JUMP_LE, d->k, groups - 1, fewer);
     ir_comment(ir, "all pixels, and bytes of the step before");
     for (int i = 0; i < groups; i++)
@@ -202,6 +203,12 @@ static void late_groups(struct direct *d, int each, int full)
     IR(ir, IR_ADD_IMM, d->k, -groups);
     IR(ir, IR_JUMP, full);
     IR(ir, IR_LABEL, fewer);
+}
+
+static void both_late_groups(struct direct *d, int full)
+{
+    late_groups(d, 2, full);
+    late_groups(d, 1, full);
 }
 
 /* The first tap of a step: where all its pixels take part and it is deep enough, bytes of the step
@@ -216,8 +223,7 @@ static void late_tap(struct direct *d, int chosen, int full)
         IR(ir, X86_AND, d->skip, d->flags);
         IR(ir, IR_JUMP_NONZERO, d->skip, apart);
     }
-    late_groups(d, 2, full);
-    late_groups(d, 1, full);
+    x86_late_ways(d, both_late_groups, full);
     IR(ir, IR_LABEL, apart);
     x86_late_rest(d);
     IR(ir, IR_JUMP, chosen);
@@ -307,20 +313,12 @@ static void begin_step(struct direct *d)
         }
 }
 
-/* 0 where the layer does not take the quick way. */
-static int load_quick(struct direct *d)
-{
-    int panel = x86_direct_arg(d, "temporaries", ARG(w)), offset = x86_direct_gpr(d, "temporaries");
-    IR(d->ir, IR_LOAD32, offset, panel, 8 * d->nr);
-    return offset;
-}
-
 /* Behind a step that has stored its bytes itself, the next one finds its own place where those of
  * the step before would go. */
 static void nothing_held(struct direct *d)
 {
     int held = ir_label(d->ir, "held%s", d->side);
-    IR(d->ir, IR_JUMP_NONZERO, load_quick(d), held);
+    IR(d->ir, IR_JUMP_NONZERO, x86_direct_offset(d), held);
     IR(d->ir, IR_MOV, d->late_c, d->c);
     IR(d->ir, IR_LABEL, held);
 }
@@ -417,7 +415,7 @@ static void late_steps(struct direct *d)
     for (int i = 0; i < 2; i++) {
         IR(ir, IR_LABEL, done[i]);
         x86_late_swap(d);
-        IR(ir, IR_JUMP_ZERO, load_quick(d), end);
+        IR(ir, IR_JUMP_ZERO, x86_direct_offset(d), end);
         x86_late_rest(d);
         IR(ir, IR_JUMP, end);
     }

@@ -26,6 +26,7 @@ struct direct {
     int is_late;
     const char *side;               /* ends the labels of a step: "", or which of two it is */
     int held[GEMM_MAX_ACC], late_c; /* products of the step before, and where they belong */
+    int is_bounded, late_ways;      /* which of the two ways is being made; how often they were */
 };
 
 static inline int x86_direct_gpr(struct direct *d, const char *group)
@@ -45,13 +46,21 @@ static inline int x86_direct_arg(struct direct *d, const char *group, int offset
     return reg;
 }
 
+/* A panel's first offset: 0 where the layer does not take a quick way. */
+static inline int x86_direct_offset(struct direct *d)
+{
+    int panel = x86_direct_arg(d, "temporaries", ARG(w)), offset = x86_direct_gpr(d, "temporaries");
+    IR(d->ir, IR_LOAD32, offset, panel, 8 * d->nr);
+    return offset;
+}
+
 /* x86_direct_store.c: the epilogue of a step. */
 void x86_direct_store(struct direct *d);
 
-/* ---- x86_late.c: two sets of accumulators take turns. Where a step ends, the quick way
- * (KRN_QUICK_RECTIFIED) scales its sums, for which the MACs' ports are needed; the next step
- * rounds, packs and stores them between its first MACs, on the other ports. The first step of a run
- * finds zeros, and stores what they become where its own bytes will be. */
+/* ---- x86_late.c: two sets of accumulators take turns. Where a step ends, a quick way
+ * (KRN_QUICK_RECTIFIED, KRN_QUICK_BOUNDED) scales its sums, for which the MACs' ports are needed;
+ * the next step rounds, packs and stores them between its first MACs, on the other ports. The first
+ * step of a run finds zeros, and stores what they become where its own bytes will be. */
 
 /* Once, at the top, behind x86_narrow_prepare(): both sets. */
 void x86_late_prepare(struct direct *d);
@@ -61,5 +70,7 @@ int x86_late_chunks(const struct direct *d);
 void x86_late_part(struct direct *d, int chunk, int place, int places);
 /* All of it at once, where no MACs are. */
 void x86_late_rest(struct direct *d);
+/* What has such parts in it, once for each of the ways; the panel says which one is taken. */
+void x86_late_ways(struct direct *d, void (*make)(struct direct *d, int label), int label);
 
 #endif

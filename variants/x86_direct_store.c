@@ -23,7 +23,8 @@ static void store_parts(struct direct *d, int bytes, int first, int count, int *
         IR(ir, X86_STOREY_HIGH, bytes, row[1], 0);
 }
 
-/* Sums of a panel with offsets, vector by vector of its columns. LATE: the next step rounds. */
+/* Sums of a panel with offsets that are floats already, vector by vector of its columns. LATE: the
+ * next step rounds. */
 static void round_quickly(struct direct *d, int panel)
 {
     for (int j = 0; j < d->vectors; j++) {
@@ -35,6 +36,20 @@ static void round_quickly(struct direct *d, int panel)
                 IR(d->ir, X86_FMADD, d->acc[i * d->vectors + j], scale, offset);
             else
                 x86_quick_round(d->ir, d->acc[i * d->vectors + j], scale, offset);
+    }
+}
+
+/* LATE: the products of sums that are no floats yet. */
+static void scale_late(struct direct *d, int panel)
+{
+    for (int j = 0; j < d->vectors; j++) {
+        int scale = x86_direct_vec(d, "scales");
+        IR(d->ir, X86_LOAD, scale, panel, 4 * d->nr + 4 * x86_lanes(d->v) * j);
+        for (int i = 0; i < d->mr; i++) {
+            int acc = d->acc[i * d->vectors + j];
+            IR(d->ir, X86_CVTDQ2PS, acc, acc);
+            IR(d->ir, X86_MULPS, acc, scale);
+        }
     }
 }
 
@@ -100,21 +115,34 @@ static void store_rows(struct direct *d, int panel, enum way way)
     }
 }
 
+/* Both kinds of sums to products, which the next step makes bytes of. */
+static void store_late(struct direct *d, int panel, int offset, int end)
+{
+    struct ir *ir = d->ir;
+    int bounded = ir_label(ir, "sums%s", d->side), scaled = ir_label(ir, "scaled%s", d->side);
+    IR(ir, IR_JUMP_LE, offset, INT32_MAX, bounded); /* offsets of rectified layers are negative */
+    round_quickly(d, panel);
+    IR(ir, IR_JUMP, scaled);
+    IR(ir, IR_LABEL, bounded);
+    scale_late(d, panel);
+    IR(ir, IR_LABEL, scaled);
+    IR(ir, IR_MOV, d->late_c, d->c);
+    IR(ir, IR_JUMP, end);
+}
+
 static void store_evex(struct direct *d)
 {
     struct ir *ir = d->ir;
     int any = ir_label(ir, "any%s", d->side), end = ir_label(ir, "stored%s", d->side);
-    int panel = x86_direct_arg(d, "temporaries", ARG(w)), offset = x86_direct_gpr(d, "temporaries");
-    IR(ir, IR_LOAD32, offset, panel, 8 * d->nr);
+    int panel = x86_direct_arg(d, "temporaries", ARG(w)), offset = x86_direct_offset(d);
     IR(ir, IR_JUMP_ZERO, offset, any);
     ir_comment(ir, "the quick way");
     if (d->is_late) {
-        round_quickly(d, panel);
-        IR(ir, IR_MOV, d->late_c, d->c);
+        store_late(d, panel, offset, end);
     } else {
         store_rows(d, panel, QUICK);
+        IR(ir, IR_JUMP, end);
     }
-    IR(ir, IR_JUMP, end);
     IR(ir, IR_LABEL, any);
     store_rows(d, panel, ANY);
     IR(ir, IR_LABEL, end);

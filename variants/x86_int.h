@@ -75,6 +75,7 @@ enum {
     X86_PACKSSWB,            /* w r r */
     X86_ADDSW,               /* + r */
     X86_MAXSB,               /* + r */
+    X86_MINSB,               /* + r */
     X86_PERMD,               /* w r r: order, V */
     X86_STOREY,              /* r r i: the low half of V */
     X86_STOREX_PART,         /* r r i i: 128 bits of V, by their number */

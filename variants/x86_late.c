@@ -37,11 +37,33 @@ static int rows_of(const struct direct *d, const struct chunk *c)
     return c->count / d->vectors > 0 ? c->count / d->vectors : 1;
 }
 
-enum { PACK_FIRST, PACK_SECOND, PACK_BYTES, BOUND, ADD_ZP, REORDER, STORE };
+/* Behind the rounding, and before the stores of rows. Rectified, or with both bounds. */
+enum what {
+    PACK_FIRST,
+    PACK_SECOND,
+    ADD_FIRST,
+    ADD_SECOND,
+    PACK_BYTES,
+    SPAN,
+    ADD_ZP,
+    BELOW,
+    ABOVE,
+    REORDER
+};
+static const enum what rectified_parts[] = {
+    PACK_FIRST, PACK_SECOND, PACK_BYTES, SPAN, ADD_ZP, REORDER,
+};
+static const enum what bounded_parts[] = {
+    PACK_FIRST, PACK_SECOND, ADD_FIRST, ADD_SECOND, PACK_BYTES, BELOW, ABOVE, REORDER,
+};
+enum {
+    RECTIFIED_PARTS = sizeof rectified_parts / sizeof *rectified_parts,
+    BOUNDED_PARTS = sizeof bounded_parts / sizeof *bounded_parts
+};
 
 static int parts_of(const struct direct *d, const struct chunk *c)
 {
-    return c->count + STORE + rows_of(d, c);
+    return c->count + (d->is_bounded ? BOUNDED_PARTS : RECTIFIED_PARTS) + rows_of(d, c);
 }
 
 /* Row by row downwards, with no register but the one that goes on. */
@@ -70,15 +92,19 @@ static void with_constant(struct direct *d, int op, int bytes, int offset)
     IR(d->ir, op, bytes, constant);
 }
 
-static void part(struct direct *d, const struct chunk *c, int index)
+/* What the arguments have: a word or a byte. */
+static void with_argument(struct direct *d, int op, int bytes, int load, size_t field)
+{
+    int constant = ir_vreg(d->ir, IR_VEC, "bounds, zero point");
+    IR(d->ir, load, constant, d->args, ARG(out) + (int)field);
+    IR(d->ir, op, bytes, constant);
+}
+
+static void narrow(struct direct *d, const struct chunk *c, enum what what)
 {
     struct ir *ir = d->ir;
     int first = c->acc[0], second = c->count > 2 ? c->acc[2] : first, order;
-    if (index < c->count) {
-        IR(ir, X86_CVTPS2DQ, c->acc[index], c->acc[index]);
-        return;
-    }
-    switch (index - c->count) {
+    switch (what) {
     case PACK_FIRST:
         IR(ir, X86_PACKSSDW, first, first, c->acc[1]);
         break;
@@ -86,23 +112,44 @@ static void part(struct direct *d, const struct chunk *c, int index)
         if (c->count > 2)
             IR(ir, X86_PACKSSDW, second, second, c->acc[3]);
         break;
-    case PACK_BYTES:
-        IR(ir, X86_PACKUSWB, first, first, second);
+    case ADD_FIRST:
+        with_argument(d, X86_ADDSW, first, X86_BCASTW, offsetof(struct krn_out, zp));
         break;
-    case BOUND:
+    case ADD_SECOND:
+        if (c->count > 2)
+            with_argument(d, X86_ADDSW, second, X86_BCASTW, offsetof(struct krn_out, zp));
+        break;
+    case PACK_BYTES:
+        IR(ir, d->is_bounded ? X86_PACKSSWB : X86_PACKUSWB, first, first, second);
+        break;
+    case SPAN:
         with_constant(d, X86_MINUB, first, SPAN_AT);
         break;
     case ADD_ZP:
         with_constant(d, X86_ADDB, first, ZP_AT);
         break;
+    case BELOW:
+        with_argument(d, X86_MAXSB, first, X86_BCASTB, offsetof(struct krn_out, lo));
+        break;
+    case ABOVE:
+        with_argument(d, X86_MINSB, first, X86_BCASTB, offsetof(struct krn_out, hi));
+        break;
     case REORDER:
         order = ir_vreg(ir, IR_VEC, "order of packing");
         IR(ir, X86_STACK_BYTES_D, order, 0);
         IR(ir, X86_PERMD, first, order, first);
-        break;
-    default:
-        store_row(d, first, index - c->count - STORE);
     }
+}
+
+static void part(struct direct *d, const struct chunk *c, int index)
+{
+    int narrowing = index - c->count, parts = d->is_bounded ? BOUNDED_PARTS : RECTIFIED_PARTS;
+    if (narrowing < 0)
+        IR(d->ir, X86_CVTPS2DQ, c->acc[index], c->acc[index]);
+    else if (narrowing < parts)
+        narrow(d, c, (d->is_bounded ? bounded_parts : rectified_parts)[narrowing]);
+    else
+        store_row(d, c->acc[0], narrowing - parts);
 }
 
 /* ---- What the steps call */
@@ -148,8 +195,30 @@ void x86_late_part(struct direct *d, int chunk, int place, int places)
         part(d, &c, i);
 }
 
-void x86_late_rest(struct direct *d)
+static void rest(struct direct *d, int unused)
 {
+    (void)unused;
     for (int i = 0; i < x86_late_chunks(d); i++)
         x86_late_part(d, i, 0, 1);
+}
+
+void x86_late_rest(struct direct *d)
+{
+    x86_late_ways(d, rest, 0);
+}
+
+void x86_late_ways(struct direct *d, void (*make)(struct direct *d, int label), int label)
+{
+    struct ir *ir = d->ir;
+    int number = d->late_ways++, offset = x86_direct_offset(d);
+    int bounded = ir_label(ir, "bounded_%d", number), end = ir_label(ir, "bounded_%d_end", number);
+    IR(ir, IR_JUMP_LE, offset, INT32_MAX, bounded); /* those of rectified layers are negative */
+    d->is_bounded = 0;
+    make(d, label);
+    IR(ir, IR_JUMP, end);
+    IR(ir, IR_LABEL, bounded);
+    ir_comment(ir, "with both bounds");
+    d->is_bounded = 1;
+    make(d, label);
+    IR(ir, IR_LABEL, end);
 }

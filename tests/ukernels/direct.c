@@ -11,7 +11,7 @@ enum { WIDTH_MAX = 48, NR_MAX = 64, GROUPS_MAX = 20, KR_MAX = 8, TAPS_MAX = 4, C
 struct run {
     const struct krn_kernel *kernel;
     int width, groups, taps, a_step, at_end, extreme; /* a_step: bytes */
-    int is_quick;                                     /* offsets are written, see KRN_QUICK_BIAS */
+    enum krn_quick quick;                             /* the way that the panel asks for */
     struct krn_tap tap[TAPS_MAX];
     int8_t weights[NR_MAX][TAPS_MAX][GROUPS_MAX * KR_MAX];
     int32_t bias[NR_MAX], sums[NR_MAX][TAPS_MAX];
@@ -111,6 +111,37 @@ static void put_column(struct run *r, unsigned char *panel, int j, int tap_bytes
     }
 }
 
+/* What the sums of a case can be apart from their bias. */
+static int64_t most_of(const struct run *r)
+{
+    return (int64_t)r->taps * (r->groups * r->kernel->kr * 255 * 127 + 100000);
+}
+
+/* BOUNDED, extreme: as near to the ends of 30 bits as the products allow, at scales up to 1. */
+static int32_t bias_of(const struct run *r)
+{
+    int32_t edge = (int32_t)((1 << 30) - 1 - most_of(r));
+    if (r->quick != KRN_QUICK_BOUNDED || !r->extreme)
+        return random_bias(r->extreme && r->quick == KRN_QUICK_NONE);
+    return random_below(2) ? edge : -edge;
+}
+
+/* Which ways of the kernel a case of this size may take. */
+static enum krn_quick choose_way(const struct run *r)
+{
+    int is_small = most_of(r) + 100000 < 1 << 23;
+    switch (r->kernel->quick) {
+    case KRN_QUICK_RECTIFIED:
+        return is_small && random_below(2) ? KRN_QUICK_RECTIFIED : KRN_QUICK_NONE;
+    case KRN_QUICK_BOUNDED:
+        return is_small && random_below(2) ? KRN_QUICK_RECTIFIED
+               : random_below(3)           ? KRN_QUICK_BOUNDED
+                                           : KRN_QUICK_NONE;
+    default:
+        return KRN_QUICK_NONE;
+    }
+}
+
 static void pack(struct run *r)
 {
     int nr = r->kernel->nr, tap_bytes = r->groups * nr * r->kernel->kr * r->kernel->w_bytes;
@@ -123,11 +154,11 @@ static void pack(struct run *r)
                                        .skipped = head + r->taps * tap_bytes + t * 4 * nr,
                                        .skip = skips(r->kernel) ? random_below(3) : 0 };
     for (int j = 0; j < nr; j++) {
-        r->bias[j] = random_bias(r->extreme && !r->is_quick);
+        r->bias[j] = bias_of(r);
         r->scale[j] = random_scale();
-        float offset = r->is_quick ? -0x1p23f * r->scale[j] : 0;
-        int place = place_of(r->kernel, j);
-        bias[place] = (int32_t)((uint32_t)r->bias[j] + (r->is_quick ? KRN_QUICK_BIAS : 0));
+        int place = place_of(r->kernel, j), is_raised = r->quick == KRN_QUICK_RECTIFIED;
+        float offset = is_raised ? -0x1p23f * r->scale[j] : r->quick != KRN_QUICK_NONE;
+        bias[place] = (int32_t)((uint32_t)r->bias[j] + (is_raised ? KRN_QUICK_BIAS : 0));
         memcpy(panel + 4 * nr + 4 * place, &r->scale[j], 4);
         if (r->kernel->quick)
             memcpy(panel + 8 * nr + 4 * place, &offset, 4);
@@ -174,6 +205,12 @@ static void check_output(const struct run *r, unsigned char *c, int bytes)
 
 static void run(struct run *r)
 {
+    static const char *const ways[] = {
+        [KRN_QUICK_NONE] = "",
+        [KRN_QUICK_RECTIFIED] = " rectified",
+        [KRN_QUICK_SIGNED] = " signed",
+        [KRN_QUICK_BOUNDED] = " bounded",
+    };
     int nr = r->kernel->nr, stride = nr + random_below(8);
     int bytes = (r->width - 1) * stride + nr;
     unsigned char *c = arena_row(&outputs, 0, bytes, r->at_end);
@@ -184,13 +221,12 @@ static void run(struct run *r)
                                          .width = r->width,
                                          .groups = r->groups,
                                          .out = random_out() };
-    int64_t most = (int64_t)r->taps * (r->groups * r->kernel->kr * 255 * 127 + 100000) + 100000;
-    r->is_quick = r->kernel->quick && most < 1 << 23 && random_below(2);
-    if (r->is_quick)
+    r->quick = choose_way(r);
+    if (r->quick == KRN_QUICK_RECTIFIED)
         rectify(&r->args.out);
     snprintf(current_case, sizeof(current_case), "width %d groups %d taps %d step %d %s%s%s",
              r->width, r->groups, r->taps, r->a_step, r->at_end ? "at end" : "at start",
-             r->extreme ? " extreme" : "", r->is_quick ? " quick" : "");
+             r->extreme ? " extreme" : "", ways[r->quick]);
     pack(r);
     set_inputs(r);
     const char *changed = abi_call(r->kernel->fn, &r->args);
