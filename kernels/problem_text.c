@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "kernels/layer.h"
 #include "kernels/text_int.h"
 
 /* A height and its width, one standing in for the other; 0 = required. oh and ow have rules of
@@ -20,7 +21,8 @@ struct parse {
     const char *text, *at;
     char *err;
     size_t err_bytes;
-    uint32_t seen; /* bit set of 1u << enum krn_field */
+    uint32_t seen;               /* bit set of 1u << enum krn_field */
+    enum krn_epilogue *epilogue; /* of a layer; NULL of a problem, which has none */
 };
 
 static int fail_at(const struct parse *s, const char *at, const char *what)
@@ -65,6 +67,25 @@ static int parse_title(struct parse *s, char *name)
     return 0;
 }
 
+/* After the keys: the word behind "+", which only the title may follow. */
+static int parse_epilogue(struct parse *s)
+{
+    const char *begin = s->at;
+    if (!s->epilogue)
+        return fail_at(s, begin, "what becomes of the sums has no place here");
+    for (int e = 0; e < KRN_EPILOGUE_COUNT; e++) {
+        size_t length = strlen(krn_epilogue_names[e]);
+        const char *end = begin + 1 + length;
+        if (strncmp(begin + 1, krn_epilogue_names[e], length) != 0 ||
+            (*end != '\0' && strncmp(end, "n\"", 2) != 0))
+            continue;
+        *s->epilogue = (enum krn_epilogue)e;
+        s->at = end;
+        return 0;
+    }
+    return fail_at(s, begin, "+float, +fixed, +sums or +add should stand here, then the title");
+}
+
 static int find_field(const char *at)
 {
     for (int f = 0; f < KRN_FIELD_COUNT; f++)
@@ -100,7 +121,10 @@ static int parse_field(struct parse *s, struct krn_problem *p)
 static int parse_keys(struct parse *s, struct krn_problem *p)
 {
     while (*s->at != '\0') {
-        int rc = s->at[0] == 'n' && s->at[1] == '"' ? parse_title(s, p->name) : parse_field(s, p);
+        int is_title = s->at[0] == 'n' && s->at[1] == '"';
+        int rc = is_title          ? parse_title(s, p->name)
+                 : *s->at == '+' ? parse_epilogue(s)
+                                   : parse_field(s, p);
         if (rc != 0)
             return rc;
         if (*s->at == '_' && s->at[1] != '\0') /* benchdnn allows it between keys */
@@ -121,17 +145,17 @@ static int parse_colons(struct parse *s, struct krn_problem *p)
             return rc;
         if (*value < 1)
             return fail_at(s, begin, "must be at least 1");
-        if (*s->at != (i < 3 ? ':' : '\0'))
+        if (*s->at != (i < 3 ? ':' : '\0') && (i < 3 || *s->at != '+'))
             return fail_at(s, s->at,
                            i < 3 ? "a colon should stand here: H:W:Cin:Cout"
                                  : "nothing may follow H:W:Cin:Cout");
-        s->at++;
+        s->at += i < 3;
         s->seen |= 1u << order[i];
     }
     p->kh = p->kw = 3;
     p->ph = p->pw = 1;
     s->seen |= 1u << KH | 1u << KW | 1u << PH | 1u << PW;
-    return 0;
+    return parse_keys(s, p); /* the epilogue, and a title behind it */
 }
 
 static int missing(const struct parse *s, const char *key)
@@ -191,23 +215,41 @@ static int fill_defaults(const struct parse *s, struct krn_problem *p)
     return 0;
 }
 
-int krn_problem_parse(const char *text, struct krn_problem *out, char *err, size_t err_bytes)
+static int parse(struct parse *s, struct krn_problem *out)
 {
-    struct parse s = { text, text, err, err_bytes, 0 };
+    const char *text = s->text;
     struct krn_problem p;
     memset(&p, 0, sizeof p);
     memset(out, 0, sizeof *out);
     p.n = p.groups = 1;
     if (*text == '\0')
-        return fail_at(&s, text, "an empty problem; try ic64ih56oc64oh56kh3ph1 or 56:56:64:64");
-    int rc = *text >= '0' && *text <= '9' ? parse_colons(&s, &p) : parse_keys(&s, &p);
+        return fail_at(s, text, "an empty problem; try ic64ih56oc64oh56kh3ph1 or 56:56:64:64");
+    int rc = *text >= '0' && *text <= '9' ? parse_colons(s, &p) : parse_keys(s, &p);
     if (rc == 0)
-        rc = fill_defaults(&s, &p);
+        rc = fill_defaults(s, &p);
     if (rc == 0)
-        rc = krn_problem_check(&p, err, err_bytes);
+        rc = krn_problem_check(&p, s->err, s->err_bytes);
     if (rc == 0)
         *out = p;
     return rc;
+}
+
+int krn_problem_parse(const char *text, struct krn_problem *out, char *err, size_t err_bytes)
+{
+    struct parse s = { .text = text, .at = text, .err = err, .err_bytes = err_bytes };
+    return parse(&s, out);
+}
+
+int krn_layer_parse(const char *text, struct krn_problem *problem, enum krn_epilogue *epilogue,
+                    char *err, size_t err_bytes)
+{
+    struct parse s = { .text = text,
+                       .at = text,
+                       .err = err,
+                       .err_bytes = err_bytes,
+                       .epilogue = epilogue };
+    *epilogue = KRN_EPILOGUE_FLOAT;
+    return parse(&s, problem);
 }
 
 struct writer {
@@ -237,7 +279,8 @@ static void write_pair(struct writer *w, const struct krn_problem *p, enum krn_f
         write_field(w, p, width);
 }
 
-void krn_problem_format(const struct krn_problem *p, int with_name, char *out)
+void krn_layer_format(const struct krn_problem *p, enum krn_epilogue epilogue, int with_name,
+                      char *out)
 {
     struct writer w = { out, 0 };
     if (p->n != 1)
@@ -252,6 +295,14 @@ void krn_problem_format(const struct krn_problem *p, int with_name, char *out)
     write_pair(&w, p, SH);
     write_pair(&w, p, PH);
     write_pair(&w, p, DH);
+    if (epilogue != KRN_EPILOGUE_FLOAT)
+        w.length += krn_text_print(out + w.length, KRN_PROBLEM_STR_MAX - w.length, "+%s",
+                                   krn_epilogue_names[epilogue]);
     if (with_name && p->name[0])
         krn_text_print(out + w.length, KRN_PROBLEM_STR_MAX - w.length, "n\"%s\"", p->name);
+}
+
+void krn_problem_format(const struct krn_problem *p, int with_name, char *out)
+{
+    krn_layer_format(p, KRN_EPILOGUE_FLOAT, with_name, out);
 }

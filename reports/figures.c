@@ -155,10 +155,11 @@ static void note_geomean(struct rpt_sheet *s, const struct rpt_run *run, int dep
     for (size_t l = 0; l < run->layer_count; l++) {
         const struct rpt_layer *layer = &run->layers[l];
         struct krn_problem problem;
+        enum krn_epilogue epilogue;
         char why[160];
         double least = layer->count ? figure(&layer->candidates[0], "insn") : (double)NAN;
         if (isnan(least) || least <= 0 || layer->macs <= 0 ||
-            krn_problem_parse(layer->problem, &problem, why, sizeof why) ||
+            krn_layer_parse(layer->problem, &problem, &epilogue, why, sizeof why) ||
             krn_problem_is_depthwise(&problem) != depthwise)
             continue;
         sum += log(least / (double)layer->macs);

@@ -76,8 +76,9 @@ static double inside(int32_t in, int32_t out, int32_t taps, int32_t stride, int3
 static double needed(const struct rpt_layer *layer, const struct rpt_candidate *c)
 {
     struct krn_problem p;
+    enum krn_epilogue epilogue;
     char why[160];
-    if (krn_problem_parse(layer->problem, &p, why, sizeof why) != 0)
+    if (krn_layer_parse(layer->problem, &p, &epilogue, why, sizeof why) != 0)
         return 1;
     if (strcmp(c->family, krn_family_names[KRN_FAMILY_WINO]) == 0 && c->knob[VAR_KNOB_FILTER] > 0) {
         double m = c->knob[VAR_KNOB_FILTER];
@@ -148,12 +149,13 @@ static int best_isa(const struct rpt_run *run)
 static long find_default(const struct rpt_run *run, const struct rpt_layer *layer, int isa)
 {
     struct krn_problem problem;
+    enum krn_epilogue epilogue;
     struct var_variant plain;
     char name[VAR_NAME_MAX], why[160];
-    if (krn_problem_parse(layer->problem, &problem, why, sizeof why) != 0)
+    if (krn_layer_parse(layer->problem, &problem, &epilogue, why, sizeof why) != 0)
         return -1;
-    while (isa >= 0 && var_default_on(run->core, (enum krn_isa)isa, &problem, KRN_EPILOGUE_FLOAT,
-                                      &plain) != 0)
+    while (isa >= 0 &&
+           var_default_on(run->core, (enum krn_isa)isa, &problem, epilogue, &plain) != 0)
         isa--;
     if (isa < 0)
         return -1;

@@ -145,7 +145,7 @@ static void find_peak(void)
 struct subject {
     struct krn_conv conv;
     struct qnt_team *team;
-    int8_t *in, *out;
+    int8_t *in, *out, *tensor; /* tensor: the second one of an add */
     void *packed, *work, *scratch[QNT_TEAM_MAX];
 };
 
@@ -167,10 +167,11 @@ static void call_all(void *user)
     qnt_team_share(s->team, s->conv.tiles, run_part, s);
 }
 
-static void subject_open(struct subject *s, const struct krn_problem *p, struct qnt_team *team)
+static void subject_open(struct subject *s, const struct krn_problem *p, enum krn_epilogue epilogue,
+                         struct qnt_team *team)
 {
     const struct krn_quant quant = { .zp_in = -128, .zp_out = -128, .lo = -128, .hi = 127 };
-    struct qnt_choice choice = qnt_choose_builtin(p, KRN_EPILOGUE_FLOAT, NULL);
+    struct qnt_choice choice = qnt_choose_builtin(p, epilogue, NULL);
     char err[200] = "no kernel for a layer";
     *s = (struct subject) { .team = team };
     if (!choice.kernel ||
@@ -181,7 +182,9 @@ static void subject_open(struct subject *s, const struct krn_problem *p, struct 
     for (int i = 0; i < p->oc; i++)
         scale[i] = 1e-3f;
     s->in = bytes_of(krn_problem_input_count(p));
-    s->out = bytes_of(krn_problem_output_count(p));
+    s->out = bytes_of(krn_problem_output_count(p) * (size_t)krn_output_bytes(s->conv.kernel));
+    s->tensor = bytes_of(krn_problem_output_count(p));
+    s->conv.add = (struct krn_add) { .tensor = s->tensor, .factor = 0.5f };
     s->packed = bytes_of(s->conv.packed_bytes);
     s->work = bytes_of(s->conv.workspace_bytes);
     for (int i = 0; i < options.threads; i++)
@@ -196,6 +199,7 @@ static void subject_close(struct subject *s)
 {
     free(s->in);
     free(s->out);
+    free(s->tensor);
     free(s->packed);
     free(s->work);
     for (int i = 0; i < options.threads; i++)
@@ -227,7 +231,7 @@ static void run_layer(const struct hrn_layer *layer, struct qnt_team *team, stru
 {
     struct subject s;
     double macs = (double)krn_problem_macs(&layer->problem);
-    subject_open(&s, &layer->problem, team);
+    subject_open(&s, &layer->problem, layer->epilogue, team);
     struct times t = measure(call_one, call_all, &s);
     printf("%-34s %8.1f %10.1f %8.1f %6.1f", layer->key, macs * 1e-6, t.one * 1e6,
            macs / t.one * 1e-9, 100 * macs / t.one / options.peak);

@@ -377,7 +377,6 @@ static void test_fold_counts(void)
     struct t_model m;
     struct qnt_graph graph;
     struct qnt_error error;
-    struct krn_problem problem;
 
     t_random_tensor(&in, 4, 3, 3);
     t_fill(weight, 16);
@@ -401,9 +400,9 @@ static void test_fold_counts(void)
     if (T_CHECK(conv >= 0 && add >= 0)) {
         T_CHECK(graph.nodes[add].lo == 0 && isinf(graph.nodes[add].hi) && graph.output == add);
         T_CHECK(graph.nodes[conv].lo == 0 && graph.nodes[conv].hi == 2);
+        T_CHECK(graph.nodes[conv].problem.ic == 4 && graph.nodes[conv].problem.oc == 4);
+        T_CHECK_STR(graph.nodes[conv].problem.name, "Conv_c");
     }
-    T_CHECK(qnt_graph_problems(&graph, &problem, 1) == 1 && problem.ic == 4 && problem.oc == 4);
-    T_CHECK_STR(problem.name, "Conv_c");
     T_CHECK(qnt_graph_find(&graph, "Relu_dead") < 0);
     qnt_graph_free(&graph);
 }

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "kernels/conv.h"
+#include "kernels/layer.h"
 
 #define VAR_NAME_MAX 96 /* bytes with the NUL */
 

@@ -15,32 +15,30 @@ struct context {
     size_t err_bytes;
 };
 
-/* The same problem, whatever its title. */
-static int is_same(const struct krn_problem *a, const struct krn_problem *b)
+static int is_wanted(const struct cli_choice_filter *filter, const char *layer)
 {
-    char x[KRN_PROBLEM_STR_MAX], y[KRN_PROBLEM_STR_MAX];
-    krn_problem_format(a, 0, x);
-    krn_problem_format(b, 0, y);
-    return strcmp(x, y) == 0;
+    for (size_t i = 0; i < filter->layer_count; i++)
+        if (strcmp(filter->layers[i], layer) == 0)
+            return 1;
+    return filter->layer_count == 0;
 }
 
-static int is_wanted(const struct cli_choice_filter *filter, const struct krn_problem *problem)
+/* Whether a choice is for the layer of this string. */
+static int is_for(const struct var_export_choice *choice, const char *layer)
 {
-    for (size_t i = 0; i < filter->problem_count; i++)
-        if (is_same(&filter->problems[i], problem))
-            return 1;
-    return filter->problem_count == 0;
+    char text[KRN_PROBLEM_STR_MAX];
+    var_export_layer(choice, text);
+    return strcmp(text, layer) == 0;
 }
 
 /* Whether a choice made before leaves no CPU that this level could serve: portable C runs
  * everywhere, and whoever has a level has the weaker ones of its architecture. */
-static int is_covered(const struct cli_choices *out, const struct krn_problem *problem,
-                      enum krn_isa isa)
+static int is_covered(const struct cli_choices *out, const char *layer, enum krn_isa isa)
 {
     int first = 1;
     for (size_t i = 0; i < out->count; i++) {
         enum krn_isa had = out->choices[i].variant.isa;
-        if (!is_same(&out->choices[i].problem, problem))
+        if (!is_for(&out->choices[i], layer))
             continue;
         if (had == KRN_ISA_C || (had <= isa && strcmp(krn_isas[had].arch, krn_isas[isa].arch) == 0))
             return 1;
@@ -137,7 +135,7 @@ static int check_stale(const struct context *c, const struct rpt_run *run,
 
 static int take_candidate(const struct context *c, const struct rpt_run *run,
                           const struct rpt_layer *layer, const struct krn_problem *problem,
-                          size_t index)
+                          enum krn_epilogue epilogue, size_t index)
 {
     const char *name = layer->candidates[index].variant;
     struct var_variant v;
@@ -147,9 +145,9 @@ static int take_candidate(const struct context *c, const struct rpt_run *run,
                  run->id, why);
         return -EINVAL;
     }
-    if (v.knob[VAR_KNOB_EPILOGUE] != KRN_EPILOGUE_FLOAT)
-        return 0; /* it computes something else than what is exported */
-    if (!(c->filter->isas & 1u << v.isa) || is_covered(c->out, problem, v.isa))
+    if (v.knob[VAR_KNOB_EPILOGUE] != (int)epilogue)
+        return 0; /* it computes something else: runs before layers had epilogues mix them */
+    if (!(c->filter->isas & 1u << v.isa) || is_covered(c->out, layer->problem, v.isa))
         return 0;
     int rc = check_stale(c, run, layer, &v, name);
     if (rc != 0)
@@ -170,13 +168,14 @@ static int take_layer(const struct context *c, const struct rpt_run *run,
                       const struct rpt_layer *layer)
 {
     struct krn_problem problem;
-    int rc = krn_problem_parse(layer->problem, &problem, c->err, c->err_bytes);
-    if (rc != 0 || !is_wanted(c->filter, &problem))
+    enum krn_epilogue epilogue;
+    int rc = krn_layer_parse(layer->problem, &problem, &epilogue, c->err, c->err_bytes);
+    if (rc != 0 || !is_wanted(c->filter, layer->problem))
         return rc;
     snprintf(problem.name, sizeof problem.name, "%s", layer->title);
     problem.name[strcspn(problem.name, "\"\\")] = '\0'; /* a title holds neither */
     for (size_t i = 0; i < layer->timed && rc == 0; i++)
-        rc = take_candidate(c, run, layer, &problem, i);
+        rc = take_candidate(c, run, layer, &problem, epilogue, i);
     return rc;
 }
 
@@ -205,15 +204,14 @@ static int take_run(const struct context *c, long long id, struct rpt_run *run)
 /* Everything that was asked for by name must be there. */
 static int check_complete(const struct context *c)
 {
-    for (size_t i = 0; i < c->filter->problem_count; i++) {
-        char text[KRN_PROBLEM_STR_MAX];
+    for (size_t i = 0; i < c->filter->layer_count; i++) {
+        const char *layer = c->filter->layers[i];
         size_t found = 0;
         for (size_t j = 0; j < c->out->count; j++)
-            found += (size_t)is_same(&c->filter->problems[i], &c->out->choices[j].problem);
+            found += (size_t)is_for(&c->out->choices[j], layer);
         if (found > 0)
             continue;
-        krn_problem_format(&c->filter->problems[i], 0, text);
-        snprintf(c->err, c->err_bytes, "%s has no timed variant in the run: sweep it first", text);
+        snprintf(c->err, c->err_bytes, "%s has no timed variant in the run: sweep it first", layer);
         return -ENOENT;
     }
     if (c->out->count > 0)

@@ -19,36 +19,49 @@ struct export_options {
 struct request {
     struct cli_choice_filter filter;
     long long *runs;
-    struct krn_problem *problems;
+    char (*layers)[KRN_PROBLEM_STR_MAX];
 };
 
 static void request_clear(struct request *r)
 {
     free(r->runs);
-    free(r->problems);
+    free(r->layers);
+}
+
+/* 0 or CLI_USAGE, explained. */
+static int read_layer(const char *word, char *out)
+{
+    struct krn_problem problem;
+    enum krn_epilogue epilogue;
+    char err[400];
+    if (krn_layer_parse(word, &problem, &epilogue, err, sizeof err) != 0)
+        return cli_fail(CLI_USAGE, "--problem: %s", err);
+    krn_layer_format(&problem, epilogue, 0, out);
+    return CLI_OK;
 }
 
 /* 0 or CLI_USAGE, explained. */
 static int request_open(const struct export_options *o, struct request *r)
 {
-    char err[400];
+    int failed = CLI_OK;
     size_t runs = o->runs.count ? o->runs.count : 1;
     r->runs = calloc(runs, sizeof *r->runs); /* 0: the newest */
-    r->problems = calloc(o->problems.count + 1, sizeof *r->problems);
-    if (!r->runs || !r->problems)
+    r->layers = calloc(o->problems.count + 1, sizeof *r->layers);
+    if (!r->runs || !r->layers)
         return cli_fail(CLI_FAILED, "out of memory");
     for (size_t i = 0; i < o->runs.count; i++)
         if (cli_integer(o->runs.items[i], &r->runs[i]) != 0 || r->runs[i] < 1)
             return cli_fail(CLI_USAGE, "--run: '%s' is no run; 'quern report --list' shows them",
                             o->runs.items[i]);
-    for (size_t i = 0; i < o->problems.count; i++)
-        if (krn_problem_parse(o->problems.items[i], &r->problems[i], err, sizeof(err)) != 0)
-            return cli_fail(CLI_USAGE, "--problem: %s", err);
+    for (size_t i = 0; i < o->problems.count && !failed; i++)
+        failed = read_layer(o->problems.items[i], r->layers[i]);
+    if (failed)
+        return failed;
     r->filter = (struct cli_choice_filter) {
         .runs = r->runs,
         .run_count = runs,
-        .problems = r->problems,
-        .problem_count = o->problems.count,
+        .layers = (const char(*)[KRN_PROBLEM_STR_MAX])r->layers,
+        .layer_count = o->problems.count,
         .stale = o->stale,
     };
     return cli_isas_parse(&o->isas, (1u << KRN_ISA_COUNT) - 1, &r->filter.isas);
@@ -58,7 +71,6 @@ static int request_open(const struct export_options *o, struct request *r)
 static void selection_of(const struct request *r, const struct cli_choices *choices,
                          struct var_text *t)
 {
-    char text[KRN_PROBLEM_STR_MAX];
     for (size_t i = 0; i < choices->run_count; i++)
         var_text_printf(t, "%s--run=%lld", i ? " " : "", choices->runs[i].id);
     const char *join = " --isa=";
@@ -67,10 +79,8 @@ static void selection_of(const struct request *r, const struct cli_choices *choi
             var_text_printf(t, "%s%s", join, krn_isas[isa].name);
             join = ",";
         }
-    for (size_t i = 0; i < r->filter.problem_count; i++) {
-        krn_problem_format(&r->problems[i], 0, text);
-        var_text_printf(t, " --problem=%s", text);
-    }
+    for (size_t i = 0; i < r->filter.layer_count; i++)
+        var_text_printf(t, " --problem=%s", r->layers[i]);
     if (r->filter.stale)
         var_text_printf(t, " --stale");
 }
@@ -104,7 +114,7 @@ static void print_json(const struct export_options *o, const struct cli_choices 
     printf(",\n  \"files\": %zu,\n  \"choices\": [", e->count);
     for (size_t i = 0; i < choices->count; i++) {
         const struct var_export_choice *c = &choices->choices[i];
-        krn_problem_format(&c->problem, 0, text);
+        var_export_layer(c, text);
         printf("%s\n    {\"problem\": \"%s\", \"title\": ", i ? "," : "", text);
         cli_json_string(stdout, c->problem.name);
         var_name_format(&c->variant, text);
@@ -123,7 +133,7 @@ static void print_table(const struct export_options *o, const struct cli_choices
     int has_asm = 0;
     for (size_t i = 0; i < choices->count; i++) {
         const struct var_export_choice *c = &choices->choices[i];
-        krn_problem_format(&c->problem, 0, text);
+        var_export_layer(c, text);
         var_name_format(&c->variant, name);
         has_asm |= var_language(c->variant.isa) == VAR_LANGUAGE_ASM;
         cli_table_cell(table, "%s", c->problem.name[0] ? c->problem.name : text);
@@ -262,7 +272,9 @@ int cmd_export(int argc, char **argv)
           &o.runs },
         { 'i', "isa", CLI_LIST, "A,B",
           "Only variants of these ISA levels; may be repeated. All by default.", &o.isas },
-        { 'p', "problem", CLI_LIST, "P", "Only this convolution; may be repeated.", &o.problems },
+        { 'p', "problem", CLI_LIST, "P",
+          "Only this layer, as the report names it, +add and the like included; may be repeated.",
+          &o.problems },
         { 'c', "check", CLI_FLAG, NULL,
           "Writes nothing: derives the export again from the database and compares it with FOLDER "
           "byte "
@@ -288,6 +300,8 @@ int cmd_export(int argc, char **argv)
             "portable "
             "fallback, files for CMake, meson, ndk-build and make, a self-test with vectors, and "
             "passport.json with the evidence behind each choice.\n\n"
+            "A layer that computes a residual add in the network (+add) gets a kernel of that form, "
+            "one that gives sums (+sums) likewise: quern_conv_create_epilogue() has them.\n\n"
             "For each layer the fastest variant is taken and, for CPUs that lack its instructions, "
             "the "
             "fastest of weaker ISA levels. The same database gives the same bytes. An earlier "

@@ -85,13 +85,15 @@ static void print_tally(const struct tally *t)
 }
 
 static int list(const struct list_options *o, const struct cli_select *select,
-                const struct krn_problem *problem, const struct var_core *core)
+                const struct krn_problem *problem, enum krn_epilogue epilogue,
+                const struct var_core *core)
 {
     struct tally tally = { .total = 0 };
     struct var_space space;
     struct var_variant v;
     var_space_init(&space, select->isas, problem);
     space.core = core;
+    space.epilogue = epilogue;
     space.unfiltered = o->no_filters;
     if (o->json)
         fputs(o->count ? "{\n" : "{\n  \"variants\": [", stdout);
@@ -120,8 +122,9 @@ static int list(const struct list_options *o, const struct cli_select *select,
 static int run(const struct list_options *o)
 {
     struct krn_problem problem;
+    enum krn_epilogue epilogue = KRN_EPILOGUE_FLOAT;
     char err[256];
-    if (o->problem && krn_problem_parse(o->problem, &problem, err, sizeof(err)))
+    if (o->problem && krn_layer_parse(o->problem, &problem, &epilogue, err, sizeof(err)))
         return cli_fail(CLI_USAGE, "--problem: %s", err);
     const struct var_core *core = o->core ? var_core_find(o->core, NULL) : NULL;
     if (o->core && !core)
@@ -134,7 +137,7 @@ static int run(const struct list_options *o)
         cli_select_open(&select, &o->isas, (1u << KRN_ISA_COUNT) - 1, &o->families, o->filter);
     if (code)
         return code;
-    code = list(o, &select, o->problem ? &problem : NULL, core);
+    code = list(o, &select, o->problem ? &problem : NULL, epilogue, core);
     cli_select_clear(&select);
     return code;
 }
@@ -153,7 +156,7 @@ int cmd_list(int argc, char **argv)
           &o.families },
         { 'p', "problem", CLI_STRING, "P",
           "Only what is worth trying on this convolution, such as ic64ih56oc64kh3ph1 or "
-          "56:56:64:64.",
+          "56:56:64:64, with +add, +sums or +fixed behind it as in 'quern sweep --problem'.",
           &o.problem },
         { 0, "core", CLI_STRING, "CORE",
           "With --problem: for this core, such as cortex-a55, whose filters and plain choices "

@@ -144,11 +144,12 @@ static int read_numbers(struct work *w)
 static int is_wanted(const struct work *w, const char *text)
 {
     struct krn_problem asked;
+    enum krn_epilogue epilogue;
     char canonical[KRN_PROBLEM_STR_MAX], why[200];
     for (size_t i = 0; i < w->a.problems.count; i++) {
-        if (krn_problem_parse(w->a.problems.items[i], &asked, why, sizeof why))
+        if (krn_layer_parse(w->a.problems.items[i], &asked, &epilogue, why, sizeof why))
             continue;
-        krn_problem_format(&asked, 0, canonical);
+        krn_layer_format(&asked, epilogue, 0, canonical);
         if (!strcmp(canonical, text))
             return 1;
     }

@@ -5,7 +5,7 @@
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_int.h"
 #include "harness/cli/db.h"
-#include "kernels/problem.h"
+#include "kernels/layer.h"
 #include "perfdb/exchange.h"
 #include "quant/pipeline/save.h"
 
@@ -194,11 +194,12 @@ static int import_files(const struct import_options *o, const struct cli_list *f
 {
     char canonical[KRN_PROBLEM_STR_MAX] = "", why[200];
     struct krn_problem problem;
+    enum krn_epilogue epilogue;
     struct pdb *db = NULL;
     if (o->problem) {
-        if (krn_problem_parse(o->problem, &problem, why, sizeof why))
+        if (krn_layer_parse(o->problem, &problem, &epilogue, why, sizeof why))
             return cli_fail(CLI_USAGE, "--problem: %s", why);
-        krn_problem_format(&problem, 0, canonical);
+        krn_layer_format(&problem, epilogue, 0, canonical);
     }
     int code = db_open(o->db, PDB_WRITE, &db);
     for (size_t i = 0; i < files->count && !code; i++)

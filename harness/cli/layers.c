@@ -5,24 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quant/model/graph.h"
+#include "quant/pipeline/pipeline.h"
 
-static int add_model(struct hrn_layers *layers, const char *path)
+static int add_model(struct hrn_layers *layers, const char *path,
+                     const struct cli_model_options *open)
 {
     struct qnt_graph graph = { 0 };
-    struct qnt_error error;
-    if (qnt_model_load(path, NULL, &graph, &error))
-        return cli_fail(CLI_FAILED, "%s", error.text);
-    size_t count = qnt_graph_problems(&graph, NULL, 0);
-    struct krn_problem *problems = calloc(count ? count : 1, sizeof *problems);
-    int rc = problems ? 0 : -ENOMEM;
+    struct qnt_task *tasks = NULL;
+    size_t count = 0;
+    int rc = cli_model_open(path, open, &graph);
+    if (rc)
+        return rc;
+    rc = qnt_graph_tasks(&graph, &tasks, &count);
     char *copy = strdup(path);
-    if (!rc)
-        qnt_graph_problems(&graph, problems, count);
     for (size_t i = 0; !rc && copy && i < count; i++)
-        rc = hrn_layers_add(layers, &problems[i], basename(copy));
+        rc = hrn_layers_add(layers, &tasks[i].problem, tasks[i].epilogue, basename(copy));
     free(copy);
-    free(problems);
+    free(tasks);
     qnt_graph_free(&graph);
     if (rc || !count)
         return cli_fail(CLI_FAILED, rc ? "out of memory" : "%s holds no convolution", path);
@@ -43,7 +42,9 @@ static int read_epilogue(const char *word, enum krn_epilogue *out)
 int cli_layers_gather(const struct cli_layers *named, struct hrn_layers *out)
 {
     char err[600];
-    int rc = 0;
+    int rc = read_epilogue(named->epilogue, &out->epilogue);
+    if (rc)
+        return rc;
     for (size_t i = 0; !rc && i < named->problems.count; i++)
         rc = hrn_layers_add_text(out, named->problems.items[i], "", err, sizeof err);
     for (size_t i = 0; !rc && i < named->batches.count; i++)
@@ -54,10 +55,8 @@ int cli_layers_gather(const struct cli_layers *named, struct hrn_layers *out)
     if (rc)
         return cli_fail(CLI_USAGE, "%s", err);
     for (size_t i = 0; i < named->models.count; i++)
-        if ((rc = add_model(out, named->models.items[i])))
+        if ((rc = add_model(out, named->models.items[i], &named->open)))
             return rc;
-    if ((rc = read_epilogue(named->epilogue, &out->epilogue)))
-        return rc;
     if (!out->count)
         return cli_fail(CLI_USAGE, "no layers: name them by --problem, --batch, --network or "
                                    "--model");
@@ -67,7 +66,7 @@ int cli_layers_gather(const struct cli_layers *named, struct hrn_layers *out)
 void cli_layers_clear(struct cli_layers *named)
 {
     struct cli_list *const lists[] = { &named->problems, &named->batches, &named->networks,
-                                       &named->models };
+                                       &named->models, &named->open.outputs };
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         cli_list_clear(lists[i]);
 }

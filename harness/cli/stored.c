@@ -132,10 +132,10 @@ static int take_core(const char *name, const char *value, void *user)
 }
 
 static int is_default_of(const struct hrn_point *p, const struct krn_problem *problem,
-                         const struct var_core *core)
+                         enum krn_epilogue epilogue, const struct var_core *core)
 {
     struct var_variant plain;
-    return !var_default_on(core, p->variant.isa, problem, KRN_EPILOGUE_FLOAT, &plain) &&
+    return !var_default_on(core, p->variant.isa, problem, epilogue, &plain) &&
            plain.family == p->variant.family &&
            !memcmp(plain.knob, p->variant.knob, sizeof plain.knob);
 }
@@ -158,12 +158,13 @@ static int choose_baseline(struct load *load, const char *text)
 {
     struct hrn_stored *of = &load->out->of;
     struct krn_problem problem;
+    enum krn_epilogue epilogue;
     char why[200];
     int strongest = -1;
-    if (krn_problem_parse(text, &problem, why, sizeof why))
+    if (krn_layer_parse(text, &problem, &epilogue, why, sizeof why))
         return -ENODATA;
     for (size_t i = 0; i < of->count; i++) {
-        of->points[i].is_default = is_default_of(&of->points[i], &problem, load->core);
+        of->points[i].is_default = is_default_of(&of->points[i], &problem, epilogue, load->core);
         if (of->points[i].is_default && load->baseline == SIZE_MAX &&
             (int)of->points[i].variant.isa > strongest)
             strongest = (int)of->points[i].variant.isa;

@@ -34,6 +34,7 @@ static int take_layer(const struct pdb_problem_row *row, void *user)
 {
     struct cli_transfer *t = user;
     struct cli_seen *grown = realloc(t->seen, (t->count + 1) * sizeof *grown);
+    enum krn_epilogue epilogue;
     char why[200];
     if (!grown)
         return -ENOMEM;
@@ -41,7 +42,7 @@ static int take_layer(const struct pdb_problem_row *row, void *user)
     struct cli_seen *seen = &t->seen[t->count];
     *seen = (struct cli_seen) { .run_id = t->runs[t->run_count].id,
                                 .core_distance = t->runs[t->run_count].core_distance };
-    if (krn_problem_parse(row->problem, &seen->problem, why, sizeof why))
+    if (krn_layer_parse(row->problem, &seen->problem, &epilogue, why, sizeof why))
         return 0; /* of another version's making */
     seen->text = strdup(row->problem);
     t->count += seen->text != NULL;
@@ -142,6 +143,7 @@ static size_t find_near(const struct cli_transfer *t, const struct krn_problem *
 int cli_transfer_mark(struct cli_transfer *t, const struct krn_problem *problem,
                       const struct var_variant *variants, size_t count, int *prior, size_t *marked)
 {
+    const int epilogue = count ? variants[0].knob[VAR_KNOB_EPILOGUE] : KRN_EPILOGUE_FLOAT;
     struct hrn_elsewhere list[NEAREST * FASTEST];
     struct near *near = malloc((t->count + 1) * sizeof *near);
     size_t n = 0, used = near ? find_near(t, problem, near) : 0;
@@ -149,8 +151,11 @@ int cli_transfer_mark(struct cli_transfer *t, const struct krn_problem *problem,
     for (size_t i = 0; i < used && !rc; i++) {
         struct fastest f = { .count = 0 };
         rc = pdb_measurements(t->db, near[i].seen->run_id, near[i].seen->text, take_fast, &f);
-        for (size_t k = 0; k < f.count && !rc; k++)
-            list[n++] = (struct hrn_elsewhere) { f.best[k].variant, near[i].distance, (int)k + 1 };
+        for (size_t k = 0; k < f.count && !rc; k++) {
+            struct var_variant v = f.best[k].variant;
+            v.knob[VAR_KNOB_EPILOGUE] = epilogue; /* the loop is what is taken over */
+            list[n++] = (struct hrn_elsewhere) { v, near[i].distance, (int)k + 1 };
+        }
     }
     *marked = rc ? 0 : hrn_transfer_mark(list, n, variants, count, prior);
     free(near);

@@ -34,7 +34,8 @@ struct cli_transfer {      /* zero-initialise */
  */
 int cli_transfer_open(struct pdb *db, const char *arch, const char *midr, int64_t before,
                       int64_t except, struct cli_transfer *out);
-/* prior[count], as hrn_transfer_mark() makes it, from the nearest few layers. *marked: how many. */
+/* prior[count], as hrn_transfer_mark() makes it, from the nearest few layers, whatever becomes of
+ * their sums; all variants have one epilogue. *marked: how many. */
 int cli_transfer_mark(struct cli_transfer *transfer, const struct krn_problem *problem,
                       const struct var_variant *variants, size_t count, int *prior, size_t *marked);
 void cli_transfer_close(struct cli_transfer *transfer);

@@ -40,7 +40,6 @@ static void take_layer(const struct context *c, const struct rpt_layer *layer, s
 {
     char why[CLI_REASON_MAX];
 
-    snprintf(w->problem, sizeof(w->problem), "%s", layer->problem);
     snprintf(w->reason, sizeof(w->reason), "run %lld timed nothing for it%s", c->run->id,
              epilogue_words[w->epilogue]);
     for (size_t i = 0; i < layer->count; i++) {
@@ -64,6 +63,26 @@ static void take_layer(const struct context *c, const struct rpt_layer *layer, s
             snprintf(w->reason, sizeof(w->reason),
                      "the winner's code has changed since run %lld: sweep again", c->run->id);
         return;
+    }
+}
+
+/* One entry per epilogue of a problem: a layer has one, but the variants of a run that was stored
+ * before layers had any may have another. An entry that another layer has found stays. */
+static void take_forms(const struct context *c, const struct rpt_layer *layer)
+{
+    struct krn_problem problem;
+    enum krn_epilogue own;
+    char why[CLI_REASON_MAX];
+
+    if (krn_layer_parse(layer->problem, &problem, &own, why, sizeof(why)) != 0)
+        return; /* of another version's making */
+    for (int e = 0; e < KRN_EPILOGUE_COUNT; e++) {
+        struct cli_winner *w;
+        if (own != KRN_EPILOGUE_FLOAT && own != (enum krn_epilogue)e)
+            continue;
+        w = cli_winners_entry(c->out, &problem, (enum krn_epilogue)e);
+        if (!w->found)
+            take_layer(c, layer, w);
     }
 }
 
@@ -178,11 +197,7 @@ static int take_run(const struct context *c)
     if (!out->layers)
         return -ENOMEM;
     for (size_t i = 0; i < c->run->layer_count; i++)
-        for (int e = 0; e < KRN_EPILOGUE_COUNT; e++) {
-            struct cli_winner *w = &out->layers[out->count++];
-            w->epilogue = (enum krn_epilogue)e;
-            take_layer(c, &c->run->layers[i], w);
-        }
+        take_forms(c, &c->run->layers[i]);
     cli_winners_derive(out);
     return 0;
 }
@@ -247,6 +262,16 @@ void cli_winners_close(struct cli_winners *winners)
     *winners = (struct cli_winners) { 0 };
 }
 
+static struct cli_winner *find(const struct cli_winners *winners, const char *problem,
+                               enum krn_epilogue epilogue)
+{
+    for (size_t i = 0; i < winners->count; i++)
+        if (winners->layers[i].epilogue == epilogue &&
+            strcmp(winners->layers[i].problem, problem) == 0)
+            return &winners->layers[i];
+    return NULL;
+}
+
 const struct cli_winner *cli_winners_of(const struct cli_winners *winners,
                                         const struct krn_problem *problem,
                                         enum krn_epilogue epilogue)
@@ -254,11 +279,23 @@ const struct cli_winner *cli_winners_of(const struct cli_winners *winners,
     char text[KRN_PROBLEM_STR_MAX];
 
     krn_problem_format(problem, 0, text);
-    for (size_t i = 0; i < winners->count; i++)
-        if (winners->layers[i].epilogue == epilogue &&
-            strcmp(winners->layers[i].problem, text) == 0)
-            return &winners->layers[i];
-    return NULL;
+    return find(winners, text, epilogue);
+}
+
+struct cli_winner *cli_winners_entry(struct cli_winners *winners, const struct krn_problem *problem,
+                                     enum krn_epilogue epilogue)
+{
+    char text[KRN_PROBLEM_STR_MAX];
+    struct cli_winner *w;
+
+    krn_problem_format(problem, 0, text);
+    w = find(winners, text, epilogue);
+    if (w)
+        return w;
+    w = &winners->layers[winners->count++];
+    *w = (struct cli_winner) { .epilogue = epilogue };
+    memcpy(w->problem, text, sizeof(text));
+    return w;
 }
 
 struct qnt_choice cli_winners_choose(const struct krn_problem *problem, enum krn_epilogue epilogue,

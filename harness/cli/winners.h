@@ -60,6 +60,9 @@ struct qnt_choice cli_winners_choose(const struct krn_problem *problem, enum krn
 const struct cli_winner *cli_winners_of(const struct cli_winners *winners,
                                         const struct krn_problem *problem,
                                         enum krn_epilogue epilogue);
+/* The same, appended if there is none; the array must have room. */
+struct cli_winner *cli_winners_entry(struct cli_winners *winners, const struct krn_problem *problem,
+                                     enum krn_epilogue epilogue);
 /* Why the choice for this problem is what it is. Borrowed from `winners`. */
 const char *cli_winners_reason(const struct cli_winners *winners, const struct krn_problem *problem,
                                enum krn_epilogue epilogue);

@@ -15,16 +15,12 @@ static const char *text_of(struct json_object *from, const char *key)
     return json_object_is_type(found, json_type_string) ? json_object_get_string(found) : "";
 }
 
-static struct cli_winner *of_problem(struct cli_winners *out, const char *problem,
+static struct cli_winner *of_problem(struct cli_winners *out, const struct krn_problem *problem,
                                      enum krn_epilogue epilogue)
 {
-    for (size_t i = 0; i < out->count; i++)
-        if (out->layers[i].epilogue == epilogue && strcmp(out->layers[i].problem, problem) == 0)
-            return &out->layers[i];
-    struct cli_winner *w = &out->layers[out->count++];
-    w->epilogue = epilogue;
-    snprintf(w->problem, sizeof w->problem, "%s", problem);
-    snprintf(w->reason, sizeof w->reason, "the export has none for this CPU");
+    struct cli_winner *w = cli_winners_entry(out, problem, epilogue);
+    if (!w->reason[0])
+        snprintf(w->reason, sizeof w->reason, "the export has none for this CPU");
     return w;
 }
 
@@ -33,14 +29,17 @@ static void take_choice(struct json_object *choice, const struct cli_target *tar
                         struct cli_winners *out)
 {
     const char *name = text_of(choice, "variant");
-    const char *problem = text_of(choice, "problem");
+    struct krn_problem problem;
+    enum krn_epilogue epilogue;
     struct var_variant v;
     uint64_t hash;
     char why[160];
+    if (krn_layer_parse(text_of(choice, "problem"), &problem, &epilogue, why, sizeof why) != 0)
+        return;
     int known = var_name_parse(name, &v, why, sizeof why) == 0;
     struct cli_winner *w = of_problem(
-        out, problem, known ? (enum krn_epilogue)v.knob[VAR_KNOB_EPILOGUE] : KRN_EPILOGUE_FLOAT);
-    of_problem(out, problem, KRN_EPILOGUE_ADD); /* derived, if there is none of its own */
+        out, &problem, known ? (enum krn_epilogue)v.knob[VAR_KNOB_EPILOGUE] : epilogue);
+    of_problem(out, &problem, KRN_EPILOGUE_ADD); /* derived, if there is none of its own */
     if (w->found)
         return;
     if (!known) {

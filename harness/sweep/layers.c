@@ -46,10 +46,12 @@ static int next_place(const struct hrn_layers *layers, const char *network)
 }
 
 int hrn_layers_add(struct hrn_layers *layers, const struct krn_problem *problem,
-                   const char *network)
+                   enum krn_epilogue epilogue, const char *network)
 {
     char key[KRN_PROBLEM_STR_MAX];
-    krn_problem_format(problem, 0, key);
+    if (epilogue == KRN_EPILOGUE_FLOAT)
+        epilogue = layers->epilogue;
+    krn_layer_format(problem, epilogue, 0, key);
     struct hrn_layer *known = find(layers, key, network);
     if (known) {
         known->times++;
@@ -59,6 +61,7 @@ int hrn_layers_add(struct hrn_layers *layers, const struct krn_problem *problem,
     if (err)
         return err;
     struct hrn_layer layer = { .problem = *problem,
+                               .epilogue = epilogue,
                                .place = next_place(layers, network),
                                .times = 1 };
     snprintf(layer.key, sizeof layer.key, "%s", key);
@@ -71,10 +74,11 @@ int hrn_layers_add_text(struct hrn_layers *layers, const char *text, const char 
                         size_t err_bytes)
 {
     struct krn_problem problem;
-    int rc = krn_problem_parse(text, &problem, err, err_bytes);
+    enum krn_epilogue epilogue;
+    int rc = krn_layer_parse(text, &problem, &epilogue, err, err_bytes);
     if (rc)
         return rc;
-    rc = hrn_layers_add(layers, &problem, network);
+    rc = hrn_layers_add(layers, &problem, epilogue, network);
     if (rc)
         snprintf(err, err_bytes, "out of memory");
     return rc;

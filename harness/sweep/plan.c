@@ -43,7 +43,7 @@ static int add_defaults(struct hrn_plan_layer *layer, const struct hrn_layers *l
         struct var_variant v;
         if (!(isas >> isa & 1) ||
             var_default_on(layers->core, (enum krn_isa)isa, &layer->layer->problem,
-                           KRN_EPILOGUE_FLOAT, &v) ||
+                           layer->layer->epilogue, &v) ||
             is_default(layer, &v))
             continue;
         rc = append(layer, capacity, &v);
@@ -60,7 +60,7 @@ static int fill(struct hrn_plan_layer *layer, const struct hrn_layers *layers, u
     int rc = add_defaults(layer, layers, &capacity, isas);
     struct var_space space;
     var_space_init(&space, isas, &layer->layer->problem);
-    space.epilogue = layers->epilogue;
+    space.epilogue = layer->layer->epilogue;
     space.core = layers->core;
     space.unfiltered = layers->unfiltered;
     while (!rc && var_space_next(&space, &v))

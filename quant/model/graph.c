@@ -195,16 +195,3 @@ int32_t qnt_add_conv(const struct qnt_graph *graph, int32_t add)
             found = n->inputs[k];
     return found;
 }
-
-size_t qnt_graph_problems(const struct qnt_graph *graph, struct krn_problem *out, size_t capacity)
-{
-    size_t found = 0;
-    for (int32_t i = 0; i < graph->count; i++) {
-        if (graph->nodes[i].op != QNT_OP_CONV)
-            continue;
-        if (found < capacity)
-            out[found] = graph->nodes[i].problem;
-        found++;
-    }
-    return found;
-}

@@ -202,10 +202,6 @@ int qnt_fold(struct qnt_graph *graph, struct qnt_error *error);
  * one. -1 if there is none, if the node is no ADD, or if it is the output. */
 int32_t qnt_add_conv(const struct qnt_graph *graph, int32_t add);
 
-/* The convolution problems of a graph (CONV, not LINEAR), in order. Writes at most `capacity`,
- * returns how many there are. */
-size_t qnt_graph_problems(const struct qnt_graph *graph, struct krn_problem *out, size_t capacity);
-
 /* ---- Float execution, the reference of every accuracy figure. */
 struct qnt_float; /* buffers of one execution; one per thread */
 int qnt_float_open(const struct qnt_graph *graph, struct qnt_float **out, struct qnt_error *error);

@@ -18,11 +18,6 @@
 #include "quant/pipeline/pipeline_int.h"
 #include "quant/pipeline/save.h"
 
-static int is_convolution(const struct qnt_node *n)
-{
-    return n->op == QNT_OP_CONV || n->op == QNT_OP_LINEAR;
-}
-
 static double absmax_of(const struct qnt_calibration *c, int32_t i)
 {
     return c->histograms ? (double)c->histograms[i].absmax : 0;
@@ -315,7 +310,7 @@ static int read_channels(struct reader *r, char *at, int are_factors)
     char *values = next_word(&at);
     const int32_t node = values ? qnt_graph_find(r->graph, at) : -1;
 
-    if (node < 0 || !is_convolution(&r->graph->nodes[node]))
+    if (node < 0 || !qnt_is_convolution(&r->graph->nodes[node]))
         return fail_line(r, "should be: numbers parted by commas, a layer of weights of the model");
     if (!r->out->adjustments)
         r->out->adjustments = calloc((size_t)r->graph->count, sizeof(*r->out->adjustments));

@@ -31,11 +31,6 @@ static int refuse(const struct out *o, const char *why)
                          o->node->name, qnt_op_names[o->node->op], why);
 }
 
-static int is_convolution(const struct qnt_node *n)
-{
-    return n->op == QNT_OP_CONV || n->op == QNT_OP_LINEAR;
-}
-
 /* ---- Blobs. The blob of a node has its name; of a node that takes several layers, the first ones
  * end in .1, .2 ... */
 
@@ -126,7 +121,7 @@ static void put_weights(struct out *o, const float *scale, size_t scale_count)
 
 int qnt_ncnn_quantises(const struct qnt_node *n)
 {
-    return is_convolution(n) && (n->problem.groups == 1 || krn_problem_is_depthwise(&n->problem));
+    return qnt_is_convolution(n) && (n->problem.groups == 1 || krn_problem_is_depthwise(&n->problem));
 }
 
 int qnt_ncnn_scales(const struct qnt_node *n, float **out)
@@ -443,7 +438,7 @@ static int put_node(struct out *o, int32_t at)
 {
     const struct qnt_node *n = o->node = &o->graph->nodes[at];
     const int clamps =
-        n->op != QNT_OP_CLIP && !is_convolution(n) && !(isinf(n->lo) && isinf(n->hi));
+        n->op != QNT_OP_CLIP && !qnt_is_convolution(n) && !(isinf(n->lo) && isinf(n->hi));
 
     o->at = at;
     if (!rows[n->op].put)

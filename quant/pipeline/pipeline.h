@@ -133,6 +133,10 @@ struct qnt_task {
  * returns how many there are. */
 size_t qnt_network_tasks(const struct qnt_network *network, struct qnt_task *out, size_t capacity);
 
+/* The same of the network that a folded graph becomes with default options, whatever its
+ * thresholds, in the order of its nodes. *out is the caller's to free. 0 or -ENOMEM. */
+int qnt_graph_tasks(const struct qnt_graph *graph, struct qnt_task **out, size_t *count);
+
 /* Chooses the micro-kernel of a layer: from a sweep, an exported set, or the built-in ones. NULL,
  * or a kernel that cannot do it, or that has another epilogue = the best built-in one of this CPU.
  */

@@ -114,6 +114,11 @@ static inline const int16_t *qnt_layer_wide(const struct qnt_layer *l, const int
     return (const void *)(bytes + qnt_layer_bytes(l) - 2 * qnt_layer_elements(l));
 }
 
+static inline int qnt_is_convolution(const struct qnt_node *n)
+{
+    return n->op == QNT_OP_CONV || n->op == QNT_OP_LINEAR;
+}
+
 /* 1 if the layer is a convolution, which a micro-kernel runs where there is one. */
 static inline int qnt_layer_is_conv(const struct qnt_layer *l)
 {

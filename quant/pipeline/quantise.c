@@ -32,15 +32,10 @@ static uint64_t padded(uint64_t bytes)
     return (bytes + QNT_FILE_ALIGN - 1) / QNT_FILE_ALIGN * QNT_FILE_ALIGN;
 }
 
-static int is_convolution(const struct qnt_node *n)
-{
-    return n->op == QNT_OP_CONV || n->op == QNT_OP_LINEAR;
-}
-
 /* 1 for a convolution that runs at the place of an add, whose layer it is. */
 static int runs_in_add(const struct job *job, int32_t node)
 {
-    return is_convolution(&job->graph->nodes[node]) && job->adds.partner[node];
+    return qnt_is_convolution(&job->graph->nodes[node]) && job->adds.partner[node];
 }
 
 /* The convolution that a node is, or runs; the node itself if it is none. */
@@ -56,14 +51,14 @@ static int check_node(const struct job *job, const struct qnt_node *n)
 {
     const char *op = qnt_op_names[n->op];
 
-    if (n->op != QNT_OP_INPUT && !is_convolution(n) && !qnt_op_runs[n->op])
+    if (n->op != QNT_OP_INPUT && !qnt_is_convolution(n) && !qnt_op_runs[n->op])
         return qnt_error_set(
             job->error, -ENOTSUP,
             "node %s: %s cannot be quantised where it stands (fold the graph first)", n->name, op);
     if ((n->op == QNT_OP_INPUT || qnt_keeps_scale(n->op)) && !(isinf(n->lo) && isinf(n->hi)))
         return qnt_error_set(job->error, -ENOTSUP, "node %s: %s cannot clamp its output", n->name,
                              op);
-    if (!is_convolution(n))
+    if (!qnt_is_convolution(n))
         return 0;
     if (!n->weight || n->weight_count != krn_problem_weight_count(&n->problem) ||
         (n->bias && n->bias_count != (size_t)n->problem.oc))
@@ -126,7 +121,7 @@ static int allocate(struct job *job)
         const struct qnt_node *n = &job->graph->nodes[i];
         if (!job->live[i])
             continue;
-        if (is_convolution(n))
+        if (qnt_is_convolution(n))
             data += padded(n->weight_count) + 2 * padded((uint64_t)n->problem.oc * 4);
         data += padded(table_bytes(n));
         if (runs_in_add(job, i))
@@ -371,7 +366,7 @@ static int set_layer(struct job *job, int32_t node)
     l->lo_real = n->lo;
     l->hi_real = n->hi;
     l->wide = job->adds.wide[node];
-    if (is_convolution(by))
+    if (qnt_is_convolution(by))
         return set_convolution(job, by, l, gives_scores);
     if (n->op == QNT_OP_FUNCTION)
         set_function(job, n, l, m, gives_scores);

@@ -2,6 +2,9 @@
  * an operator of its own. */
 #include "quant/pipeline/pipeline_int.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 static int is_add(const struct qnt_graph *graph, const uint8_t *live, int32_t node)
 {
     return live[node] && graph->nodes[node].op == QNT_OP_ADD;
@@ -39,4 +42,37 @@ void qnt_plan_adds(const struct qnt_graph *graph, const uint8_t *live, int32_t o
             adds->partner[conv] = i;
         }
     }
+}
+
+static enum krn_epilogue epilogue_of(const struct qnt_adds *adds, int32_t output, int32_t conv)
+{
+    if (conv == output)
+        return KRN_EPILOGUE_SUMS;
+    return adds->partner[conv] ? KRN_EPILOGUE_ADD : KRN_EPILOGUE_FLOAT;
+}
+
+int qnt_graph_tasks(const struct qnt_graph *graph, struct qnt_task **out, size_t *count)
+{
+    const size_t nodes = (size_t)graph->count;
+    uint8_t *live = calloc(nodes, 1), *wide = calloc(nodes, 1);
+    int32_t *partner = calloc(nodes, sizeof(*partner));
+    struct qnt_adds adds = { wide, partner };
+    int result = -ENOMEM;
+
+    *count = 0;
+    *out = calloc(nodes, sizeof(**out));
+    if (*out && live && wide && partner) {
+        const struct qnt_quantise_options options = { 0 };
+        const int32_t output = qnt_live_nodes(graph, live);
+        qnt_plan_adds(graph, live, output, &options, &adds);
+        for (int32_t i = 0; i < graph->count; i++)
+            if (live[i] && qnt_is_convolution(&graph->nodes[i]))
+                (*out)[(*count)++] = (struct qnt_task) { graph->nodes[i].problem,
+                                                         epilogue_of(&adds, output, i) };
+        result = 0;
+    }
+    free(live);
+    free(wide);
+    free(partner);
+    return result;
 }

@@ -110,7 +110,7 @@ static void write_rows(struct var_text *t, const struct exp_plan *plan)
         const struct var_export_choice *choice = &plan->input->choices[i];
         const struct krn_problem *p = &choice->problem;
         struct krn_driver driver = var_driver(&choice->variant);
-        krn_problem_format(p, 0, text);
+        var_export_layer(choice, text);
         var_name_format(&choice->variant, name);
         var_text_printf(t, "    /* %s */\n", text);
         var_text_printf(

@@ -54,6 +54,14 @@ struct var_export_choice {
     struct var_export_evidence evidence;
 };
 
+/* The layer that a choice is for: the canonical string of its problem and its variant's epilogue.
+ * `out` holds KRN_PROBLEM_STR_MAX bytes. */
+static inline void var_export_layer(const struct var_export_choice *choice, char *out)
+{
+    krn_layer_format(&choice->problem, (enum krn_epilogue)choice->variant.knob[VAR_KNOB_EPILOGUE],
+                     0, out);
+}
+
 struct var_export_input {
     const char *source_root; /* holds kernels/, variants/export/template/ and LICENSE */
     const char *tool_version;

@@ -42,8 +42,10 @@ static int add_kernel(struct exp_plan *plan, const struct var_variant *v, int po
     return 0;
 }
 
-/* What portable C does by default for one problem of each kind: together they take any problem. */
-static int add_portable(struct exp_plan *plan, char *err, size_t err_bytes)
+/* What portable C does by default for one problem of each kind: together they take any problem. It
+ * has the forms of all epilogues but FIXED for each of them. */
+static int add_portable(struct exp_plan *plan, enum krn_epilogue epilogue, char *err,
+                        size_t err_bytes)
 {
     static const char *const kinds[] = {
         "g32ic32ih8oc32kh3ph1", /* depthwise */
@@ -57,13 +59,22 @@ static int add_portable(struct exp_plan *plan, char *err, size_t err_bytes)
         struct var_variant v;
         int rc = krn_problem_parse(kinds[i], &problem, err, err_bytes);
         if (rc == 0)
-            rc = var_default(KRN_ISA_C, &problem, &v);
+            rc = var_default_of(KRN_ISA_C, &problem, epilogue, &v);
         if (rc == 0)
             rc = add_kernel(plan, &v, 1);
         if (rc != 0)
             return rc;
     }
     return 0;
+}
+
+/* The float form is what a problem outside of the choices gets. */
+static int is_chosen(const struct var_export_input *input, enum krn_epilogue epilogue)
+{
+    for (size_t i = 0; i < input->count; i++)
+        if (input->choices[i].variant.knob[VAR_KNOB_EPILOGUE] == (int)epilogue)
+            return 1;
+    return epilogue == KRN_EPILOGUE_FLOAT;
 }
 
 int exp_plans(const struct var_variant *variant, const struct krn_problem *problem,
@@ -85,7 +96,7 @@ static int check_choice(const struct var_export_choice *choice, char *err, size_
         rc = exp_plans(&choice->variant, &choice->problem, &conv, why, sizeof why);
     if (rc == 0)
         return 0;
-    krn_problem_format(&choice->problem, 0, problem);
+    var_export_layer(choice, problem);
     snprintf(err, err_bytes, "cannot export a choice for %s: %s", problem, why);
     return -EINVAL;
 }
@@ -109,8 +120,9 @@ static int plan_make(struct exp_plan *plan, char *err, size_t err_bytes)
         if (rc == 0)
             rc = add_kernel(plan, &input->choices[i].variant, 0);
     }
-    if (rc == 0)
-        rc = add_portable(plan, err, err_bytes);
+    for (int e = 0; e < KRN_EPILOGUE_COUNT && rc == 0; e++)
+        if (is_chosen(input, (enum krn_epilogue)e))
+            rc = add_portable(plan, (enum krn_epilogue)e, err, err_bytes);
     if (rc != 0)
         return rc;
     qsort(plan->kernels, plan->count, sizeof *plan->kernels, by_isa_and_name);

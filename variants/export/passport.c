@@ -132,7 +132,7 @@ static int write_choice(struct var_text *t, const struct exp_plan *plan, size_t 
                            var_driver(&choice->variant), NULL, 0);
     if (rc != 0)
         return rc;
-    krn_problem_format(&choice->problem, 0, text);
+    var_export_layer(choice, text);
     var_name_format(&choice->variant, name);
     var_text_printf(t, "%s\n    {\n      \"problem\": \"%s\"", i ? "," : "", text);
     write_pair(t, "      ", "title", choice->problem.name);

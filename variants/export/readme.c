@@ -14,7 +14,7 @@ static void write_choice(struct var_text *t, const struct var_export_choice *cho
 {
     const struct var_export_evidence *ev = &choice->evidence;
     char text[KRN_PROBLEM_STR_MAX], name[VAR_NAME_MAX];
-    krn_problem_format(&choice->problem, 0, text);
+    var_export_layer(choice, text);
     var_name_format(&choice->variant, name);
     var_text_printf(t, "| `%s`", text);
     if (choice->problem.name[0]) {

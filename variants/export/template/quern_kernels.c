@@ -1,6 +1,7 @@
 #include "quern_kernels.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "src/dispatch.h"
@@ -110,15 +111,21 @@ static int is_natural(const struct krn_kernel *kernel, enum kind kind)
     }
 }
 
-static const struct krn_kernel *find_portable(const struct krn_problem *problem)
+/* NULL: the package has no choice of that epilogue. */
+static const struct krn_kernel *find_portable(const struct krn_problem *problem,
+                                              enum krn_epilogue epilogue)
 {
     struct krn_driver plain = { 0, 0 };
+    const struct krn_kernel *last = NULL;
     for (size_t i = 0; i < quern_portable_count; i++) {
         const struct krn_kernel *kernel = &quern_table[quern_portable[i]];
+        if (kernel->epilogue != epilogue)
+            continue;
         if (is_natural(kernel, kind_of(problem)) && plans(problem, kernel, plain))
             return kernel;
+        last = kernel;
     }
-    return &quern_table[quern_portable[quern_portable_count - 1]];
+    return last;
 }
 
 struct quern_choice quern_conv_select_epilogue(const struct krn_problem *problem,
@@ -135,19 +142,17 @@ struct quern_choice quern_conv_select_epilogue(const struct krn_problem *problem
         choice.kernel = &quern_table[row->kernel];
         choice.driver = row->driver;
         choice.variant = row->variant;
+        return choice;
     }
+    choice.kernel = find_portable(problem, epilogue);
+    choice.match = QUERN_MATCH_PORTABLE;
+    choice.variant = choice.kernel ? choice.kernel->name : NULL;
     return choice;
 }
 
 struct quern_choice quern_conv_select(const struct krn_problem *problem)
 {
-    struct quern_choice choice = quern_conv_select_epilogue(problem, KRN_EPILOGUE_FLOAT);
-    if (choice.kernel)
-        return choice;
-    choice.kernel = find_portable(problem);
-    choice.match = QUERN_MATCH_PORTABLE;
-    choice.variant = choice.kernel->name;
-    return choice;
+    return quern_conv_select_epilogue(problem, KRN_EPILOGUE_FLOAT);
 }
 
 struct quern_conv {
@@ -175,18 +180,25 @@ static int allocate(struct quern_conv *conv)
     return 0;
 }
 
-int quern_conv_create(const struct krn_problem *problem, const struct krn_quant *quant,
-                      const int8_t *weights, const int32_t *bias, const float *scale,
-                      struct quern_conv **out, char *err, size_t err_bytes)
+int quern_conv_create_epilogue(const struct krn_problem *problem, enum krn_epilogue epilogue,
+                               const struct krn_quant *quant, const int8_t *weights,
+                               const int32_t *bias, const float *scale, struct quern_conv **out,
+                               char *err, size_t err_bytes)
 {
     *out = NULL;
     int rc = krn_problem_check(problem, err, err_bytes);
     if (rc != 0)
         return rc;
+    struct quern_choice choice = quern_conv_select_epilogue(problem, epilogue);
+    if (!choice.kernel) {
+        snprintf(err, err_bytes, "this package was exported without a +%s layer",
+                 krn_epilogue_names[epilogue]);
+        return -ENOENT;
+    }
     struct quern_conv *conv = calloc(1, sizeof *conv);
     if (!conv)
         return -ENOMEM;
-    conv->choice = quern_conv_select(problem);
+    conv->choice = choice;
     rc = krn_conv_plan(&conv->plan, problem, quant, conv->choice.kernel, conv->choice.driver, err,
                        err_bytes);
     if (rc == 0)
@@ -200,7 +212,22 @@ int quern_conv_create(const struct krn_problem *problem, const struct krn_quant 
     return 0;
 }
 
-void quern_conv_run(struct quern_conv *conv, const int8_t *in, int8_t *out)
+int quern_conv_create(const struct krn_problem *problem, const struct krn_quant *quant,
+                      const int8_t *weights, const int32_t *bias, const float *scale,
+                      struct quern_conv **out, char *err, size_t err_bytes)
+{
+    return quern_conv_create_epilogue(problem, KRN_EPILOGUE_FLOAT, quant, weights, bias, scale, out,
+                                      err, err_bytes);
+}
+
+void quern_conv_run_add(struct quern_conv *conv, const int8_t *in, const struct krn_add *add,
+                        void *out)
+{
+    conv->plan.add = *add;
+    quern_conv_run(conv, in, out);
+}
+
+void quern_conv_run(struct quern_conv *conv, const int8_t *in, void *out)
 {
     if (conv->in != in) {
         krn_conv_setup(&conv->plan, in, conv->workspace);

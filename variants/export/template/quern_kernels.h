@@ -31,7 +31,7 @@ enum quern_match {
 };
 
 struct quern_choice {
-    const struct krn_kernel *kernel; /* never NULL */
+    const struct krn_kernel *kernel; /* never NULL, but see quern_conv_select_epilogue() */
     struct krn_driver driver;
     enum quern_match match;
     const char *variant; /* as in passport.json; the kernel's name for QUERN_MATCH_PORTABLE */
@@ -43,9 +43,9 @@ struct quern_choice {
  * call it once per layer. */
 struct quern_choice quern_conv_select(const struct krn_problem *problem);
 
-/* The same among kernels with another epilogue (kernel.h), which the object below has no use for:
- * its SUMS are no bytes, its ADD wants a second tensor. kernel is NULL where the table has none
- * that runs here and takes the problem. */
+/* The same for a layer with another epilogue (kernel.h): ADD, the convolution that a residual add
+ * is a part of; SUMS, sums of 32 bits; FIXED. kernel is NULL where the package was exported without
+ * a layer of that form. */
 struct quern_choice quern_conv_select_epilogue(const struct krn_problem *problem,
                                                enum krn_epilogue epilogue);
 
@@ -57,8 +57,20 @@ int quern_conv_create(const struct krn_problem *problem, const struct krn_quant 
                       const int8_t *weights, const int32_t *bias, const float *scale,
                       struct quern_conv **out, char *err, size_t err_bytes);
 
-/* in s8 [n][ih][iw][ic], out s8 [n][oh][ow][oc]. Not from two threads at once on one object. */
-void quern_conv_run(struct quern_conv *conv, const int8_t *in, int8_t *out);
+/* The same for a layer with another epilogue: ADD is run by quern_conv_run_add(); FIXED takes
+ * 0 <= scale < 1; SUMS looks at neither scale nor quant but zp_in. -ENOENT: see
+ * quern_conv_select_epilogue(). */
+int quern_conv_create_epilogue(const struct krn_problem *problem, enum krn_epilogue epilogue,
+                               const struct krn_quant *quant, const int8_t *weights,
+                               const int32_t *bias, const float *scale, struct quern_conv **out,
+                               char *err, size_t err_bytes);
+
+/* in s8 [n][ih][iw][ic], out s8 [n][oh][ow][oc] (SUMS: s32). Not from two threads at once on one
+ * object. */
+void quern_conv_run(struct quern_conv *conv, const int8_t *in, void *out);
+/* ADD: out = in's convolution and add->tensor, s8 [n][oh][ow][oc], rounded once (conv.h). */
+void quern_conv_run_add(struct quern_conv *conv, const int8_t *in, const struct krn_add *add,
+                        void *out);
 
 struct quern_choice quern_conv_choice(const struct quern_conv *conv);
 
