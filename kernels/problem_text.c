@@ -122,9 +122,9 @@ static int parse_keys(struct parse *s, struct krn_problem *p)
 {
     while (*s->at != '\0') {
         int is_title = s->at[0] == 'n' && s->at[1] == '"';
-        int rc = is_title          ? parse_title(s, p->name)
+        int rc = is_title        ? parse_title(s, p->name)
                  : *s->at == '+' ? parse_epilogue(s)
-                                   : parse_field(s, p);
+                                 : parse_field(s, p);
         if (rc != 0)
             return rc;
         if (*s->at == '_' && s->at[1] != '\0') /* benchdnn allows it between keys */
@@ -243,11 +243,9 @@ int krn_problem_parse(const char *text, struct krn_problem *out, char *err, size
 int krn_layer_parse(const char *text, struct krn_problem *problem, enum krn_epilogue *epilogue,
                     char *err, size_t err_bytes)
 {
-    struct parse s = { .text = text,
-                       .at = text,
-                       .err = err,
-                       .err_bytes = err_bytes,
-                       .epilogue = epilogue };
+    struct parse s = {
+        .text = text, .at = text, .err = err, .err_bytes = err_bytes, .epilogue = epilogue
+    };
     *epilogue = KRN_EPILOGUE_FLOAT;
     return parse(&s, problem);
 }

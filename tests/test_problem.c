@@ -1,6 +1,6 @@
 /* Problem strings: what is accepted, what it becomes, what is refused and in which words; the
  * canonical string of random problems reads back; mutated strings never do worse than an error. */
-#include "kernels/problem.h"
+#include "kernels/layer.h"
 
 #include <errno.h>
 
@@ -41,6 +41,46 @@ static void test_canonical(void)
         }
         krn_problem_format(&p, 1, text);
         T_CHECK_STR(text, rows[i].canonical);
+    }
+}
+
+/* Layers: the epilogue stands behind the keys and before the title; a problem has none. */
+static void test_layers(void)
+{
+    static const struct {
+        const char *text, *canonical; /* NULL: refused */
+        enum krn_epilogue epilogue;
+    } rows[] = {
+        { "ic8ih10oc8kh1", "ic8ih10oc8oh10kh1", KRN_EPILOGUE_FLOAT },
+        { "ic8ih10oc8kh1+float", "ic8ih10oc8oh10kh1", KRN_EPILOGUE_FLOAT },
+        { "ic8ih10oc8kh1+add", "ic8ih10oc8oh10kh1+add", KRN_EPILOGUE_ADD },
+        { "ic8_ih10_oc8_kh1_+sumsn\"a+b\"", "ic8ih10oc8oh10kh1+sumsn\"a+b\"", KRN_EPILOGUE_SUMS },
+        { "12:12:8:8+fixed", "ic8ih12oc8oh12kh3ph1+fixed", KRN_EPILOGUE_FIXED },
+        { "12:12:8:8+addn\"x\"", "ic8ih12oc8oh12kh3ph1+addn\"x\"", KRN_EPILOGUE_ADD },
+        { .text = "ic8ih10oc8kh1+" },
+        { .text = "ic8ih10oc8kh1+ad" },
+        { .text = "ic8ih10oc8kh1+adds" },
+        { .text = "ic8ih10oc8kh1+add+add" },
+        { .text = "ic8ih10oc8+addkh1" },
+        { .text = "ic8ih10oc8kh1n\"x\"+add" },
+        { .text = "12:12:8:8+addkh1" },
+        { .text = "12:12:8+add" },
+        { .text = "+add" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct krn_problem p;
+        enum krn_epilogue epilogue;
+        char err[300] = "", text[KRN_PROBLEM_STR_MAX];
+        int rc = krn_layer_parse(rows[i].text, &p, &epilogue, err, sizeof err);
+        if (!T_CHECK((rc == 0) == (rows[i].canonical != NULL) && (rc == 0) == !err[0]))
+            printf("  %s: %s\n", rows[i].text, err);
+        if (rc != 0 || !rows[i].canonical)
+            continue;
+        T_CHECK(epilogue == rows[i].epilogue);
+        krn_layer_format(&p, epilogue, 1, text);
+        T_CHECK_STR(text, rows[i].canonical);
+        rc = krn_problem_parse(rows[i].text, &p, err, sizeof err);
+        T_CHECK((rc == 0) == !strchr(rows[i].text, '+'));
     }
 }
 
@@ -246,6 +286,7 @@ int main(int argc, char **argv)
     t_begin(argc, argv);
     uint64_t rng = t_seed;
     test_canonical();
+    test_layers();
     test_fields();
     test_rejects();
     test_extreme_fields();

@@ -178,11 +178,41 @@ static void test_single(void)
     qnt_graph_free(&g.graph);
 }
 
+/* What a sweep of the model has is what the network asks for. */
+static void test_tasks(void)
+{
+    enum { TASKS_MAX = 64 };
+    struct qnt_task want[TASKS_MAX], *got = NULL;
+    struct qnt_calibration c;
+    struct t_graph g;
+    size_t count = 0, forms[KRN_EPILOGUE_COUNT] = { 0 };
+
+    t_make_everything(&g);
+    t_calibrate(&g, 20, QNT_METHOD_MSE, &c);
+    struct qnt_network *network = quantise(&g, &c, 0);
+    T_CHECK(qnt_graph_tasks(&g.graph, &got, &count) == 0);
+    T_CHECK(count == qnt_network_tasks(network, want, TASKS_MAX) && count <= TASKS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        size_t k = 0;
+        while (k < count && (memcmp(&want[k].problem, &got[i].problem, sizeof(got[i].problem)) ||
+                             want[k].epilogue != got[i].epilogue))
+            k++;
+        T_CHECK(k < count);
+        forms[got[i].epilogue]++;
+    }
+    T_CHECK(forms[KRN_EPILOGUE_SUMS] == 1 && forms[KRN_EPILOGUE_ADD] > 0);
+    free(got);
+    qnt_network_free(network);
+    qnt_calibration_clear(&c);
+    qnt_graph_free(&g.graph);
+}
+
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
     test_chain();
     test_identity();
     test_single();
+    test_tasks();
     return t_end();
 }

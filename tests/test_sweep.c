@@ -12,13 +12,13 @@ static const char *source_root;
 /* MACs of the convolutions, as the papers' reference implementations count them. */
 static const struct {
     const char *name;
-    int convolutions;
+    int convolutions, adds;
     int64_t macs;
 } networks[] = {
-    { "resnet50", 53, 4087136256 },
-    { "mobilenet_v1", 27, 567716352 },
-    { "mobilenet_v2", 52, 299494272 },
-    { "squeezenet_1.1", 26, 349151936 },
+    { "resnet50", 53, 16, 4087136256 },
+    { "mobilenet_v1", 27, 0, 567716352 },
+    { "mobilenet_v2", 52, 10, 299494272 },
+    { "squeezenet_1.1", 26, 0, 349151936 },
 };
 
 static void test_networks(void)
@@ -26,15 +26,17 @@ static void test_networks(void)
     for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
         struct hrn_layers layers = { 0 };
         char err[300];
-        int convolutions = 0;
+        int convolutions = 0, adds = 0;
         int64_t macs = 0;
         T_CHECK(!hrn_layers_add_network(&layers, source_root, networks[i].name, err, sizeof err));
         for (size_t j = 0; j < layers.count; j++) {
             T_CHECK(!j == !layers.items[j].place);
             convolutions += layers.items[j].times;
+            adds += layers.items[j].epilogue == KRN_EPILOGUE_ADD ? layers.items[j].times : 0;
             macs += layers.items[j].times * krn_problem_macs(&layers.items[j].problem);
         }
         T_CHECK(convolutions == networks[i].convolutions);
+        T_CHECK(adds == networks[i].adds);
         T_CHECK(macs == networks[i].macs);
         hrn_layers_clear(&layers);
     }
@@ -127,6 +129,32 @@ static void test_plan(void)
     hrn_layers_clear(&layers);
 }
 
+/* A layer has variants of its epilogue alone, the defaults included; one that does not say gets
+ * that of the list. */
+static void test_epilogues(void)
+{
+    static const enum krn_epilogue epilogues[] = { KRN_EPILOGUE_FIXED, KRN_EPILOGUE_ADD,
+                                                   KRN_EPILOGUE_SUMS };
+    struct hrn_layers layers = { .epilogue = KRN_EPILOGUE_FIXED };
+    struct hrn_plan plan;
+    char err[300];
+    T_CHECK(!hrn_layers_add_text(&layers, "ic16ih8oc16kh3ph1", "", err, sizeof err));
+    T_CHECK(!hrn_layers_add_text(&layers, "ic16ih8oc16kh3ph1+add", "", err, sizeof err));
+    T_CHECK(!hrn_layers_add_text(&layers, "ic16ih8oc16kh3ph1+sums", "", err, sizeof err));
+    T_CHECK(!hrn_layers_add_text(&layers, "ic16ih8oc16kh3ph1+fixed", "", err, sizeof err));
+    T_CHECK(layers.count == 3 && layers.items[0].times == 2);
+    T_CHECK_STR(layers.items[0].key, "ic16ih8oc16oh8kh3ph1+fixed");
+    T_CHECK(!hrn_plan_make(&layers, 1u << KRN_ISA_C | 1u << KRN_ISA_DOTPROD, NULL, NULL, 0, 1,
+                           &plan, err, sizeof err));
+    for (size_t i = 0; i < plan.count; i++) {
+        T_CHECK(plan.layers[i].defaults == 2 && plan.layers[i].count > 2);
+        for (size_t k = 0; k < plan.layers[i].count; k++)
+            T_CHECK(plan.layers[i].variants[k].knob[VAR_KNOB_EPILOGUE] == (int)epilogues[i]);
+    }
+    hrn_plan_clear(&plan);
+    hrn_layers_clear(&layers);
+}
+
 static size_t times_in(const struct hrn_plan *plan, const char *key, const struct var_variant *v)
 {
     size_t times = 0;
@@ -193,6 +221,7 @@ int main(int argc, char **argv)
     test_repeats();
     test_files();
     test_plan();
+    test_epilogues();
     test_shards();
     return t_end();
 }

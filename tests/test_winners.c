@@ -98,6 +98,8 @@ static int strongest_variant(const struct qnt_task *task, struct var_variant *ou
     return 0;
 }
 
+static int unnamed_epilogues; /* as in databases from before layers had any */
+
 static void store_layer(struct pdb *db, int64_t run, const struct qnt_task *task, int place,
                         enum role role)
 {
@@ -106,7 +108,8 @@ static void store_layer(struct pdb *db, int64_t run, const struct qnt_task *task
 
     if (role == NOT_SWEPT)
         return;
-    krn_problem_format(&task->problem, 0, text);
+    krn_layer_format(&task->problem, unnamed_epilogues ? KRN_EPILOGUE_FLOAT : task->epilogue, 0,
+                     text);
     require(pdb_run_problem(db, run, text, "", "test", place, 1, krn_problem_macs(&task->problem)),
             db);
     T_CHECK(var_default_of(KRN_ISA_C, &task->problem, task->epilogue, &plain) == 0);
@@ -224,6 +227,33 @@ static void check_derived(const struct t_graph *g, const struct qnt_network *net
     cli_winners_close(&winners);
 }
 
+/* A layer that was timed with its add has the winner of that, whatever won without. */
+static void check_own_form(const struct qnt_task *tasks, size_t count)
+{
+    struct qnt_task both[ROLES + 1];
+    struct cli_winners winners;
+    char err[600] = "";
+    size_t at = 0;
+
+    while (at < count && tasks[at].epilogue != KRN_EPILOGUE_ADD)
+        at++;
+    if (!T_CHECK(at < count))
+        return;
+    for (size_t i = 0; i <= ROLES; i++) /* the first and the last are PLAIN */
+        both[i] = tasks[at];
+    both[0].epilogue = KRN_EPILOGUE_FLOAT;
+    for (size_t i = 1; i < ROLES; i++)
+        both[i].problem.oc++; /* others */
+    make_database(both, ROLES + 1, machine.machine, HRN_MEASURED);
+    T_CHECK(cli_winners_open(path, 0, &winners, err, sizeof(err)) == 0);
+    const struct qnt_choice choice =
+        cli_winners_choose(&tasks[at].problem, KRN_EPILOGUE_ADD, &winners);
+    T_CHECK(choice.kernel && choice.kernel->epilogue == KRN_EPILOGUE_ADD);
+    T_CHECK_STR(cli_winners_reason(&winners, &tasks[at].problem, KRN_EPILOGUE_ADD),
+                "winner of run 1");
+    cli_winners_close(&winners);
+}
+
 static void check_no_winners(const struct qnt_task *task, const char *word)
 {
     const struct krn_problem *problem = &task->problem;
@@ -277,7 +307,10 @@ int main(int argc, char **argv)
     struct qnt_network *network = t_network(&g);
     size_t count = qnt_network_tasks(network, tasks, TASKS_MAX);
     T_CHECK(count > ROLES && count <= TASKS_MAX);
-    check_roles(&g, network, tasks, count);
+    for (unnamed_epilogues = 0; unnamed_epilogues < 2; unnamed_epilogues++)
+        check_roles(&g, network, tasks, count);
+    unnamed_epilogues = 0;
+    check_own_form(tasks, count);
     check_derived(&g, network, tasks, count);
     check_foreign_runs(tasks, count);
     qnt_network_free(network);

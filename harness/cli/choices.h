@@ -11,7 +11,7 @@
 struct cli_choice_filter {
     const long long *runs; /* 0 = the newest */
     size_t run_count;
-    uint32_t isas;                                /* bit set; others do not exist */
+    uint32_t isas;                             /* bit set; others do not exist */
     const char (*layers)[KRN_PROBLEM_STR_MAX]; /* canonical, as krn_layer_format(); none: all */
     size_t layer_count;
     int stale; /* also variants whose generated code is another by now than what was measured */

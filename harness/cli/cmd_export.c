@@ -138,7 +138,7 @@ static void print_table(const struct export_options *o, const struct cli_choices
         has_asm |= var_language(c->variant.isa) == VAR_LANGUAGE_ASM;
         cli_table_cell(table, "%s", c->problem.name[0] ? c->problem.name : text);
         cli_table_cell(table, "%s", name);
-        cli_table_cell(table, "%.1f", c->evidence.median_ns / 1e3);
+        cli_table_cell(table, "%.4g", c->evidence.median_ns / 1e3);
         cli_table_cell(table, "%.1f",
                        (double)krn_problem_macs(&c->problem) / c->evidence.median_ns);
     }
@@ -300,7 +300,8 @@ int cmd_export(int argc, char **argv)
             "portable "
             "fallback, files for CMake, meson, ndk-build and make, a self-test with vectors, and "
             "passport.json with the evidence behind each choice.\n\n"
-            "A layer that computes a residual add in the network (+add) gets a kernel of that form, "
+            "A layer that computes a residual add in the network (+add) gets a kernel of that "
+            "form, "
             "one that gives sums (+sums) likewise: quern_conv_create_epilogue() has them.\n\n"
             "For each layer the fastest variant is taken and, for CPUs that lack its instructions, "
             "the "

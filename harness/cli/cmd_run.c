@@ -299,7 +299,8 @@ static const char description[] =
     "or an int8 network of 'quern quantize', which is compared with the float model of --against, "
     "if there is one. Without MODEL, the model that comes with Quern.\n\n"
     "Each convolution runs on the winner of the newest sweep in the database for exactly that "
-    "problem, built for this machine. Where there is none - not swept, swept on another "
+    "problem and form (with a residual add, or giving sums), built for this machine; else on the "
+    "loop that won without the add. Where there is none - not swept, swept on another "
     "architecture, or code that has changed since - the built-in kernel runs; the second table "
     "says which kernel ran each layer, and why. The scores are the same whatever runs.";
 

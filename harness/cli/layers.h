@@ -15,17 +15,17 @@ struct cli_layers { /* zero-initialise */
 /* clang-format off */
 #define CLI_LAYER_OPTIONS(named) \
     { 'p', "problem", CLI_LIST, "PROBLEM", \
-      "A problem string, such as ic64ih56oc64kh3ph1 or H:W:Cin:Cout; with +add behind it, a layer " \
-      "that a second tensor is added to, with +sums one that gives sums of 32 bits, with +fixed " \
-      "one that makes bytes by integers alone. May be repeated.", &(named).problems }, \
+      "A problem string, such as ic64ih56oc64kh3ph1 or H:W:Cin:Cout; with +add behind it, a " \
+      "layer that a second tensor is added to, with +sums one that gives sums of 32 bits, with " \
+      "+fixed one that makes bytes by integers alone. May be repeated.", &(named).problems }, \
     { 'b', "batch", CLI_LIST, "FILE", "A file of problem strings, one per line.", \
       &(named).batches }, \
     { 'n', "network", CLI_LIST, "NAME", \
       "The convolutions of a built-in network: resnet50, mobilenet_v1, mobilenet_v2, " \
       "squeezenet_1.1.", &(named).networks }, \
     { 'm', "model", CLI_LIST, "FILE", \
-      "The convolutions and inner products of a model file, each as 'quern run' has it: +add where " \
-      "it computes a residual add, +sums where it gives the scores.", &(named).models }, \
+      "The convolutions and inner products of a model file, each as 'quern run' has it: +add " \
+      "where it computes a residual add, +sums where it gives the scores.", &(named).models }, \
     { 0, "shape", CLI_STRING, "WxHxC", \
       "Width, height and channels of the images that the models take, where a file does not say " \
       "so.", &(named).open.shape }, \

@@ -86,14 +86,15 @@ static void take_forms(const struct context *c, const struct rpt_layer *layer)
     }
 }
 
-/* The loop that won runs an add, too, where nothing with one was timed and its scheme has the form.
- */
+/* The loop that won runs an add or gives sums, too, where nothing that does was timed and its
+ * scheme has the form. */
 static void derive(const struct cli_winner *plain, struct cli_winner *w)
 {
     struct var_variant v = plain->variant;
     char reason[CLI_REASON_MAX];
 
-    snprintf(reason, sizeof(reason), "%.150s, with the add", plain->reason);
+    snprintf(reason, sizeof(reason), "%.150s, with %s", plain->reason,
+             w->epilogue == KRN_EPILOGUE_ADD ? "the add" : "sums");
     v.knob[VAR_KNOB_EPILOGUE] = (int)w->epilogue;
     if (w->found || var_feasible(&v, NULL, 0) != 0)
         return;
@@ -107,7 +108,8 @@ void cli_winners_derive(struct cli_winners *winners)
     for (size_t i = 0; i < winners->count; i++)
         for (size_t k = 0; k < winners->count && winners->layers[i].found; k++)
             if (winners->layers[i].epilogue == KRN_EPILOGUE_FLOAT &&
-                winners->layers[k].epilogue == KRN_EPILOGUE_ADD &&
+                (winners->layers[k].epilogue == KRN_EPILOGUE_ADD ||
+                 winners->layers[k].epilogue == KRN_EPILOGUE_SUMS) &&
                 strcmp(winners->layers[i].problem, winners->layers[k].problem) == 0)
                 derive(&winners->layers[i], &winners->layers[k]);
 }

@@ -41,8 +41,8 @@ int cli_winners_find(const char *path, long long run_id, const struct cli_target
 /* The same from a folder of 'quern export'. -EINVAL if it is none. */
 int cli_winners_of_export(const char *folder, const struct cli_target *target,
                           struct cli_winners *out, char *err, size_t err_bytes);
-/* Winners of layers with a residual add, where only the layer without one was timed: the same loop
- * with the other epilogue. Both functions above do it. */
+/* Winners of layers with a residual add, or that give sums, where only the layer without was timed:
+ * the same loop with the other epilogue. Both functions above do it. */
 void cli_winners_derive(struct cli_winners *winners);
 /* What this machine is. */
 struct cli_target cli_target_here(void);

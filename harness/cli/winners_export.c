@@ -37,9 +37,10 @@ static void take_choice(struct json_object *choice, const struct cli_target *tar
     if (krn_layer_parse(text_of(choice, "problem"), &problem, &epilogue, why, sizeof why) != 0)
         return;
     int known = var_name_parse(name, &v, why, sizeof why) == 0;
-    struct cli_winner *w = of_problem(
-        out, &problem, known ? (enum krn_epilogue)v.knob[VAR_KNOB_EPILOGUE] : epilogue);
+    struct cli_winner *w =
+        of_problem(out, &problem, known ? (enum krn_epilogue)v.knob[VAR_KNOB_EPILOGUE] : epilogue);
     of_problem(out, &problem, KRN_EPILOGUE_ADD); /* derived, if there is none of its own */
+    of_problem(out, &problem, KRN_EPILOGUE_SUMS);
     if (w->found)
         return;
     if (!known) {
@@ -73,7 +74,7 @@ int cli_winners_of_export(const char *folder, const struct cli_target *target,
         return -EINVAL;
     }
     size_t count = json_object_array_length(choices);
-    out->layers = calloc(2 * count + 1, sizeof *out->layers);
+    out->layers = calloc(3 * count + 1, sizeof *out->layers);
     for (size_t i = 0; out->layers && i < count; i++)
         take_choice(json_object_array_get_idx(choices, i), target, out);
     json_object_put(root);

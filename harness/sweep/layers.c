@@ -60,10 +60,9 @@ int hrn_layers_add(struct hrn_layers *layers, const struct krn_problem *problem,
     int err = grow(layers);
     if (err)
         return err;
-    struct hrn_layer layer = { .problem = *problem,
-                               .epilogue = epilogue,
-                               .place = next_place(layers, network),
-                               .times = 1 };
+    struct hrn_layer layer = {
+        .problem = *problem, .epilogue = epilogue, .place = next_place(layers, network), .times = 1
+    };
     snprintf(layer.key, sizeof layer.key, "%s", key);
     snprintf(layer.network, sizeof layer.network, "%s", network);
     layers->items[layers->count++] = layer;

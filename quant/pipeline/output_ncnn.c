@@ -121,7 +121,8 @@ static void put_weights(struct out *o, const float *scale, size_t scale_count)
 
 int qnt_ncnn_quantises(const struct qnt_node *n)
 {
-    return qnt_is_convolution(n) && (n->problem.groups == 1 || krn_problem_is_depthwise(&n->problem));
+    return qnt_is_convolution(n) &&
+           (n->problem.groups == 1 || krn_problem_is_depthwise(&n->problem));
 }
 
 int qnt_ncnn_scales(const struct qnt_node *n, float **out)

@@ -67,8 +67,8 @@ int qnt_graph_tasks(const struct qnt_graph *graph, struct qnt_task **out, size_t
         qnt_plan_adds(graph, live, output, &options, &adds);
         for (int32_t i = 0; i < graph->count; i++)
             if (live[i] && qnt_is_convolution(&graph->nodes[i]))
-                (*out)[(*count)++] = (struct qnt_task) { graph->nodes[i].problem,
-                                                         epilogue_of(&adds, output, i) };
+                (*out)[(*count)++] =
+                    (struct qnt_task) { graph->nodes[i].problem, epilogue_of(&adds, output, i) };
         result = 0;
     }
     free(live);

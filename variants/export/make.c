@@ -42,8 +42,7 @@ static int add_kernel(struct exp_plan *plan, const struct var_variant *v, int po
     return 0;
 }
 
-/* What portable C does by default for one problem of each kind: together they take any problem. It
- * has the forms of all epilogues but FIXED for each of them. */
+/* What portable C does by default for one problem of each kind: together they take any problem. */
 static int add_portable(struct exp_plan *plan, enum krn_epilogue epilogue, char *err,
                         size_t err_bytes)
 {
