@@ -12,13 +12,8 @@ static int vec(struct gemm *g, const char *group)
 /* Elements of a tap from `at` on, 16 or 8, of a row. */
 static int load(struct gemm *g, int row, int at, int bytes)
 {
-    int index = g->index[0], a = vec(g, "A");
-    if (at) {
-        index = ir_vreg(g->ir, IR_GPR, "address of the tap");
-        IR(g->ir, IR_SUM_IMM, index, g->index[0], at);
-    }
-    IR(g->ir, bytes == 16 ? A64_LDR_Q_REG : A64_LDR_D_REG, a, g->row[row], index);
-    return a;
+    const struct a64_tap tap = a64_tap_at(g, at, bytes);
+    return a64_tap_load(g, row, &tap);
 }
 
 /* The group of KR elements that meets the columns from `column` on in step `step`. */

@@ -7,6 +7,7 @@
  * The loop over taps exists twice: where a tap is exactly one body, as a line of a first layer's
  * filter is, it has no loop over depth in it. */
 #include "variants/a64_int.h"
+#include "variants/weave.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -63,19 +64,41 @@ static int piece_bytes(int left)
     return left >= 16 ? 16 : left >= 8 ? 8 : 4;
 }
 
+struct a64_tap a64_tap_at(struct gemm *g, int at, int bytes)
+{
+    struct a64_tap tap = { .index = g->index[0], .bytes = bytes };
+    if (at) {
+        tap.index = ir_vreg(g->ir, IR_GPR, "address of the tap");
+        IR(g->ir, IR_SUM_IMM, tap.index, g->index[0], at);
+    }
+    if (bytes == 16 && g->v->knob[VAR_KNOB_FORM] == 3) {
+        tap.high = ir_vreg(g->ir, IR_GPR, "address of the tap");
+        IR(g->ir, IR_SUM_IMM, tap.high, g->index[0], at + 8);
+    }
+    return tap;
+}
+
+int a64_tap_load(struct gemm *g, int row, const struct a64_tap *tap)
+{
+    int in_halves = tap->bytes == 16 && g->v->knob[VAR_KNOB_FORM] == 3;
+    int op = in_halves || tap->bytes == 8 ? A64_LDR_D_REG
+             : tap->bytes == 16           ? A64_LDR_Q_REG
+                                          : A64_LDR_S_REG;
+    int a = ir_vreg(g->ir, IR_VEC, "A");
+    IR(g->ir, op, a, g->row[row], tap->index);
+    if (in_halves) {
+        int high = ir_vreg(g->ir, IR_GPR, "high halves");
+        IR(g->ir, A64_LDR_X_REG, high, g->row[row], tap->high);
+        IR(g->ir, A64_INS_D1, a, high);
+    }
+    return a;
+}
+
 static void load_piece(struct direct *d, int at, int bytes)
 {
-    struct gemm *g = &d->g;
-    int op = bytes == 16 ? A64_LDR_Q_REG : bytes == 8 ? A64_LDR_D_REG : A64_LDR_S_REG;
-    int index = g->index[0];
-    if (at) {
-        index = gpr(d, "address of the tap");
-        IR(g->ir, IR_SUM_IMM, index, g->index[0], at);
-    }
-    for (int i = 0; i < g->mr; i++) {
-        g->a[i] = ir_vreg(g->ir, IR_VEC, "A");
-        IR(g->ir, op, g->a[i], g->row[i], index);
-    }
+    const struct a64_tap tap = a64_tap_at(&d->g, at, bytes);
+    for (int i = 0; i < d->g.mr; i++)
+        d->g.a[i] = a64_tap_load(&d->g, i, &tap);
 }
 
 static void dot_body(struct direct *d, int groups)
@@ -113,7 +136,8 @@ static void mm_body(struct direct *d, int groups)
     }
 }
 
-/* Loads that copy to all lanes take no offset: an address for each pixel, once for the body. */
+/* Loads that copy to all lanes take no offset: an address for each pixel, once for the body; where
+ * they advance it, they take 4, 2 or 1 groups at once. */
 static void pair_body(struct direct *d, int groups)
 {
     struct gemm *g = &d->g;
@@ -125,26 +149,53 @@ static void pair_body(struct direct *d, int groups)
     }
     for (int group = 0; group < groups; group += g->groups) {
         int left = groups - group;
-        g->groups = left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        g->groups = !g->post ? left : left >= 4 ? 4 : left >= 2 ? 2 : 1;
         a64_pair_block(g, 2 * g->nr * group);
     }
     for (int i = 0; i < g->mr; i++)
         g->row[i] = pixel[i];
 }
 
+/* For cores that issue in order (weave.h); otherwise loads of weights advance their pointer. */
+static int is_woven(const struct direct *d)
+{
+    return !d->g.post;
+}
+
+static enum weave_core weave_core(const struct direct *d)
+{
+    return (enum weave_core)d->g.v->knob[VAR_KNOB_SCHEDULE];
+}
+
 /* `groups` groups from g->index[0] on, which does not move; the weights do. */
-static void body(struct direct *d, int groups)
+static void plain_body(struct direct *d, int groups)
 {
     struct gemm *g = &d->g;
-    int begin = g->ir->insn_count, macs_per_load = g->nr > 8 ? 8 : 4;
-    g->b_stream = (struct gemm_stream) { .base = g->w, .group = "B", .moves = 1 };
+    g->b_stream = (struct gemm_stream) { .base = g->w, .group = "B", .moves = g->post };
     g->b_stream.count = groups * g->nr * g->kr / 16;
+    g->b_stream.split = g->v->knob[VAR_KNOB_FORM] == 3;
     if (g->v->knob[VAR_KNOB_DIAGONAL])
         d->scheme->diagonal(g, groups);
     else
         d->scheme->body(d, groups);
+    if (is_woven(d))
+        IR(g->ir, IR_ADD_IMM, g->w, groups * g->nr * g->kr);
+}
+
+static void body(struct direct *d, int groups)
+{
+    struct gemm *g = &d->g;
+    struct ir_woven woven;
+    int begin = g->ir->insn_count, macs_per_load = g->nr > 8 ? 8 : 4;
+    plain_body(d, groups);
     if (g->v->knob[VAR_KNOB_SCHEDULE] == 1)
         ir_spread(g->ir, begin, g->ir->insn_count, macs_per_load);
+    if (!is_woven(d))
+        return;
+    ir_weave(g->ir, begin, weave_core(d), 0, &woven);
+    ir_woven_add(g->ir, &woven, WEAVE_FIRST);
+    ir_woven_add(g->ir, &woven, WEAVE_LOOP);
+    ir_woven_clear(&woven);
 }
 
 /* `count` bodies, 0 included. */
@@ -180,6 +231,30 @@ static void taps_of_one_body(struct direct *d, int end)
     IR(ir, IR_JUMP, end);
 }
 
+/* The same, but each loads what the next one begins with: `taps` is one ahead. */
+static void taps_pipelined(struct direct *d, int end)
+{
+    struct ir *ir = d->g.ir;
+    struct ir_woven woven;
+    int tap = ir_label(ir, "line"), last = ir_label(ir, "line_last");
+    ir_comment(ir, "taps of %d bytes, pipelined", d->g.kr * d->unroll);
+    IR(ir, IR_ADD_IMM, d->g.taps, -1);
+    int begin = ir->insn_count;
+    next_address(d);
+    plain_body(d, d->unroll);
+    IR(ir, IR_SUB_FLAGS, d->g.taps, 1);
+    ir_weave(ir, begin, weave_core(d), 1, &woven);
+    ir_woven_add(ir, &woven, WEAVE_FIRST);
+    IR(ir, IR_SUB_JUMP_NEG, d->g.taps, 1, last);
+    IR(ir, IR_LABEL, tap);
+    ir_woven_add(ir, &woven, WEAVE_LOOP);
+    IR(ir, IR_JUMP_POS, tap);
+    IR(ir, IR_LABEL, last);
+    ir_woven_add(ir, &woven, WEAVE_LAST);
+    IR(ir, IR_JUMP, end);
+    ir_woven_clear(&woven);
+}
+
 static void taps_of_any_depth(struct direct *d)
 {
     struct ir *ir = d->g.ir;
@@ -203,11 +278,13 @@ static void all_taps(struct direct *d)
     IR(ir, IR_LOAD64, g->w, g->table, TAP(w));
     IR(ir, IR_ADD, g->w, g->panel);
     IR(ir, IR_ADD_IMM, g->w, 4 * g->nr * var_head_words(g->v));
-    if (!d->groups) {
-        taps_of_one_body(d, end);
-    } else {
+    if (d->groups)
         IR(ir, A64_JUMP_NOT, d->groups, d->unroll, any);
+    if (g->v->knob[VAR_KNOB_PIPELINE])
+        taps_pipelined(d, end);
+    else
         taps_of_one_body(d, end);
+    if (d->groups) {
         IR(ir, IR_LABEL, any);
         taps_of_any_depth(d);
     }
@@ -325,8 +402,10 @@ int a64_direct_build(struct ir *ir, const struct var_variant *v, char *err, size
         [KRN_ISA_DOTPROD] = { 0, dot_body, a64_diagonal_dot },
         [KRN_ISA_I8MM] = { 1, mm_body, a64_diagonal_mm },
     };
-    struct direct d = { .g = { .ir = ir, .v = v, .post = 1, .add_at = ARG(add) },
-                        .scheme = &schemes[v->isa] };
+    struct direct d = {
+        .g = { .ir = ir, .v = v, .post = v->knob[VAR_KNOB_SCHEDULE] < 2, .add_at = ARG(add) },
+        .scheme = &schemes[v->isa]
+    };
     int step = ir_label(ir, "step"), done = ir_label(ir, "done");
     int diagonal = v->knob[VAR_KNOB_DIAGONAL];
     d.g.mr = v->knob[VAR_KNOB_MR];

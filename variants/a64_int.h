@@ -12,6 +12,7 @@ enum {
     A64_LDR_Q_REG,            /* w r r: base + index */
     A64_LDR_D_REG,            /* w r r */
     A64_LDR_S_REG,            /* w r r */
+    A64_LDR_X_REG,            /* w r r: general register */
     A64_LDR_X_POST,           /* w + i: pointer += i */
     A64_MADD,                 /* + r r: general registers, 0 += 1 * 2 */
     A64_JUMP_NOT,             /* r i l: jump if not equal */
@@ -129,9 +130,19 @@ void a64_rows_store(struct gemm *g);
 void a64_pairs_init(struct gemm *g, int pointer);
 void a64_pair_rows(struct gemm *g, int *a, int halves);
 
-/* v8.0 by pairs of depth: g->groups groups, 1, 2 or 4, of all rows, from where g->row[] points to;
- * both advance. b_offset: bytes of B of the body before them. */
+/* v8.0 by pairs of depth: g->groups groups of all rows, from where g->row[] points to; with
+ * g->post 1, 2 or 4, and rows advance, else any number from g->a_offset on. b_offset: bytes of B of
+ * the body before them. */
 void a64_pair_block(struct gemm *g, int b_offset);
+
+/* DIRECT: where some bytes of a tap are, once for all pixels; `bytes` of them, 16, 8 or 4, of a
+ * row: in halves where the variant asks for that. */
+struct a64_tap {
+    int index, high; /* what the pixel's address is added to; the same of the high half */
+    int bytes;
+};
+struct a64_tap a64_tap_at(struct gemm *g, int at, int bytes);
+int a64_tap_load(struct gemm *g, int row, const struct a64_tap *tap);
 
 /* DIRECT with `diagonal`: a tap of all rows, `steps` groups of KR of each block (a64_diagonal.c).
  */

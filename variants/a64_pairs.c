@@ -136,7 +136,8 @@ static void chain(struct gemm *g, struct area area, int b_offset, int group)
     multiply(g, area, b_offset, group, steps, a);
 }
 
-void a64_pair_block(struct gemm *g, int b_offset)
+/* Rows of A are spread to lanes by loads that advance. */
+static void spread_block(struct gemm *g, int b_offset)
 {
     int hold_b = g->v->knob[VAR_KNOB_HOLD], step = hold_b ? 1 : g->mr;
     struct area area = { 0, step, 0, g->nr / 4 };
@@ -160,11 +161,16 @@ static void block(struct gemm *g, int b_offset)
             chain(g, area, b_offset, group);
 }
 
+void a64_pair_block(struct gemm *g, int b_offset)
+{
+    (g->post ? spread_block : block)(g, b_offset);
+}
+
 static void pair_group(struct gemm *g, int index, int b_offset)
 {
     int a[2][GEMM_MAX_ROWS];
     if (!in_tail(g)) {
-        (g->post ? a64_pair_block : block)(g, b_offset);
+        a64_pair_block(g, b_offset);
         return;
     }
     for (int i = 0; i < g->mr; i++) {

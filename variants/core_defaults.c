@@ -34,6 +34,11 @@
     { .weave = (core), .min_rows = 2, \
       .row = { .isa = KRN_ISA_##level, .family = KRN_FAMILY_##kind, .min_columns = (columns), \
                .min_depth = (least), .max_waste = (waste), .knob = { __VA_ARGS__ } } }
+/* A line of a first layer's filter is `unroll` groups. */
+#define LINE_ROW(core, level, columns, unroll, ...) \
+    ROW(core, level, DIRECT, columns, 0, 4, U(unroll), C(1), O(1), P(1), __VA_ARGS__)
+#define PAIR_LINE_ROW(core, unroll) \
+    LINE_ROW(core, NEON, 9, unroll, M(4), N(16), K(2), L(16), S(2), V(3), H(1), G(4))
 /* One tile for rows in place and for a table of rows. */
 #define TILES(core, level, ...) \
     ROW(core, level, GEMM, __VA_ARGS__), ROW(core, level, IGEMM, __VA_ARGS__)
@@ -65,6 +70,8 @@
 const struct var_core_default var_core_defaults[] = {
     /* A53: v8.0 */
     WINO_ROWS(3, 16, S(3), V(3)),
+    PAIR_LINE_ROW(3, 11),
+    PAIR_LINE_ROW(3, 5),
     FIT_TILES(3, NEON, 4, 256, 12, M(5), N(4), K(16), U(2), L(128), S(3), V(3), H(1), G(4), P(1),
               Q(1)),
     TILES(3, NEON, 9, 5, 0, M(4), N(16), K(2), U(1), L(16), S(3), V(3), H(1), G(4), P(1), Q(1)),
@@ -73,6 +80,8 @@ const struct var_core_default var_core_defaults[] = {
     DWC_ROW(3, NEON, K(1), S(1), F(3), X(2), Y(2)),
     /* A55: v8.0, dotprod */
     WINO_ROWS(2, 16, S(2), V(3)),
+    PAIR_LINE_ROW(2, 11),
+    PAIR_LINE_ROW(2, 5),
     ROW(2, NEON, GEMM, 9, 5, 16, M(5), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1),
         Q(1)),
     FIT_TILES(2, NEON, 9, 5, 5, M(4), N(16), K(2), U(1), L(16), S(2), V(3), H(1), G(4), P(1), Q(1)),
@@ -80,7 +89,8 @@ const struct var_core_default var_core_defaults[] = {
     ONE_ROW(2, NEON, 9, M(1), N(16), K(2), U(2), L(64), V(2), I(2), H(1), G(4)),
     DWC_ROW(2, NEON, K(1), S(1), F(3), X(1), Y(2)),
     DWC_ROW(2, NEON, K(1), S(1), F(3), X(2), Y(2)),
-    ROW(2, DOTPROD, DIRECT, 9, 0, 4, M(8), N(8), K(4), U(6), L(128), S(1), C(1), O(1), V(1)),
+    LINE_ROW(2, DOTPROD, 9, 6, M(4), N(16), K(4), L(128), S(2), V(3)),
+    LINE_ROW(2, DOTPROD, 9, 3, M(6), N(16), K(4), L(128), S(2), V(3)),
     TILES(2, DOTPROD, 9, 5, 0, M(4), N(16), K(4), U(2), L(128), S(2), V(3), P(1), Q(1), G(1)),
     ONE_ROW(2, DOTPROD, 9, M(1), N(16), K(4), U(2), L(64), V(2), I(2), G(1)),
     DWC_ROW(2, DOTPROD, K(4), S(2), F(3), X(1), Y(2)),
@@ -96,9 +106,9 @@ const struct var_core_default var_core_defaults[] = {
     ROW(4, NEON, GEMM, 9, 5, 32, M(4), N(16), K(2), U(1), L(16), S(2), V(3), G(4), P(1), Q(1)),
     TILES(4, NEON, 9, 5, 0, M(4), N(16), K(1), U(2), L(64), S(1), V(1), I(1), W(1), G(1)),
     ONE_ROW(4, NEON, 9, M(1), N(16), K(2), U(2), L(64), S(1), V(2), I(2), H(1), G(4)),
-    ROW(4, DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(6), L(128), S(1), C(1), O(1), V(1)),
+    LINE_ROW(4, DOTPROD, 17, 6, M(2), N(32), K(4), L(128), S(4), V(1)),
     ROW(4, DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(4), L(128), S(1), C(1), O(1), V(1)),
-    ROW(4, DOTPROD, DIRECT, 17, 0, 4, M(2), N(32), K(4), U(3), L(128), S(1), C(1), O(1), V(1)),
+    LINE_ROW(4, DOTPROD, 17, 3, M(2), N(32), K(4), L(128), S(4), V(1)),
     TILES(4, DOTPROD, 9, 5, 0, M(4), N(16), K(4), U(2), L(128), S(4), P(1), Q(1), G(1)),
     DWC_ROW(4, DOTPROD, K(4), S(2), F(3), X(1), Y(2)),
     ROW(4, I8MM, DIRECT, 9, 0, 4, M(4), N(16), K(8), U(3), L(128), S(1), C(1), O(1), V(1)),

@@ -19,7 +19,8 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
                         0, 0 },
     [VAR_KNOB_SCHEDULE] = { 's', "schedule", "",
                             "where loads sit: 0 = ahead of the MACs, 1 = spread between them; "
-                            "AArch64 GEMM: 2, 3, 4 = woven in order for A55, A53, A510; DWC: 1, 2 "
+                            "AArch64 GEMM, DIRECT: 2, 3, 4 = woven in order for A55, A53, A510; "
+                            "DWC: 1, 2 "
                             "= "
                             "scheduled in order, from few or many candidates",
                             0, 0, 0 },
@@ -146,6 +147,12 @@ const struct var_knob_info var_knobs[VAR_KNOB_COUNT] = {
 #define A64_DIRECT_AXES(m, n, k, u, s, c, v) \
     { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS(128), AXIS s, NONE, NONE, NONE, AXIS c, \
       AXIS(0, 1), NONE, NONE, AXIS v, NONE, NONE, NONE, NONE }
+#define WOVEN_DIRECT_AXES(m, n, k, u, s, v) \
+    { AXIS m, AXIS n, AXIS k, AXIS u, NONE, NONE, AXIS(128), AXIS s, NONE, NONE, NONE, \
+      AXIS(0, 1), AXIS(0, 1), NONE, NONE, AXIS v, NONE, NONE, NONE, AXIS(1) }
+#define PAIR_WOVEN_AXES(m, n, u) \
+    { AXIS m, AXIS n, AXIS(2), AXIS u, NONE, NONE, AXIS(16), AXIS(2), NONE, NONE, NONE, \
+      AXIS(0, 1), AXIS(0, 1), NONE, NONE, AXIS(3), NONE, AXIS(1), AXIS(4), AXIS(1) }
 #define DIAGONAL_AXES(m, n, k, l, c, d) \
     { AXIS m, AXIS n, AXIS k, AXIS(1), NONE, AXIS(0), AXIS l, NONE, NONE, NONE, NONE, AXIS c, \
       AXIS(0, 1), NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, AXIS d }
@@ -217,6 +224,8 @@ const struct var_domain var_domains[] = {
                        (4)) },
     { KRN_ISA_NEON, DIRECT, 1, 0, 0,
       PAIR_DIAGONAL_AXES((1, 2, 3, 4, 5), (16), (0, 1), (0, 1), (1, 2), (4, 8, 16)) },
+    { KRN_ISA_NEON, DIRECT, 1, 0, 0,
+      PAIR_WOVEN_AXES((3, 4, 5), (16), (5, 8, 11)) },
     { KRN_ISA_NEON, DW, 1, 0, 0,
       DW_AXES((1, 2, 3, 4), (4, 8, 16), (1), (1, 2, 3, 9), (128), (0, 1)) },
     { KRN_ISA_NEON, DWC, 1, 0, 0, DWC_AXES((8, 16), (1), (0, 1, 2), (3), (1, 2), (1, 2)) },
@@ -260,6 +269,10 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_DOTPROD, DIRECT, 1, 0, 0,
       A64_DIRECT_FORMS((2, 3, 4, 6, 7, 8), (8, 12, 16, 32), (4), (3, 4, 6), (128), (1, 2), NONE,
                        NONE) },
+    { KRN_ISA_DOTPROD, DIRECT, 1, 0, 0,
+      WOVEN_DIRECT_AXES((2, 3, 4, 6, 7, 8), (8, 12, 16, 32), (4), (3, 6), (2), (3)) },
+    { KRN_ISA_DOTPROD, DIRECT, 1, 0, 0,
+      WOVEN_DIRECT_AXES((2, 3, 4, 6, 7, 8), (8, 12, 16, 32), (4), (3, 6), (4), (1)) },
     { KRN_ISA_DOTPROD, DWC, 1, 0, 0, DWC_FORMS((8, 16), (4), (0, 1), (3, 5), (1, 2), (1, 2)) },
     { KRN_ISA_DOTPROD, DWC, 1, 0, 0, DWC_AXES((8, 16), (4), (0, 1, 2), (3, 5), (1, 2), (1, 2)) },
     { KRN_ISA_DOTPROD, PEAK, 1, 0, 16, PEAK_AXES((16), (128)) },

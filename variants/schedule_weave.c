@@ -3,7 +3,8 @@
  * two a cycle, behind every other one.
  *
  * From the last use back, everything else takes the latest slot that is early enough for its
- * result, so that values live as briefly as they can. A slot before the first MAC is one of the
+ * result, so that values live as briefly as they can; what is made of an address that the body
+ * loads takes the earliest, so that the address does. A slot before the first MAC is one of the
  * iteration before: such an instruction is `early`, is done once ahead of the loop, and works for
  * the next iteration inside it. Where pointers advance is chosen last; offsets follow. */
 #include "variants/weave.h"
@@ -73,6 +74,23 @@ static int reads_result(const struct work *w, const struct ir_insn *from, const 
     return 0;
 }
 
+/* An address made of another one. */
+static int is_sum(const struct work *w, const struct other *o)
+{
+    return o->kind == FREE && w->ir->target->ops[o->insn.op].class == IR_ALU;
+}
+
+/* One made of an address that the body loads. */
+static int frees_load(const struct work *w, const struct other *o)
+{
+    int found = 0;
+    for (int i = 0; i < w->others && is_sum(w, o); i++) {
+        const struct other *from = &w->other[i];
+        found |= from->kind == FREE && !is_sum(w, from) && reads_result(w, &from->insn, &o->insn);
+    }
+    return found;
+}
+
 /* In slots. */
 static int latency(const struct work *w, enum kind kind)
 {
@@ -127,17 +145,21 @@ static int has_room(const struct work *w, enum kind kind, int slot, int capacity
 static int find_slot(const struct work *w, const struct other *o)
 {
     int latest = o->latest, last_reader = o->last_reader;
-    int earliest = w->wraps ? latest - w->macs + 1 : 0;
+    int earliest = w->wraps ? latest - w->macs + 1 : 0, is_early = w->wraps && frees_load(w, o);
     if (w->wraps && last_reader - w->macs > earliest)
         earliest = last_reader - w->macs;
+    if (earliest < -w->macs)
+        earliest = -w->macs; /* of one iteration before, not of two */
     if (w->rules->joins && o->kind == HALF_LOAD)
         for (int slot = latest; slot >= earliest; slot--)
             if (has_room(w, o->kind, slot, 1) && w->used[cyclic(w, slot)][w->rules->pool[INSERT]])
                 return slot;
     for (int capacity = 1; capacity <= MOST_IN_SLOT; capacity++)
-        for (int slot = latest; slot >= earliest; slot--)
+        for (int i = 0; i <= latest - earliest; i++) {
+            int slot = is_early ? earliest + i : latest - i;
             if (has_room(w, o->kind, slot, capacity))
                 return slot;
+        }
     return w->wraps ? UNPLACED : -1;
 }
 

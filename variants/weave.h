@@ -8,11 +8,12 @@
 
 #include "variants/ir.h"
 
-/* What issues beside a MAC: see cores.h for the models and their sources. */
+/* What issues beside a MAC: see cores.h for the models and their sources. The numbers are those of
+ * the schedule knob. */
 enum weave_core {
-    WEAVE_A55,  /* anything but a load of 128 bits */
-    WEAVE_A510, /* two MACs a cycle, and one of anything beside them */
-    WEAVE_A53,  /* general registers only; half a vector's load and an insert share a cycle */
+    WEAVE_A55 = 2,  /* anything but a load of 128 bits */
+    WEAVE_A510 = 4, /* two MACs a cycle, and one of anything beside them */
+    WEAVE_A53 = 3,  /* general registers only; half a vector's load and an insert share a cycle */
 };
 
 enum weave_part {
