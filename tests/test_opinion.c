@@ -86,7 +86,7 @@ static void make_plan(const char *problem, uint32_t isas, struct wanted *w,
 static void warns_in_order(void)
 {
     struct wanted w = { .names = { "dotprod_gemm_m6n8k4u2a0b0l128s0v2i2",
-                                   "dotprod_gemm_m6n8k4u2a0b0l128s2v3p1" } };
+                                   "dotprod_gemm_m6n8k4u2a0b0l128s2v3p1q1" } };
     const struct hrn_predict_options options = { .core = var_core_find("cortex-a55", NULL) };
     struct hrn_layers layers = { 0 };
     struct hrn_plan plan = { 0 };
