@@ -31,7 +31,7 @@ int krn_isa_find(const char *name)
 
 /* Bits of the Linux ABI (arch/arm64 hwcap.h), written out because old headers lack the newer ones.
  */
-enum { HWCAP_ASIMD_BIT = 1, HWCAP_ASIMDDP_BIT = 20, HWCAP2_I8MM_BIT = 13 };
+enum { HWCAP_ASIMD_BIT = 1, HWCAP_CPUID_BIT = 11, HWCAP_ASIMDDP_BIT = 20, HWCAP2_I8MM_BIT = 13 };
 
 static uint32_t probe(void)
 {
@@ -88,6 +88,18 @@ static uint32_t probe(void)
 }
 
 #endif
+
+uint32_t krn_cpu_midr(void)
+{
+#if defined(__aarch64__) && defined(__linux__)
+    if (getauxval(AT_HWCAP) >> HWCAP_CPUID_BIT & 1) { /* the kernel answers in the core's place */
+        uint64_t midr;
+        __asm__("mrs %0, midr_el1" : "=r"(midr));
+        return (uint32_t)midr;
+    }
+#endif
+    return 0;
+}
 
 static uint32_t visible = ~0u;
 

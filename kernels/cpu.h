@@ -32,6 +32,11 @@ int krn_isa_find(const char *name);
  * the CPU each time, which a virtual machine may trap: once per layer, not once per call. */
 uint32_t krn_cpu_isas(void);
 
+/* MIDR_EL1 of the core that this thread runs on: implementer, part, revision. 0 where the system
+ * does not show it (other architectures, other systems, Linux before 4.11). It may be another core
+ * by the time that the caller looks. */
+uint32_t krn_cpu_midr(void);
+
 /* Levels not in `mask` are hidden from krn_cpu_isas(); ~0u shows all. Not for several threads. */
 void krn_cpu_mask_set(uint32_t mask);
 

@@ -181,18 +181,14 @@ static int make_layer(const struct rpt_pair *pair, const struct rpt_layer *first
     const struct rpt_layer *from[RPT_PAIR_MAX];
     struct krn_problem problem;
     char why[160];
-    int epilogue = KRN_EPILOGUE_FLOAT, rc = 0;
+    enum krn_epilogue epilogue;
+    int rc = 0;
     *to = (struct rpt_pair_layer) { .layer = first };
-    if (krn_problem_parse(first->problem, &problem, why, sizeof why) != 0)
+    if (krn_layer_parse(first->problem, &problem, &epilogue, why, sizeof why) != 0)
         return 0;
-    for (size_t i = 0; i < first->count; i++) /* of the best that has a figure */
-        if (isfinite(cost_of(pair->runs[0], &first->candidates[i]))) {
-            epilogue = first->candidates[i].knob[VAR_KNOB_EPILOGUE];
-            break;
-        }
     for (size_t t = 0; t < pair->cores; t++) {
         from[t] = t ? layer_of(pair->runs[t], first->problem) : first;
-        to->own[t].candidate = winner_of(pair->runs[t], from[t], epilogue);
+        to->own[t].candidate = winner_of(pair->runs[t], from[t], (int)epilogue);
         if (!to->own[t].candidate)
             return 0;
         to->band[t] = from[t]->band;

@@ -120,7 +120,12 @@ static void note_total(struct rpt_sheet *s, const struct rpt_pair *pair,
                                loss_words(pair, of->loss[t], of->low[t], of->high[t], loss));
     rpt_sheet_note(s, "%s.", line);
     char one[RPT_NUMBER_MAX], all[RPT_NUMBER_MAX], saved[RPT_NUMBER_MAX];
-    if (of->free_bytes >= of->one_bytes)
+    if (of->free_bytes == of->one_bytes)
+        rpt_sheet_note(s,
+                       "Packed weights%s%s: %s, and no more with each core's own: they agree "
+                       "already.",
+                       of->network[0] ? " of " : "", of->network, bytes_words(of->one_bytes, one));
+    else if (of->free_bytes > of->one_bytes)
         rpt_sheet_note(s,
                        "Packed weights%s%s: %s with one packing per layer, %s with each core's "
                        "own: %s saved.",
@@ -197,7 +202,7 @@ int rpt_pair_sheet(const struct rpt_pair *pair, struct rpt_sheet *out)
 
 /* ---- the packings of a layer */
 
-static const char *const ranking_headings[] = { "layer",   "packing",         "tied",   "KiB",
+static const char *const ranking_headings[] = { "layer",   "packing",  "tied",   "KiB",
                                                 "score %", "worse by", "core 1", "core 2",
                                                 "core 3",  "core 4" };
 

@@ -148,7 +148,7 @@ static void check_layer(const char *text, uint64_t *rng)
         total.names++;
         total.shared += seen[i].times > 1;
         for (size_t j = 0; j < i; j++)
-            if (!T_CHECK(seen[i].hash[0] != seen[j].hash[0]))
+            if (!T_CHECK(memcmp(seen[i].hash, seen[j].hash, sizeof seen[i].hash) != 0))
                 printf("  %s: %s (%s) and %s (%s) are the same\n", text, seen[i].name,
                        seen[i].variant, seen[j].name, seen[j].variant);
     }

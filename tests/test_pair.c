@@ -50,9 +50,11 @@ static const struct layer {
 };
 enum { LAYERS = sizeof layers / sizeof *layers };
 
-/* The first of the space with so many columns, of dot products on packed panels' plain rows. */
-static struct var_variant variant_of(const char *text, int nr)
+/* The first of the space with so many columns; on the second core the first with other rows, too:
+ * other code, packed the same. */
+static struct var_variant variant_of(const char *text, int nr, int core)
 {
+    int rows = 0;
     struct var_variant v = { .isa = KRN_ISA_C };
     struct krn_problem p;
     struct var_space space;
@@ -61,8 +63,11 @@ static struct var_variant variant_of(const char *text, int nr)
     var_space_init(&space, 1u << KRN_ISA_DOTPROD, &p);
     while (var_space_next(&space, &v))
         if (v.family == KRN_FAMILY_GEMM && v.knob[VAR_KNOB_NR] == nr && v.knob[VAR_KNOB_KR] == 4 &&
-            v.knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_FLOAT)
-            return v;
+            v.knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_FLOAT && v.knob[VAR_KNOB_MR] != rows) {
+            if (core == 0 || rows)
+                return v;
+            rows = v.knob[VAR_KNOB_MR];
+        }
     T_CHECK(!"a gemm of so many columns");
     return v;
 }
@@ -86,7 +91,7 @@ static void add_samples(struct pdb *db, int64_t id, double time, int rounds, enu
 static void add_variant(struct pdb *db, int64_t run, const struct layer *layer,
                         const struct truth *truth, int core, int is_first, uint64_t *rng)
 {
-    const struct var_variant v = variant_of(layer->problem, truth->nr);
+    const struct var_variant v = variant_of(layer->problem, truth->nr, core);
     const struct hrn_proof proof = { .outcome = HRN_OK, .stage = HRN_STAGE_PROVE, .checks = 9 };
     char name[VAR_NAME_MAX], kernel[VAR_NAME_MAX];
     struct pdb_variant row = { .name = name,
@@ -154,7 +159,7 @@ static void add_model(struct pdb *db, const char *key, const double cycles[2])
     const int nr[2] = { 16, 12 };
     T_CHECK(pdb_run_problem(db, run, layers[0].problem, "", "", 0, 1, 1000000) == 0);
     for (int i = 0; i < 2; i++) {
-        const struct var_variant v = variant_of(layers[0].problem, nr[i]);
+        const struct var_variant v = variant_of(layers[0].problem, nr[i], 0);
         const struct hrn_sample sample = { .calls = 1000, .temp_mc = INT32_MIN };
         const struct hrn_counter counter = { .event = "cycles",
                                              .value = (int64_t)(1000 * cycles[i]),
@@ -227,7 +232,7 @@ static double number(struct json_object *of, const char *key)
 
 static size_t bytes_of(int layer, int nr)
 {
-    const struct var_variant v = variant_of(layers[layer].problem, nr);
+    const struct var_variant v = variant_of(layers[layer].problem, nr, 0);
     struct krn_problem p;
     char err[200], name[VAR_PACKING_MAX];
     size_t bytes = 0;
@@ -349,6 +354,97 @@ static void check_refusals(void)
     EXPECT(QUERN("pair", "1", "2", "--db=none.db"), 2, "no database");
 }
 
+/* ---- the package */
+
+/* Which core it is on, copies of the weights, and what each core runs. */
+static const char user[] =
+    "#include <stdio.h>\n#include <stdlib.h>\n#include \"quern_kernels.h\"\n"
+    "int main(void)\n{\n"
+    "    static const char *const texts[] = { \"ic64ih14oc64kh1\", \"ic32ih14oc48kh1\" };\n"
+    "    struct krn_quant quant = { 0, 0, -128, 127 };\n"
+    "    static int8_t weights[64 * 64];\n    static float scale[64];\n"
+    "    printf(\"on %s of %d\\n\", quern_core_name(quern_core_here()), (int)quern_core_kinds());\n"
+    "    for (int i = 0; i < 2; i++) {\n"
+    "        struct krn_problem p;\n        struct quern_conv *conv;\n        char err[200];\n"
+    "        if (krn_problem_parse(texts[i], &p, err, sizeof err) != 0 ||\n"
+    "            quern_conv_create(&p, &quant, weights, NULL, scale, &conv, err, sizeof err) != "
+    "0)\n"
+    "            return 1;\n"
+    "        printf(\"%d bytes %s %s\\n\", (int)quern_conv_packed_bytes(conv),\n"
+    "               quern_conv_choice_core(conv, 0).variant,\n"
+    "               quern_conv_choice_core(conv, 1).variant);\n"
+    "        quern_conv_destroy(conv);\n    }\n    return 0;\n}\n";
+
+static void write_user(void)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/both/user.c", base);
+    FILE *f = fopen(path, "w");
+    if (T_CHECK(f != NULL)) {
+        fputs(user, f);
+        fclose(f);
+    }
+}
+
+static void run_package(void)
+{
+    char folder[300], want[400], little[VAR_NAME_MAX], big[VAR_NAME_MAX];
+    struct var_variant v = variant_of(layers[0].problem, 8, 0);
+    if (!t_has_program("aarch64-linux-gnu-gcc") || !t_has_program("qemu-aarch64") ||
+        !t_has_program("make")) {
+        printf("package: no cross compiler, no qemu-aarch64 or no make: not run\n");
+        return;
+    }
+    write_user();
+    snprintf(folder, sizeof folder, "%s/both", base);
+    int rc = T_RUN(folder, output, "make", "-s", "-j2", "CC=aarch64-linux-gnu-gcc",
+                   "AR=aarch64-linux-gnu-ar", "CFLAGS=-O1 -static", "selftest");
+    if (rc == 0)
+        rc = T_RUN(folder, output, "aarch64-linux-gnu-gcc", "-static", "-I.", "-Iinclude", "user.c",
+                   "libquern_kernels.a", "-o", "user");
+    if (!T_CHECK(rc == 0))
+        printf("%s\n", output);
+    EXPECT(T_RUN(folder, output, "qemu-aarch64", "-cpu", "cortex-a76", "./selftest"), 0,
+           "selftest: passed");
+    EXPECT(T_RUN(folder, output, "qemu-aarch64", "-cpu", "cortex-a76", "./user"), 0,
+           "on Cortex-A76 of 2");
+    var_name_format(&v, little);
+    v = variant_of(layers[0].problem, 8, 1);
+    var_name_format(&v, big);
+    snprintf(want, sizeof want, "\n%zu bytes %s %s\n", bytes_of(0, 8), little, big); /* once */
+    T_CHECK(strcmp(little, big) != 0 && strstr(output, want));
+    snprintf(want, sizeof want, "\n%zu bytes ", bytes_of(2, 16) + bytes_of(2, 12)); /* twice */
+    T_CHECK(strstr(output, want));
+    EXPECT(T_RUN(folder, output, "qemu-aarch64", "-cpu", "cortex-a53", "./user"), 0,
+           "on Cortex-A55 of 2"); /* none of them: the first */
+}
+
+static void check_export(void)
+{
+    EXPECT(QUERN("export", "--db=q.db", "--run=2", "--packing=pair", "both"), 0, "both: 8 choices");
+    T_CHECK(strstr(output, "Cortex-A55") && strstr(output, "Cortex-A76"));
+    EXPECT(QUERN("export", "--db=q.db", "--check", "both"), 0, "are what the database gives");
+    EXPECT(QUERN("export", "--db=q.db", "--check", "--run=1", "both"), 1, "differ");
+    EXPECT(T_RUN(base, output, "cat", "both/passport.json"), 0,
+           "--run=1 --run=2 --packing=pair --criterion=mean --weights=1,1");
+    T_CHECK(strstr(output, "\"packing\": \"n8k4q2\"") &&
+            strstr(output, "\"core\": \"Cortex-A76\""));
+    T_CHECK(strstr(output, "\"core_midr\": \"0x414fd0b1\"") &&
+            strstr(output, "the core's own winner"));
+    EXPECT(T_RUN(base, output, "cat", "both/README.md"), 0, "2 kinds of core");
+    run_package();
+    EXPECT(QUERN("export", "--db=q.db", "--run=1", "--run=2", "--packing=pair", "--weights=0,1",
+                 "--json", "big"),
+           0, "\"core\": \"Cortex-A55\"");
+    EXPECT(QUERN("export", "--db=q.db", "--check", "big"), 0, "are what the database gives");
+    EXPECT(QUERN("export", "--db=q.db", "--packing=pair", "x"), 1, "is predicted, not measured");
+    EXPECT(QUERN("export", "--db=q.db", "--packing=pair", "--run=4", "x"), 2, "is of one core");
+    EXPECT(QUERN("export", "--db=q.db", "--packing=pears", "x"), 2, "own or pair");
+    EXPECT(QUERN("export", "--db=q.db", "--run=1", "--weights=1,1", "x"), 2, "--packing=pair");
+    EXPECT(QUERN("export", "--db=q.db", "--run=1", "--run=4", "--packing=pair", "x"), 1,
+           "no layer in common");
+}
+
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
@@ -363,6 +459,7 @@ int main(int argc, char **argv)
     check_figures();
     check_text();
     check_refusals();
+    check_export();
     t_remove(base);
     free(quern);
     return t_end();

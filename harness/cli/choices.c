@@ -133,23 +133,31 @@ static int check_stale(const struct context *c, const struct rpt_run *run,
     return -ESTALE;
 }
 
+static int parse_candidate(const struct context *c, const struct rpt_run *run,
+                           const struct rpt_candidate *candidate, struct var_variant *v)
+{
+    char why[200];
+    if (var_name_parse(candidate->variant, v, why, sizeof why) == 0)
+        return 0;
+    snprintf(c->err, c->err_bytes, "run %lld has a variant that this quern cannot make: %s",
+             run->id, why);
+    return -EINVAL;
+}
+
 static int take_candidate(const struct context *c, const struct rpt_run *run,
                           const struct rpt_layer *layer, const struct krn_problem *problem,
                           enum krn_epilogue epilogue, size_t index)
 {
     const char *name = layer->candidates[index].variant;
     struct var_variant v;
-    char why[200];
-    if (var_name_parse(name, &v, why, sizeof why) != 0) {
-        snprintf(c->err, c->err_bytes, "run %lld has a variant that this quern cannot make: %s",
-                 run->id, why);
-        return -EINVAL;
-    }
+    int rc = parse_candidate(c, run, &layer->candidates[index], &v);
+    if (rc != 0)
+        return rc;
     if (v.knob[VAR_KNOB_EPILOGUE] != (int)epilogue)
         return 0; /* it computes something else: runs before layers had epilogues mix them */
     if (!(c->filter->isas & 1u << v.isa) || is_covered(c->out, layer->problem, v.isa))
         return 0;
-    int rc = check_stale(c, run, layer, &v, name);
+    rc = check_stale(c, run, layer, &v, name);
     if (rc != 0)
         return rc;
     struct var_export_choice *choice = append(c->out);
@@ -164,18 +172,114 @@ static int take_candidate(const struct context *c, const struct rpt_run *run,
     return 0;
 }
 
+/* 1 and the problem with its title, 0 where nobody wants it, or -EINVAL. */
+static int read_layer(const struct context *c, const struct rpt_layer *layer,
+                      struct krn_problem *problem, enum krn_epilogue *epilogue)
+{
+    int rc = krn_layer_parse(layer->problem, problem, epilogue, c->err, c->err_bytes);
+    if (rc != 0 || !is_wanted(c->filter, layer->problem))
+        return rc;
+    snprintf(problem->name, sizeof problem->name, "%s", layer->title);
+    problem->name[strcspn(problem->name, "\"\\")] = '\0'; /* a title holds neither */
+    return 1;
+}
+
 static int take_layer(const struct context *c, const struct rpt_run *run,
                       const struct rpt_layer *layer)
 {
     struct krn_problem problem;
     enum krn_epilogue epilogue;
-    int rc = krn_layer_parse(layer->problem, &problem, &epilogue, c->err, c->err_bytes);
-    if (rc != 0 || !is_wanted(c->filter, layer->problem))
+    int rc = read_layer(c, layer, &problem, &epilogue);
+    if (rc != 1)
         return rc;
-    snprintf(problem.name, sizeof problem.name, "%s", layer->title);
-    problem.name[strcspn(problem.name, "\"\\")] = '\0'; /* a title holds neither */
+    rc = 0;
     for (size_t i = 0; i < layer->timed && rc == 0; i++)
         rc = take_candidate(c, run, layer, &problem, epilogue, i);
+    return rc;
+}
+
+/* ---- one packing for several cores */
+
+static struct var_export_core core_of(const struct rpt_run *run)
+{
+    return (struct var_export_core) { run->cpu, (uint32_t)strtoul(run->midr, NULL, 16) };
+}
+
+/* The variant of a core, with or against its own winner. */
+static int take_core(const struct context *c, const struct rpt_pair *pair,
+                     const struct rpt_pair_layer *of, const struct krn_problem *problem,
+                     size_t core)
+{
+    const struct rpt_pair_cell *cell = of->count ? &of->packings[0].cells[core] : &of->own[core];
+    const struct rpt_run *run = pair->runs[core];
+    const struct rpt_layer *layer = NULL;
+    size_t index = 0;
+    struct var_variant v;
+    for (size_t i = 0; i < run->layer_count && !layer; i++)
+        if (strcmp(run->layers[i].problem, of->layer->problem) == 0)
+            layer = &run->layers[i];
+    while (&layer->candidates[index] != cell->candidate)
+        index++;
+    int rc = parse_candidate(c, run, cell->candidate, &v);
+    if (rc == 0 && !(c->filter->isas & 1u << v.isa))
+        return 0;
+    if (rc == 0)
+        rc = check_stale(c, run, layer, &v, cell->candidate->variant);
+    struct var_export_choice *choice = rc == 0 ? append(c->out) : NULL;
+    if (!choice)
+        return rc ? rc : -ENOMEM;
+    choice->problem = *problem;
+    choice->variant = v;
+    choice->core = core_of(run);
+    take_evidence(run, layer, index, &choice->evidence);
+    if (cell->candidate == of->own[core].candidate)
+        return 0;
+    choice->evidence.comparison_count = 1;
+    c->out->comparisons[c->out->count - 1][0] = (struct var_export_comparison) {
+        .role = "the core's own winner",
+        .against = of->own[core].candidate->variant,
+        .verdict = hrn_verdict_names[cell->of.verdict],
+        .ratio = cell->of.ratio,
+        .low = cell->of.low,
+        .high = cell->of.high,
+        .pairs = cell->of.pairs,
+    };
+    return 0;
+}
+
+/* A layer may be in several networks; one choice is for all. */
+static int is_taken(const struct cli_choices *out, const char *layer)
+{
+    for (size_t i = 0; i < out->count; i++)
+        if (is_for(&out->choices[i], layer))
+            return 1;
+    return 0;
+}
+
+static int take_pair(const struct context *c)
+{
+    const struct rpt_run *runs[RPT_PAIR_MAX] = { NULL };
+    struct rpt_pair pair;
+    struct rpt_error error;
+    for (size_t i = 0; i < c->out->run_count && i < RPT_PAIR_MAX; i++)
+        runs[i] = &c->out->runs[i];
+    int rc = rpt_pair_make(runs, c->out->run_count, c->filter->pair, &pair, &error);
+    if (rc != 0)
+        snprintf(c->err, c->err_bytes, "%s", error.text);
+    for (size_t i = 0; i < pair.count && rc == 0; i++) {
+        const struct rpt_pair_layer *layer = &pair.layers[i];
+        struct krn_problem problem;
+        enum krn_epilogue epilogue;
+        rc = read_layer(c, layer->layer, &problem, &epilogue);
+        if (rc != 1 || is_taken(c->out, layer->layer->problem)) {
+            rc = rc < 0 ? rc : 0;
+            continue;
+        }
+        rc = 0;
+        for (size_t t = 0; t < pair.cores && rc == 0; t++)
+            rc = take_core(c, &pair, layer, &problem, t);
+    }
+    rpt_pair_clear(&pair);
     return rc;
 }
 
@@ -196,9 +300,7 @@ static int take_run(const struct context *c, long long id, struct rpt_run *run)
             run->id, run->device_key, hrn_evidence_names[run->evidence]);
         return -ENOENT;
     }
-    for (size_t i = 0; i < run->layer_count && rc == 0; i++)
-        rc = take_layer(c, run, &run->layers[i]);
-    return rc;
+    return 0;
 }
 
 /* Everything that was asked for by name must be there. */
@@ -229,6 +331,11 @@ int cli_choices_open(struct pdb *db, const struct cli_choice_filter *filter,
     int rc = out->runs ? 0 : -ENOMEM;
     for (size_t i = 0; i < filter->run_count && rc == 0; i++)
         rc = take_run(&c, filter->runs[i], &out->runs[i]);
+    if (rc == 0 && filter->pair)
+        rc = take_pair(&c);
+    for (size_t i = 0; i < out->run_count && rc == 0; i++)
+        for (size_t l = 0; l < out->runs[i].layer_count && rc == 0; l++)
+            rc = take_layer(&c, &out->runs[i], &out->runs[i].layers[l]);
     if (rc == 0)
         rc = check_complete(&c);
     if (rc == -ENOMEM)

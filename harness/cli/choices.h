@@ -5,6 +5,7 @@
 #define QUERN_HARNESS_CLI_CHOICES_H
 
 #include "perfdb/perfdb.h"
+#include "reports/pair.h"
 #include "reports/report.h"
 #include "variants/export/export.h"
 
@@ -14,12 +15,15 @@ struct cli_choice_filter {
     uint32_t isas;                             /* bit set; others do not exist */
     const char (*layers)[KRN_PROBLEM_STR_MAX]; /* canonical, as krn_layer_format(); none: all */
     size_t layer_count;
+    const struct rpt_pair_options *pair; /* NULL, or: the runs are of several cores, which get one
+                                            packing per layer */
     int stale; /* also variants whose generated code is another by now than what was measured */
 };
 
 /* For each layer the fastest variant; after it, for CPUs without its instructions, the fastest of
- * weaker levels. Where runs share a problem, the earlier one in the filter has the say of an ISA
- * level. */
+ * weaker levels. Of a pair first what each core gets with the packing that all of them have; where
+ * no packing is of all, each core's own. Where runs share a problem, the earlier one in the filter
+ * has the say of an ISA level. */
 struct cli_choices {
     struct var_export_choice *choices; /* owned; their strings belong to `runs` */
     size_t count;

@@ -7,17 +7,21 @@
 
 #include "harness/cli/choices.h"
 #include "harness/cli/cli_int.h"
+#include "harness/cli/pairing.h"
 #include "harness/cli/select.h"
 
 struct export_options {
     struct cli_list runs, isas, problems;
-    const char *db, *folder;
+    const char *db, *folder, *packing;
+    struct cli_pairing_words words;
     int force, check, stale, json;
 };
 
 /* What the lists of words stand for. */
 struct request {
     struct cli_choice_filter filter;
+    struct rpt_pair_options pair;
+    int is_pair;
     long long *runs;
     char (*layers)[KRN_PROBLEM_STR_MAX];
 };
@@ -45,7 +49,12 @@ static int request_open(const struct export_options *o, struct request *r)
 {
     int failed = CLI_OK;
     size_t runs = o->runs.count ? o->runs.count : 1;
-    r->runs = calloc(runs, sizeof *r->runs); /* 0: the newest */
+    if (o->packing && strcmp(o->packing, "pair") != 0 && strcmp(o->packing, "own") != 0)
+        return cli_fail(CLI_USAGE, "--packing is own or pair, not '%s'", o->packing);
+    r->is_pair = o->packing && strcmp(o->packing, "pair") == 0;
+    if (!r->is_pair && (o->words.criterion || o->words.weights))
+        return cli_fail(CLI_USAGE, "--criterion and --weights are of --packing=pair");
+    r->runs = calloc(runs + RPT_PAIR_MAX, sizeof *r->runs); /* 0: the newest */
     r->layers = calloc(o->problems.count + 1, sizeof *r->layers);
     if (!r->runs || !r->layers)
         return cli_fail(CLI_FAILED, "out of memory");
@@ -67,6 +76,29 @@ static int request_open(const struct export_options *o, struct request *r)
     return cli_isas_parse(&o->isas, (1u << KRN_ISA_COUNT) - 1, &r->filter.isas);
 }
 
+/* The other cores' runs, where they are not named; what decides. 0 or an exit code, explained. */
+static int pair_open(const struct export_options *o, struct pdb *db, struct request *r)
+{
+    long long ids[RPT_PAIR_MAX];
+    int64_t run = r->runs[0];
+    if (r->filter.run_count == 1) {
+        int rc = run ? 0 : pdb_latest_run(db, &run);
+        int count = rc ? rc : rpt_pair_partners(db, run, ids);
+        if (count < 0 && count != -ENOENT)
+            return cli_fail(CLI_FAILED, "%s", pdb_errmsg(db));
+        if (count == 1)
+            return cli_fail(CLI_USAGE,
+                            "run %lld is of one core, and no other run of its sweep is in the "
+                            "database: name a --run of each core",
+                            (long long)run);
+        for (int i = 0; i < count; i++)
+            r->runs[i] = ids[i];
+        r->filter.run_count = count > 1 ? (size_t)count : 1;
+    }
+    r->filter.pair = &r->pair;
+    return cli_pairing_options(&o->words, r->filter.run_count, &r->pair);
+}
+
 /* The options that lead to these choices again, runs by their numbers. */
 static void selection_of(const struct request *r, const struct cli_choices *choices,
                          struct var_text *t)
@@ -83,6 +115,12 @@ static void selection_of(const struct request *r, const struct cli_choices *choi
         var_text_printf(t, " --problem=%s", r->layers[i]);
     if (r->filter.stale)
         var_text_printf(t, " --stale");
+    if (!r->is_pair)
+        return;
+    var_text_printf(
+        t, " --packing=pair --criterion=%s --weights=", rpt_criterion_names[r->pair.criterion]);
+    for (size_t i = 0; i < choices->run_count; i++)
+        var_text_printf(t, "%s%.9g", i ? "," : "", r->pair.weights[i]);
 }
 
 /* Options from the selection of an earlier export. `text` is cut into words and must live on. */
@@ -92,9 +130,18 @@ static int adopt_selection(struct export_options *o, char *text)
         const char *option;
         struct cli_list *list;
     } rows[] = { { "--run=", &o->runs }, { "--isa=", &o->isas }, { "--problem=", &o->problems } };
+    const struct {
+        const char *option;
+        const char **value;
+    } words[] = { { "--packing=", &o->packing },
+                  { "--criterion=", &o->words.criterion },
+                  { "--weights=", &o->words.weights } };
     char *rest = NULL;
     for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         o->stale |= strcmp(word, "--stale") == 0;
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+            if (strncmp(word, words[i].option, strlen(words[i].option)) == 0)
+                *words[i].value = word + strlen(words[i].option);
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
             size_t length = strlen(rows[i].option);
             if (strncmp(word, rows[i].option, length) == 0 &&
@@ -118,8 +165,13 @@ static void print_json(const struct export_options *o, const struct cli_choices 
         printf("%s\n    {\"problem\": \"%s\", \"title\": ", i ? "," : "", text);
         cli_json_string(stdout, c->problem.name);
         var_name_format(&c->variant, text);
-        printf(", \"variant\": \"%s\", \"isa\": \"%s\", \"run\": %lld, \"median_ns\": %.9g}", text,
+        printf(", \"variant\": \"%s\", \"isa\": \"%s\", \"run\": %lld, \"median_ns\": %.9g", text,
                krn_isas[c->variant.isa].name, (long long)c->evidence.run_id, c->evidence.median_ns);
+        if (c->core.name) {
+            fputs(", \"core\": ", stdout);
+            cli_json_string(stdout, c->core.name);
+        }
+        putchar('}');
     }
     printf("\n  ]\n}\n");
 }
@@ -127,8 +179,9 @@ static void print_json(const struct export_options *o, const struct cli_choices 
 static void print_table(const struct export_options *o, const struct cli_choices *choices,
                         const struct var_export *e)
 {
-    static const char *const headings[] = { "problem", "variant", "time us", "GMAC/s" };
-    struct cli_table *table = cli_table_new(headings, 4);
+    static const char *const headings[] = { "problem", "variant", "time us", "GMAC/s", "core" };
+    const int has_cores = choices->count && choices->choices[0].core.name;
+    struct cli_table *table = cli_table_new(headings, has_cores ? 5 : 4);
     char text[KRN_PROBLEM_STR_MAX], name[VAR_NAME_MAX];
     int has_asm = 0;
     for (size_t i = 0; i < choices->count; i++) {
@@ -141,6 +194,8 @@ static void print_table(const struct export_options *o, const struct cli_choices
         cli_table_cell(table, "%.4g", c->evidence.median_ns / 1e3);
         cli_table_cell(table, "%.1f",
                        (double)krn_problem_macs(&c->problem) / c->evidence.median_ns);
+        if (has_cores)
+            cli_table_cell(table, "%s", c->core.name ? c->core.name : "any");
     }
     cli_table_print(table, stdout);
     printf("\n%s: %zu %s, %zu files\nProve it: cd %s && cc -std=c11 -O2 -I. -Iinclude selftest.c "
@@ -239,7 +294,7 @@ static int run(struct export_options *o)
     struct request request = { .runs = NULL };
     struct pdb *db = NULL;
     char err[5000], selection[4096] = "";
-    int filtered = o->runs.count || o->isas.count || o->problems.count || o->stale;
+    int filtered = o->runs.count || o->isas.count || o->problems.count || o->stale || o->packing;
     int code = CLI_OK;
     if (o->check && !filtered) {
         if (var_export_selection(o->folder, selection, sizeof(selection), err, sizeof(err)) != 0)
@@ -250,6 +305,8 @@ static int run(struct export_options *o)
         code = request_open(o, &request);
     if (code == CLI_OK && pdb_open(o->db, PDB_READ, &db) != 0)
         code = cli_fail(CLI_FAILED, "%s", db ? pdb_errmsg(db) : "out of memory");
+    if (code == CLI_OK && request.is_pair)
+        code = pair_open(o, db, &request);
     if (code == CLI_OK)
         code = make_and_use(o, &request, db);
     pdb_close(db);
@@ -275,6 +332,13 @@ int cmd_export(int argc, char **argv)
         { 'p', "problem", CLI_LIST, "P",
           "Only this layer, as the report names it, +add and the like included; may be repeated.",
           &o.problems },
+        { 0, "packing", CLI_STRING, "HOW",
+          "own: the winners of the runs. pair: of runs of several cores, for each core the best "
+          "with the one packing per layer that costs the cores least, as 'quern pair' says; the "
+          "package has the weights once and a kernel for each kind of core. Runs that are not "
+          "named are found as there. Default: own.",
+          &o.packing },
+        CLI_PAIRING_OPTIONS(o.words),
         { 'c', "check", CLI_FLAG, NULL,
           "Writes nothing: derives the export again from the database and compares it with FOLDER "
           "byte "
@@ -293,6 +357,7 @@ int cmd_export(int argc, char **argv)
     const struct cli_command command = {
         .name = "export",
         .synopsis = "quern export [--run=ID] [--isa=A,B] [--problem=P] [--force] FOLDER\n"
+                    "quern export --packing=pair [--run=ID --run=ID] [--criterion=WHAT] FOLDER\n"
                     "quern export --check [--db=FILE] FOLDER",
         .description =
             "Writes the winners of a sweep as a folder that another project drops in: generated "
@@ -312,6 +377,7 @@ int cmd_export(int argc, char **argv)
         .option_count = sizeof(options) / sizeof(options[0]),
         .examples = "quern export my-kernels\n"
                     "quern export --run=3 --isa=dotprod,i8mm my-kernels\n"
+                    "quern export --packing=pair my-kernels\n"
                     "quern export --check my-kernels",
     };
     struct cli_list operands;

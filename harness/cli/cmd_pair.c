@@ -77,10 +77,11 @@ static int read_problems(struct work *w)
         return cli_fail(CLI_FAILED, "out of memory");
     for (size_t i = 0; i < n; i++) {
         struct krn_problem problem;
+        enum krn_epilogue epilogue;
         char why[300];
-        if (krn_problem_parse(w->a.problems.items[i], &problem, why, sizeof why))
+        if (krn_layer_parse(w->a.problems.items[i], &problem, &epilogue, why, sizeof why))
             return cli_fail(CLI_USAGE, "--problem: %s", why);
-        krn_problem_format(&problem, 0, w->problems[i]);
+        krn_layer_format(&problem, epilogue, 0, w->problems[i]);
         w->problem_list[i] = w->problems[i];
     }
     return CLI_OK;

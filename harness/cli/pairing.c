@@ -73,10 +73,18 @@ static int read_weights(const char *typed, size_t cores, double *out)
     return CLI_OK;
 }
 
+int cli_pairing_options(const struct cli_pairing_words *words, size_t cores,
+                        struct rpt_pair_options *out)
+{
+    *out = (struct rpt_pair_options) { .problems = NULL };
+    int code = read_criterion(words->criterion, &out->criterion);
+    return code ? code : read_weights(words->weights, cores, out->weights);
+}
+
 int cli_pairing_make(struct cli_pairing *p, const struct cli_pairing_words *words,
                      const char *const *problems, size_t problem_count)
 {
-    struct rpt_pair_options options = { .problems = problems, .problem_count = problem_count };
+    struct rpt_pair_options options;
     const struct rpt_run *runs[RPT_PAIR_MAX];
     struct rpt_error error;
     for (size_t i = 0; i < p->count; i++)
@@ -87,11 +95,11 @@ int cli_pairing_make(struct cli_pairing *p, const struct cli_pairing_words *word
                         "database: name a run of each core, or sweep both (-d adb:SERIAL/cpu0, "
                         "then -d adb:SERIAL/cpu4)",
                         p->runs[0].id, p->runs[0].device_key);
-    int code = read_criterion(words->criterion, &options.criterion);
-    if (code == CLI_OK)
-        code = read_weights(words->weights, p->count, options.weights);
+    int code = cli_pairing_options(words, p->count, &options);
     if (code != CLI_OK)
         return code;
+    options.problems = problems;
+    options.problem_count = problem_count;
     int rc = rpt_pair_make(runs, p->count, &options, &p->pair, &error);
     if (rc == 0)
         return CLI_OK;

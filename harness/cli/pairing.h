@@ -32,6 +32,10 @@ struct cli_pairing_words {
       &(w).weights }
 /* clang-format on */
 
+/* 0, or an exit code, explained. Problems stay none. */
+int cli_pairing_options(const struct cli_pairing_words *words, size_t cores,
+                        struct rpt_pair_options *out);
+
 /* Loads a run. 0, or an exit code, explained. */
 int cli_pairing_add(struct cli_pairing *p, struct pdb *db, const char *path, long long run);
 /* Loads run `run` (0 = the newest) and those of the same sweep's other cores. */

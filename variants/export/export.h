@@ -48,9 +48,17 @@ struct var_export_evidence {
     size_t counter_count;
 };
 
+/* A kind of core that a choice is for: other kinds do not get it while they have one of their own.
+ */
+struct var_export_core {
+    const char *name; /* "Cortex-A55"; NULL = the choice is for any */
+    uint32_t midr;    /* 0 = unknown: a caller must say that it runs there */
+};
+
 struct var_export_choice {
     struct krn_problem problem;
     struct var_variant variant;
+    struct var_export_core core;
     struct var_export_evidence evidence;
 };
 
@@ -69,6 +77,8 @@ struct var_export_input {
                               passport, var_export_selection() gives it back */
     const struct var_export_choice *choices; /* of one problem: the one to prefer first */
     size_t count;                            /* 0 is an error */
+    /* Choices of several cores are planned, packed and run as one layer: where their packings
+     * (variants/packing.h) agree, on one copy of the weights. */
 };
 
 /* The folder in memory: files by path, sorted. Zero-initialise; var_export_clear() frees. */

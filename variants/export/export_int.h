@@ -12,6 +12,8 @@
 /* What precedes the selection, as a JSON string without escapes, on a line of passport.json. */
 #define EXP_SELECTION "  \"selection\": "
 
+enum { EXP_CORES_MAX = 8 };
+
 /* A micro-kernel of the package, once, whatever number of choices uses it. */
 struct exp_kernel {
     struct var_variant variant;
@@ -25,7 +27,10 @@ struct exp_plan {
     const struct var_export_input *input;
     struct exp_kernel *kernels; /* sorted by ISA, then name; owned */
     size_t count;
-    size_t *of_choice; /* [input->count]: index of its kernel; owned */
+    size_t *of_choice;                           /* [input->count]: index of its kernel; owned */
+    struct var_export_core cores[EXP_CORES_MAX]; /* in the order of the choices; names borrowed */
+    size_t core_count;
+    int *core_of_choice; /* [input->count]: index of its core, -1 = any; owned */
 };
 
 /* Appends an empty file and returns its text, valid until the next call; NULL without memory. */

@@ -104,6 +104,37 @@ static void plan_clear(struct exp_plan *plan)
 {
     free(plan->kernels);
     free(plan->of_choice);
+    free(plan->core_of_choice);
+}
+
+/* Index of a core, added where it is new; -1 = any. */
+static int core_of(struct exp_plan *plan, const struct var_export_core *core)
+{
+    if (!core->name)
+        return -1;
+    for (size_t i = 0; i < plan->core_count; i++)
+        if (strcmp(plan->cores[i].name, core->name) == 0 && plan->cores[i].midr == core->midr)
+            return (int)i;
+    if (plan->core_count == EXP_CORES_MAX)
+        return -EINVAL;
+    plan->cores[plan->core_count] = *core;
+    return (int)plan->core_count++;
+}
+
+static int plan_cores(struct exp_plan *plan, char *err, size_t err_bytes)
+{
+    plan->core_of_choice = calloc(plan->input->count, sizeof *plan->core_of_choice);
+    if (!plan->core_of_choice)
+        return -ENOMEM;
+    for (size_t i = 0; i < plan->input->count; i++) {
+        int core = core_of(plan, &plan->input->choices[i].core);
+        if (core < -1) {
+            snprintf(err, err_bytes, "choices of more than %d kinds of core", EXP_CORES_MAX);
+            return core;
+        }
+        plan->core_of_choice[i] = core;
+    }
+    return 0;
 }
 
 static int plan_make(struct exp_plan *plan, char *err, size_t err_bytes)
@@ -122,6 +153,8 @@ static int plan_make(struct exp_plan *plan, char *err, size_t err_bytes)
     for (int e = 0; e < KRN_EPILOGUE_COUNT && rc == 0; e++)
         if (is_chosen(input, (enum krn_epilogue)e))
             rc = add_portable(plan, (enum krn_epilogue)e, err, err_bytes);
+    if (rc == 0)
+        rc = plan_cores(plan, err, err_bytes);
     if (rc != 0)
         return rc;
     qsort(plan->kernels, plan->count, sizeof *plan->kernels, by_isa_and_name);

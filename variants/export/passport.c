@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "variants/packing.h"
+
 static void write_string(struct var_text *t, const char *s)
 {
     var_text_printf(t, "\"");
@@ -123,9 +125,10 @@ static int write_choice(struct var_text *t, const struct exp_plan *plan, size_t 
     static const struct krn_quant any = { 0, 0, -128, 127 };
     const struct var_export_choice *choice = &plan->input->choices[i];
     const struct exp_kernel *kernel = &plan->kernels[plan->of_choice[i]];
-    char text[KRN_PROBLEM_STR_MAX], name[VAR_NAME_MAX];
+    char text[KRN_PROBLEM_STR_MAX], name[VAR_NAME_MAX], packing[VAR_PACKING_MAX];
     struct krn_conv conv;
     uint64_t hash;
+    size_t bytes;
     int rc = var_source_hash(&kernel->variant, &hash);
     if (rc == 0)
         rc = krn_conv_plan(&conv, &choice->problem, &any, &kernel->row,
@@ -141,6 +144,12 @@ static int write_choice(struct var_text *t, const struct exp_plan *plan, size_t 
     write_pair(t, "      ", "isa", krn_isas[kernel->variant.isa].name);
     write_pair(t, "      ", "family", krn_family_names[kernel->variant.family]);
     write_pair(t, "      ", "algorithm", krn_algorithm_names[conv.algorithm]);
+    write_pair(t, "      ", "core", choice->core.name);
+    if (choice->core.midr)
+        var_text_printf(t, ",\n      \"core_midr\": \"0x%08x\"", (unsigned)choice->core.midr);
+    if (var_packing_name(&choice->variant, &choice->problem, packing, &bytes) == 0)
+        var_text_printf(t, ",\n      \"packing\": \"%s\",\n      \"packed_bytes\": %zu", packing,
+                        bytes);
     var_text_printf(t, ",\n      \"source_fnv1a\": \"%016llx\"", (unsigned long long)hash);
     write_evidence(t, choice);
     var_text_printf(t, "\n    }");

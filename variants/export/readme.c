@@ -29,6 +29,8 @@ static void write_choice(struct var_text *t, const struct var_export_choice *cho
         var_text_printf(t, "no time");
     var_text_printf(t, " | %s on ", ev->kind ? ev->kind : "unknown");
     write_cell(t, ev->cpu && *ev->cpu ? ev->cpu : ev->device ? ev->device : "an unknown device");
+    if (choice->core.name)
+        var_text_printf(t, ", for it alone");
     var_text_printf(t, " |\n");
 }
 
@@ -101,5 +103,14 @@ int exp_write_readme(const struct exp_plan *plan, struct var_export *e, char *er
         t, "\nOf the variants of one problem, the first whose instructions the CPU has is taken. "
            "A problem that is not in\nthe table gets the variant of the nearest one of its "
            "kind (depthwise, 1x1, other), or portable C where\nnone runs.\n");
+    if (plan->core_count)
+        var_text_printf(
+            t,
+            "\nThe package knows %zu kinds of core. A `struct quern_conv` has a plan for each, and "
+            "the weights once for\nall whose variants are packed alike (`packing` in "
+            "`passport.json`). `quern_conv_run()` asks which core it is on\n(MIDR_EL1, which "
+            "Linux shows on AArch64); a thread that is pinned says so with "
+            "`quern_conv_run_core()`.\n",
+            plan->core_count);
     return 0;
 }

@@ -8,12 +8,21 @@
 extern const struct krn_kernel quern_table[];
 extern const size_t quern_table_count;
 
+/* Kinds of core that there are choices for; a single one of any name where cores do not matter. */
+struct quern_core {
+    const char *name;
+    uint32_t midr; /* 0 = not to be told by it */
+};
+extern const struct quern_core quern_cores[];
+extern const size_t quern_core_count; /* at least 1 */
+
 /* One measured choice. */
 struct quern_row {
     struct krn_problem problem;
     size_t kernel; /* index into quern_table */
     struct krn_driver driver;
     const char *variant;
+    int core; /* index into quern_cores that it is for, -1 = any */
 };
 extern const struct quern_row quern_rows[];
 extern const size_t quern_row_count;

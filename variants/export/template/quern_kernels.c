@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "kernels/packing.h"
 #include "src/dispatch.h"
 
 enum kind { KIND_DEPTHWISE, KIND_POINTWISE, KIND_OTHER };
@@ -62,12 +63,15 @@ static int plans(const struct krn_problem *problem, const struct krn_kernel *ker
 struct wanted {
     uint32_t isas;
     enum krn_epilogue epilogue;
+    size_t core;
 };
 
 static int is_wanted(const struct quern_row *row, const struct wanted *wanted)
 {
     const struct krn_kernel *kernel = &quern_table[row->kernel];
-    return kernel->fn && (wanted->isas & 1u << kernel->isa) && kernel->epilogue == wanted->epilogue;
+    return kernel->fn && (wanted->isas & 1u << kernel->isa) &&
+           kernel->epilogue == wanted->epilogue &&
+           (row->core < 0 || (size_t)row->core == wanted->core);
 }
 
 /* Rows of one problem stand in the order of preference: the first that runs here. */
@@ -128,14 +132,13 @@ static const struct krn_kernel *find_portable(const struct krn_problem *problem,
     return last;
 }
 
-struct quern_choice quern_conv_select_epilogue(const struct krn_problem *problem,
-                                               enum krn_epilogue epilogue)
+static struct quern_choice select_row(const struct krn_problem *problem,
+                                      const struct wanted *wanted)
 {
     struct quern_choice choice = { NULL, { 0, 0 }, QUERN_MATCH_EXACT, NULL };
-    const struct wanted wanted = { krn_cpu_isas(), epilogue };
-    const struct quern_row *row = find_exact(problem, &wanted);
+    const struct quern_row *row = find_exact(problem, wanted);
     if (!row) {
-        row = find_nearest(problem, &wanted);
+        row = find_nearest(problem, wanted);
         choice.match = QUERN_MATCH_NEAREST;
     }
     if (row) {
@@ -144,10 +147,48 @@ struct quern_choice quern_conv_select_epilogue(const struct krn_problem *problem
         choice.variant = row->variant;
         return choice;
     }
-    choice.kernel = find_portable(problem, epilogue);
+    choice.kernel = find_portable(problem, wanted->epilogue);
     choice.match = QUERN_MATCH_PORTABLE;
     choice.variant = choice.kernel ? choice.kernel->name : NULL;
     return choice;
+}
+
+/* Implementer and part: what a revision mends is no other kernel's business. */
+static uint32_t kind_of_midr(uint32_t midr)
+{
+    return midr & 0xff00fff0u;
+}
+
+size_t quern_core_kinds(void)
+{
+    return quern_core_count;
+}
+
+const char *quern_core_name(size_t core)
+{
+    return quern_cores[core].name;
+}
+
+size_t quern_core_here(void)
+{
+    uint32_t midr = quern_core_count > 1 ? krn_cpu_midr() : 0;
+    for (size_t i = 0; i < quern_core_count && midr; i++)
+        if (kind_of_midr(quern_cores[i].midr) == kind_of_midr(midr))
+            return i;
+    return 0;
+}
+
+struct quern_choice quern_conv_select_epilogue(const struct krn_problem *problem,
+                                               enum krn_epilogue epilogue)
+{
+    return quern_conv_select_core(problem, epilogue, quern_core_here());
+}
+
+struct quern_choice quern_conv_select_core(const struct krn_problem *problem,
+                                           enum krn_epilogue epilogue, size_t core)
+{
+    const struct wanted wanted = { krn_cpu_isas(), epilogue, core };
+    return select_row(problem, &wanted);
 }
 
 struct quern_choice quern_conv_select(const struct krn_problem *problem)
@@ -155,12 +196,18 @@ struct quern_choice quern_conv_select(const struct krn_problem *problem)
     return quern_conv_select_epilogue(problem, KRN_EPILOGUE_FLOAT);
 }
 
-struct quern_conv {
+/* What one kind of core runs. */
+struct on_core {
     struct krn_conv plan;
     struct quern_choice choice;
-    const int8_t *in; /* that the pointer tables are for */
+    const int8_t *in;         /* that the pointer tables are for */
+    char *packed, *workspace; /* in the memory of the object, 64-byte aligned */
+};
+struct quern_conv {
     void *memory;
-    char *packed, *workspace, *scratch; /* in `memory`, 64-byte aligned */
+    char *scratch;       /* in `memory`: one core at a time */
+    size_t packed_bytes; /* of all copies of the weights */
+    struct on_core on[]; /* [quern_core_count] */
 };
 
 static size_t padded(size_t bytes)
@@ -168,16 +215,49 @@ static size_t padded(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
+/* The first kind of core whose weights are packed as those of `core`; `core` itself if none is. */
+static size_t packs_first(const struct quern_conv *conv, size_t core)
+{
+    struct krn_packing own = krn_packing_of(&conv->on[core].plan);
+    for (size_t i = 0; i < core; i++) {
+        struct krn_packing other = krn_packing_of(&conv->on[i].plan);
+        if (krn_packing_is_same(&own, &other))
+            return i;
+    }
+    return core;
+}
+
 static int allocate(struct quern_conv *conv)
 {
-    size_t packed = padded(conv->plan.packed_bytes), workspace = padded(conv->plan.workspace_bytes);
-    conv->memory = malloc(packed + workspace + padded(conv->plan.scratch_bytes) + 63);
+    size_t bytes = 63, scratch = 0;
+    for (size_t i = 0; i < quern_core_count; i++) {
+        const struct krn_conv *plan = &conv->on[i].plan;
+        if (packs_first(conv, i) == i)
+            conv->packed_bytes += padded(plan->packed_bytes);
+        bytes += padded(plan->workspace_bytes);
+        scratch = plan->scratch_bytes > scratch ? plan->scratch_bytes : scratch;
+    }
+    conv->memory = malloc(bytes + conv->packed_bytes + padded(scratch));
     if (!conv->memory)
         return -ENOMEM;
-    conv->packed = (char *)conv->memory + (-(uintptr_t)conv->memory & 63);
-    conv->workspace = conv->packed + packed;
-    conv->scratch = conv->workspace + workspace;
+    char *at = (char *)conv->memory + (-(uintptr_t)conv->memory & 63);
+    for (size_t i = 0; i < quern_core_count; i++) {
+        struct on_core *on = &conv->on[i];
+        size_t first = packs_first(conv, i);
+        on->packed = first == i ? at : conv->on[first].packed;
+        at += first == i ? padded(on->plan.packed_bytes) : 0;
+        on->workspace = at;
+        at += padded(on->plan.workspace_bytes);
+    }
+    conv->scratch = at;
     return 0;
+}
+
+static int without(enum krn_epilogue epilogue, char *err, size_t err_bytes)
+{
+    snprintf(err, err_bytes, "this package was exported without a +%s layer",
+             krn_epilogue_names[epilogue]);
+    return -ENOENT;
 }
 
 int quern_conv_create_epilogue(const struct krn_problem *problem, enum krn_epilogue epilogue,
@@ -189,25 +269,25 @@ int quern_conv_create_epilogue(const struct krn_problem *problem, enum krn_epilo
     int rc = krn_problem_check(problem, err, err_bytes);
     if (rc != 0)
         return rc;
-    struct quern_choice choice = quern_conv_select_epilogue(problem, epilogue);
-    if (!choice.kernel) {
-        snprintf(err, err_bytes, "this package was exported without a +%s layer",
-                 krn_epilogue_names[epilogue]);
-        return -ENOENT;
-    }
-    struct quern_conv *conv = calloc(1, sizeof *conv);
+    struct quern_conv *conv = calloc(1, sizeof *conv + quern_core_count * sizeof *conv->on);
     if (!conv)
         return -ENOMEM;
-    conv->choice = choice;
-    rc = krn_conv_plan(&conv->plan, problem, quant, conv->choice.kernel, conv->choice.driver, err,
-                       err_bytes);
+    for (size_t i = 0; i < quern_core_count && rc == 0; i++) {
+        struct on_core *on = &conv->on[i];
+        on->choice = quern_conv_select_core(problem, epilogue, i);
+        rc = on->choice.kernel ? krn_conv_plan(&on->plan, problem, quant, on->choice.kernel,
+                                               on->choice.driver, err, err_bytes)
+                               : without(epilogue, err, err_bytes);
+    }
     if (rc == 0)
         rc = allocate(conv);
     if (rc != 0) {
         quern_conv_destroy(conv);
         return rc;
     }
-    krn_conv_pack(&conv->plan, weights, bias, scale, conv->packed);
+    for (size_t i = 0; i < quern_core_count; i++)
+        if (packs_first(conv, i) == i)
+            krn_conv_pack(&conv->on[i].plan, weights, bias, scale, conv->on[i].packed);
     *out = conv;
     return 0;
 }
@@ -220,26 +300,43 @@ int quern_conv_create(const struct krn_problem *problem, const struct krn_quant 
                                       err, err_bytes);
 }
 
+void quern_conv_run_core(struct quern_conv *conv, size_t core, const int8_t *in,
+                         const struct krn_add *add, void *out)
+{
+    struct on_core *on = &conv->on[core];
+    if (add)
+        on->plan.add = *add;
+    if (on->in != in) {
+        krn_conv_setup(&on->plan, in, on->workspace);
+        on->in = in;
+    }
+    krn_conv_run(&on->plan, on->packed, in, out, on->workspace, conv->scratch, 0, on->plan.tiles);
+}
+
 void quern_conv_run_add(struct quern_conv *conv, const int8_t *in, const struct krn_add *add,
                         void *out)
 {
-    conv->plan.add = *add;
-    quern_conv_run(conv, in, out);
+    quern_conv_run_core(conv, quern_core_here(), in, add, out);
 }
 
 void quern_conv_run(struct quern_conv *conv, const int8_t *in, void *out)
 {
-    if (conv->in != in) {
-        krn_conv_setup(&conv->plan, in, conv->workspace);
-        conv->in = in;
-    }
-    krn_conv_run(&conv->plan, conv->packed, in, out, conv->workspace, conv->scratch, 0,
-                 conv->plan.tiles);
+    quern_conv_run_core(conv, quern_core_here(), in, NULL, out);
+}
+
+struct quern_choice quern_conv_choice_core(const struct quern_conv *conv, size_t core)
+{
+    return conv->on[core].choice;
 }
 
 struct quern_choice quern_conv_choice(const struct quern_conv *conv)
 {
-    return conv->choice;
+    return quern_conv_choice_core(conv, quern_core_here());
+}
+
+size_t quern_conv_packed_bytes(const struct quern_conv *conv)
+{
+    return conv->packed_bytes;
 }
 
 void quern_conv_destroy(struct quern_conv *conv)

@@ -49,9 +49,21 @@ struct quern_choice quern_conv_select(const struct krn_problem *problem);
 struct quern_choice quern_conv_select_epilogue(const struct krn_problem *problem,
                                                enum krn_epilogue epilogue);
 
+/* Kinds of core that the package has choices for, 1 where there is no difference; the name of one;
+ * and the one that this thread runs on, by the MIDR that Linux shows on AArch64: 0, the first,
+ * where it is none of them or nobody says. Threads move: ask again, or pin them. */
+size_t quern_core_kinds(void);
+const char *quern_core_name(size_t core);
+size_t quern_core_here(void);
+
+/* quern_conv_select_epilogue() for one of them, quern_core_here() or not. */
+struct quern_choice quern_conv_select_core(const struct krn_problem *problem,
+                                           enum krn_epilogue epilogue, size_t core);
+
 struct quern_conv;
 
-/* Selects, plans and packs. weights, bias (may be NULL) and scale as krn_conv_pack(); they are not
+/* Selects, plans and packs, for every kind of core; cores whose choices agree in the packing share
+ * one copy of the weights. weights, bias (may be NULL) and scale as krn_conv_pack(); they are not
  * needed afterwards. 0; -EINVAL or -ENOTSUP with the reason in err; -ENOMEM. */
 int quern_conv_create(const struct krn_problem *problem, const struct krn_quant *quant,
                       const int8_t *weights, const int32_t *bias, const float *scale,
@@ -65,14 +77,22 @@ int quern_conv_create_epilogue(const struct krn_problem *problem, enum krn_epilo
                                const int32_t *bias, const float *scale, struct quern_conv **out,
                                char *err, size_t err_bytes);
 
-/* in s8 [n][ih][iw][ic], out s8 [n][oh][ow][oc] (SUMS: s32). Not from two threads at once on one
+/* On the kind of core that runs it, as quern_core_here() says; every kind gives the same bytes.
+ * in s8 [n][ih][iw][ic], out s8 [n][oh][ow][oc] (SUMS: s32). Not from two threads at once on one
  * object. */
 void quern_conv_run(struct quern_conv *conv, const int8_t *in, void *out);
 /* ADD: out = in's convolution and add->tensor, s8 [n][oh][ow][oc], rounded once (conv.h). */
 void quern_conv_run_add(struct quern_conv *conv, const int8_t *in, const struct krn_add *add,
                         void *out);
 
+/* The same with the choice of kind `core`, whatever runs it: for a thread that is pinned. `add` is
+ * NULL but for ADD. */
+void quern_conv_run_core(struct quern_conv *conv, size_t core, const int8_t *in,
+                         const struct krn_add *add, void *out);
+
 struct quern_choice quern_conv_choice(const struct quern_conv *conv);
+struct quern_choice quern_conv_choice_core(const struct quern_conv *conv, size_t core);
+size_t quern_conv_packed_bytes(const struct quern_conv *conv); /* of all copies of the weights */
 
 void quern_conv_destroy(struct quern_conv *conv); /* accepts NULL */
 
