@@ -33,6 +33,8 @@
     { isa, KRN_FAMILY_##family, columns, rows, { __VA_ARGS__ }, 0, 0, FIT_PERCENT }
 #define FIT_DIRECT(isa, columns, m, n, k, u, l, c, o) \
     FIT_ROW(isa, DIRECT, columns, 0, m, n, k, u, 0, 0, l, 0, 0, 0, 0, c, o)
+#define WITHIN_DIRECT(waste, isa, columns, m, n, k, u, l, c, o) \
+    { isa, KRN_FAMILY_DIRECT, columns, 0, { m, n, k, u, 0, 0, l, 0, 0, 0, 0, c, o }, 0, 0, waste }
 #define LATE_KNOBS(m, n, u, c, o) \
     m, n, 4, u, 0, 0, 512, 0, 0, 0, 0, c, o, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
 #define FIT_LATE(columns, depth, waste, ...) \
@@ -137,6 +139,8 @@ const struct var_default_row var_defaults[] = {
     DIAGONAL_ROW(KRN_ISA_AVX2, 4, 16, 2, 256, 8, 15),
     DIAGONAL_ROW(KRN_ISA_AVX2, 1, 16, 2, 256, 8, FIT_PERCENT),
     SHALLOW_ROW(KRN_ISA_AVX2, 9, 600, 128, 4, 16, 2, 2, 128, 1),
+    WITHIN_DIRECT(8, KRN_ISA_AVX2, 9, 6, 16, 2, 4, 256, 1, 1),
+    WITHIN_DIRECT(3, KRN_ISA_AVX2, 9, 5, 16, 2, 4, 256, 1, 0),
     FIT_DIRECT(KRN_ISA_AVX2, 9, 6, 16, 2, 4, 256, 1, 1),
     FIT_DIRECT(KRN_ISA_AVX2, 9, 5, 16, 2, 4, 256, 1, 1),
     FIT_DIRECT(KRN_ISA_AVX2, 9, 4, 16, 2, 4, 256, 1, 1),
@@ -162,6 +166,8 @@ const struct var_default_row var_defaults[] = {
     DIAGONAL_ROW(KRN_ISA_AVXVNNI, 1, 32, 4, 256, 8, FIT_PERCENT),
     DIAGONAL_ROW(KRN_ISA_AVXVNNI, 2, 32, 4, 256, 16, 15),
     DIAGONAL_ROW(KRN_ISA_AVXVNNI, 1, 32, 4, 256, 16, FIT_PERCENT),
+    WITHIN_DIRECT(8, KRN_ISA_AVXVNNI, 9, 6, 16, 4, 2, 256, 0, 1),
+    WITHIN_DIRECT(3, KRN_ISA_AVXVNNI, 9, 5, 16, 4, 2, 256, 0, 1),
     FIT_DIRECT(KRN_ISA_AVXVNNI, 9, 6, 16, 4, 2, 256, 0, 1),
     FIT_DIRECT(KRN_ISA_AVXVNNI, 9, 5, 16, 4, 2, 256, 0, 1),
     FIT_DIRECT(KRN_ISA_AVXVNNI, 17, 3, 24, 4, 2, 256, 0, 1),
