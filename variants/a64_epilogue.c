@@ -37,6 +37,8 @@ struct store {
     int in_pairs; /* see a64_gemm_store() */
     int add_zp, add_factor;
     struct words offsets; /* quick: scale * 2^126 */
+    struct words scales;  /* quick, where vectors are copied */
+    int made[GEMM_MAX_ROWS][GEMM_MAX_ACC]; /* 1 + words of [row][vector] and the next one, or 0 */
     int rounder;          /* quick: 1.5 + zp * 2^-23 */
 };
 
@@ -61,7 +63,8 @@ static void words_begin(struct store *s, struct words *w, int index)
     *w = (struct words) { .stream = { .base = g->panel,
                                       .group = "scales",
                                       .count = g->nr / 4,
-                                      .offset = 4 * g->nr * index } };
+                                      .offset = 4 * g->nr * index,
+                                      .split = a64_copies(g) } };
     if (s->in_pairs) {
         w->pointer = ir_vreg(g->ir, IR_GPR, "temporaries");
         IR(g->ir, IR_SUM_IMM, w->pointer, g->panel, w->stream.offset);
@@ -186,6 +189,7 @@ static void quick_begin(struct store *s)
     int bits = ir_vreg(ir, IR_GPR, "temporaries"), zp = ir_vreg(ir, IR_GPR, "temporaries");
     if (s->in_pairs)
         unpair(s);
+    words_begin(s, &s->scales, 1);
     words_begin(s, &s->offsets, 2);
     s->rounder = vec(s, "rounder");
     IR(ir, IR_MOV_IMM, bits, 0x3fc00000); /* 1.5 */
@@ -195,10 +199,15 @@ static void quick_begin(struct store *s)
 }
 
 /* Rounded numbers, in the low halves. */
-static int quick_round(struct store *s, int v, int j)
+static int quick_round(struct store *s, int v, int i, int j)
 {
     int offset = words_next(s, &s->offsets, j), product = vec(s, "temporaries");
-    IR(s->g->ir, A64_LDR_Q, product, s->g->panel, 4 * s->g->nr + 16 * j);
+    if (a64_copies(s->g) && i == s->rows - 1)
+        product = words_next(s, &s->scales, j);
+    else if (a64_copies(s->g))
+        IR(s->g->ir, A64_MOV_V, product, words_next(s, &s->scales, j));
+    else
+        IR(s->g->ir, A64_LDR_Q, product, s->g->panel, 4 * s->g->nr + 16 * j);
     IR(s->g->ir, A64_FMLS, product, v, offset);
     return apply(s, A64_FSUB, s->rounder, product);
 }
@@ -254,7 +263,7 @@ static int bytes(struct store *s, int first, int second)
 static int value(struct store *s, int i, int j)
 {
     int v = s->v[i * s->columns + j];
-    return s->g->is_quick ? quick_round(s, v, j) : v;
+    return s->g->is_quick ? quick_round(s, v, i, j) : v;
 }
 
 /* Words of vector j of two rows, or of two vectors of one; rows beyond the last: -1. */
@@ -262,6 +271,8 @@ static int words_at(struct store *s, int rows, int i, int j, int next_i, int nex
 {
     if (i >= rows)
         return -1;
+    if (s->made[i][j])
+        return s->made[i][j] - 1;
     int first = value(s, i, j), second = next_i < rows ? value(s, next_i, next_j) : -1;
     return words(s, first, second);
 }
@@ -347,9 +358,19 @@ static void store_sums(struct store *s)
         }
 }
 
+/* Two vectors of columns at a time, all rows of them: what is the same in a column is soon dead. */
+static void make_words(struct store *s)
+{
+    for (int j = 0; j + 1 < s->columns; j += 2)
+        for (int i = 0; i < s->rows; i++)
+            s->made[i][j] = 1 + words_at(s, s->rows, i, j, i, j + 1);
+}
+
 static void store_bytes(struct store *s)
 {
     struct gemm *g = s->g;
+    if (a64_copies(g))
+        make_words(s);
     for (int column = 0, width; column < g->nr; column += width) {
         int rest = g->nr - column, rows;
         width = rest >= 16 ? 16 : rest >= 8 ? 8 : 4;

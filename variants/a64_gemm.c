@@ -29,6 +29,11 @@ static void load_halves(struct gemm *g, int to, int base, int offset)
     IR(g->ir, A64_INS_D1, to, high);
 }
 
+int a64_copies(const struct gemm *g)
+{
+    return g->v->knob[VAR_KNOB_DRAIN] && g->v->knob[VAR_KNOB_FORM] == 3;
+}
+
 int a64_stream(struct gemm *g, struct gemm_stream *s, int n)
 {
     while (s->loaded <= n) {
@@ -115,9 +120,17 @@ void a64_bias_init(struct gemm *g)
 {
     int vectors = g->nr / 4;
     for (int i = 0; i < g->mr; i++) {
-        struct gemm_stream bias = { .base = g->w, .group = "accumulators", .count = vectors };
-        for (int j = 0; j < vectors; j++)
-            g->acc[i * vectors + j] = a64_stream(g, &bias, j);
+        struct gemm_stream bias = { .base = g->w, .group = "accumulators", .count = vectors,
+                                    .split = a64_copies(g) };
+        for (int j = 0; j < vectors; j++) {
+            int *acc = &g->acc[i * vectors + j];
+            if (i == 0 || !a64_copies(g)) {
+                *acc = a64_stream(g, &bias, j);
+                continue;
+            }
+            *acc = vec(g, "accumulators");
+            IR(g->ir, A64_MOV_V, *acc, g->acc[j]);
+        }
     }
 }
 

@@ -115,6 +115,8 @@ void a64_epilogue_row(struct ir *ir, const struct a64_epilogue *e, const int *ac
                       int pointer);
 
 /* Vector n of the stream, loaded if it is not yet, in the form that the variant asks for. */
+/* Whether vectors of the epilogue come in halves, once, and are copied: q1 with v3. */
+int a64_copies(const struct gemm *g);
 int a64_stream(struct gemm *g, struct gemm_stream *stream, int n);
 
 /* Pieces that schemes share. A row's block at `offset`; the tail of a row, from general registers;

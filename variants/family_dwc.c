@@ -101,7 +101,8 @@ static void pixels(struct dwc *d)
         ir_comment(ir, "%s", epilogue_text(d));
         d->scheme->store(d);
         if (windows[d->v->knob[VAR_KNOB_SCHEDULE]])
-            ir_list(ir, begin, ir->insn_count, windows[d->v->knob[VAR_KNOB_SCHEDULE]]);
+            ir_list(ir, begin, ir->insn_count, ir->insn_count,
+                    windows[d->v->knob[VAR_KNOB_SCHEDULE]], NULL);
         if (step < steps - 1) {
             IR(ir, IR_SUB_JUMP_NEG, left, 1, done);
         } else {

@@ -61,6 +61,25 @@ static void tile_rows(struct gemm *g, const char *name, int *row, const char *gr
     IR(ir, IR_LABEL, done);
 }
 
+static int is_drained(const struct gemm *g)
+{
+    return g->v->knob[VAR_KNOB_DRAIN];
+}
+
+/* The same without a branch, into registers that there are, for rows `from` and on of those left. */
+static void listed_rows(struct gemm *g, const int *row, int *next, int stride, int from)
+{
+    struct ir *ir = g->ir;
+    int below = ir_vreg(ir, IR_GPR, "temporaries");
+    IR(ir, IR_MOV, row[0], *next);
+    for (int i = 1; i < g->mr; i++) {
+        IR(ir, IR_SUM, below, row[i - 1], stride);
+        IR(ir, IR_SELECT_GT, row[i], g->left, from + i, below, row[i - 1]);
+        below = ir_vreg(ir, IR_GPR, "temporaries");
+    }
+    IR(ir, IR_SUM, *next, row[g->mr - 1], stride);
+}
+
 static void begin_rows(struct gemm *g)
 {
     struct ir *ir = g->ir;
@@ -145,16 +164,84 @@ const char *const gemm_epilogue_texts[KRN_EPILOGUE_COUNT] = {
     [KRN_EPILOGUE_ADD] = "requantise: float, scale, add the second tensor, round, narrow",
 };
 
+int gemm_is_tall(const struct gemm *g)
+{
+    enum { TALL = 10 };
+    return g->mr > TALL && g->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD;
+}
+
+static void output_rows(struct gemm *g, const char *name, int *row, const char *group, int *next,
+                        int stride)
+{
+    if (!is_drained(g)) {
+        tile_rows(g, name, row, group, next, stride);
+        return;
+    }
+    row_registers(g, row, group);
+    listed_rows(g, row, next, stride, 0);
+}
+
+void gemm_rows_of_c(struct gemm *g)
+{
+    if (!is_drained(g))
+        ir_comment(g->ir, "rows of C: those beyond m repeat the last one");
+    int stride = load_arg(g, "temporaries", ARG(c_stride));
+    output_rows(g, "c", g->c_row, "rows of C", &g->c_next, stride);
+}
+
+static void rows_of_outputs(struct gemm *g)
+{
+    if (g->scheme->many && !gemm_is_tall(g))
+        gemm_rows_of_c(g);
+    if (g->scheme->many && g->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD) {
+        int stride = load_arg(g, "temporaries", ARG(add_stride));
+        output_rows(g, "add", g->add_row, "rows of the second tensor", &g->add_next, stride);
+    }
+}
+
+static const struct var_core *core_of(const struct gemm *g)
+{
+    size_t i = 0;
+    while (i < var_core_count && var_cores[i].weave != g->v->knob[VAR_KNOB_SCHEDULE])
+        i++;
+    return i < var_core_count ? &var_cores[i] : NULL;
+}
+
+/* In order: the rows and the bias of a tile, `from` rows below this one, in registers of this one. */
+static void refill(struct gemm *g, int from)
+{
+    int old[GEMM_MAX_ACC], count = g->mr * g->nr / g->scheme->lanes;
+    int stride = load_arg(g, "temporaries", ARG(a_stride));
+    if (!g->packed && g->v->family == KRN_FAMILY_GEMM)
+        listed_rows(g, g->row, &g->a_next, stride, from);
+    for (int i = 0; i < count; i++)
+        old[i] = g->acc[i];
+    int begin = g->ir->insn_count;
+    g->w = g->panel;
+    g->scheme->init(g);
+    for (int i = 0; i < count && from; i++) {
+        ir_rename(g->ir, begin, g->acc[i], old[i]);
+        g->acc[i] = old[i];
+    }
+}
+
 /* As it is written, one output follows the other, and in each an instruction waits for the one
  * before it: no matter where instructions overtake each other. Where they do not, several outputs
  * are under way at once: as many as leave registers for the accumulators. */
 static void store_sums(struct gemm *g)
 {
-    enum { NARROW = 16, WIDE = 32, MANY = 19 };
+    enum { NARROW = 10, WIDE = 32, MANY = 19 };
     int begin = g->ir->insn_count, accumulators = g->mr * g->nr / g->scheme->lanes;
+    if (!is_drained(g)) {
+        g->scheme->store(g);
+        return;
+    }
+    rows_of_outputs(g);
     g->scheme->store(g);
-    if (g->v->knob[VAR_KNOB_DRAIN])
-        ir_list(g->ir, begin, g->ir->insn_count, accumulators > MANY ? NARROW : WIDE);
+    int fillers = g->ir->insn_count;
+    refill(g, g->mr);
+    ir_list(g->ir, begin, fillers, g->ir->insn_count, accumulators > MANY ? NARROW : WIDE,
+            core_of(g));
 }
 
 /* Twice where there is a quick way from sums to bytes. */
@@ -179,18 +266,6 @@ static void store_tile(struct gemm *g)
         IR(ir, IR_LABEL, end);
 }
 
-int gemm_is_tall(const struct gemm *g)
-{
-    enum { TALL = 10 };
-    return g->mr > TALL && g->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD;
-}
-
-void gemm_rows_of_c(struct gemm *g)
-{
-    ir_comment(g->ir, "rows of C: those beyond m repeat the last one");
-    int stride = load_arg(g, "temporaries", ARG(c_stride));
-    tile_rows(g, "c", g->c_row, "rows of C", &g->c_next, stride);
-}
 
 static void tile(struct gemm *g)
 {
@@ -198,11 +273,13 @@ static void tile(struct gemm *g)
     int indirect = g->v->family == KRN_FAMILY_IGEMM, tap = ir_label(ir, "tap");
     if (g->packed)
         g->row[0] = g->a_next;
-    else if (!indirect)
-        begin_rows(g);
-    ir_comment(ir, "accumulators = bias");
-    g->w = g->panel;
-    g->scheme->init(g);
+    if (!is_drained(g)) {
+        if (!g->packed && !indirect)
+            begin_rows(g);
+        ir_comment(ir, "accumulators = bias");
+        g->w = g->panel;
+        g->scheme->init(g);
+    }
     g->w = ir_vreg(ir, IR_GPR, "weights of B");
     IR(ir, IR_SUM_IMM, g->w, g->panel, head_bytes(g));
     if (g->v->knob[VAR_KNOB_ADDRESS] == 1) {
@@ -221,12 +298,8 @@ static void tile(struct gemm *g)
         IR(ir, IR_ADD_IMM, g->taps, -1);
         IR(ir, IR_JUMP_NONZERO, g->taps, tap);
     }
-    if (g->scheme->many && !gemm_is_tall(g))
-        gemm_rows_of_c(g);
-    if (g->scheme->many && g->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD) {
-        int stride = load_arg(g, "temporaries", ARG(add_stride));
-        tile_rows(g, "add", g->add_row, "rows of the second tensor", &g->add_next, stride);
-    }
+    if (!is_drained(g))
+        rows_of_outputs(g);
     store_tile(g);
 }
 
@@ -275,6 +348,11 @@ static void all_tiles(struct gemm *g)
         g->add_next = load_arg(g, "next tile of the second tensor", ARG(add));
     if (g->v->family == KRN_FAMILY_GEMM)
         g->a_next = load_arg(g, "next tile of A", ARG(a));
+    if (is_drained(g)) {
+        ir_comment(ir, "first rows of A; accumulators = bias");
+        row_registers(g, g->row, "rows of A");
+        refill(g, 0);
+    }
     IR(ir, IR_LABEL, next);
     tile(g);
     ir_comment(ir, "the tile below");

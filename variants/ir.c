@@ -67,6 +67,16 @@ static int add_label(struct ir *ir, const char *format, va_list args)
     return i;
 }
 
+void ir_rename(struct ir *ir, int begin, int from, int to)
+{
+    for (int i = begin; i < ir->insn_count; i++) {
+        const char *roles = ir->target->ops[ir->insn[i].op].roles;
+        for (int k = 0; roles[k]; k++)
+            if (roles[k] != 'i' && roles[k] != 'l' && ir->insn[i].arg[k] == from)
+                ir->insn[i].arg[k] = to;
+    }
+}
+
 int ir_label(struct ir *ir, const char *format, ...)
 {
     va_list args;

@@ -8,6 +8,7 @@
 #ifndef QUERN_VARIANTS_IR_H
 #define QUERN_VARIANTS_IR_H
 
+#include "variants/cores.h"
 #include "variants/variant.h"
 
 enum ir_file { IR_GPR, IR_VEC, IR_FILE_COUNT };
@@ -126,6 +127,8 @@ int ir_vreg(struct ir *ir, enum ir_file file, const char *group);
 /* `count` virtual registers from `first` on, which were made one after the other and are written by
  * one instruction, get consecutive registers. */
 void ir_tuple(struct ir *ir, int first, int count);
+/* In what was added from instruction `begin` on, one virtual register in the place of another. */
+void ir_rename(struct ir *ir, int begin, int from, int to);
 int ir_label(struct ir *ir, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ir_add(struct ir *ir, int op, const int *args);
 #define IR(ir, op, ...) ir_add(ir, op, (const int[IR_OPERANDS]) { __VA_ARGS__ })
@@ -136,9 +139,11 @@ void ir_comment(struct ir *ir, const char *format, ...) __attribute__((format(pr
 void ir_spread(struct ir *ir, int begin, int end, int lead);
 
 /* Reorders [begin, end) for cores that issue in order: dependent instructions apart by their
- * latency, as far as `window` instructions to choose from allow. No branch may be in the range, and
- * its stores must not write what its loads read. */
-void ir_list(struct ir *ir, int begin, int end, int window);
+ * latency, as far as `window` instructions to choose from allow, and side by side what `core`
+ * issues together; NULL: nothing. [fillers, end) go wherever nothing else can. No branch may be in
+ * the range, and its stores must not write what its loads read. */
+void ir_list(struct ir *ir, int begin, int fillers, int end, int window,
+             const struct var_core *core);
 
 /* Gives every virtual register a register of its file. 0; -ENOSPC if they do not suffice (nothing
  * is ever spilled), with the count in err; -ENOMEM. */
