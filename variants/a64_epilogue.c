@@ -36,10 +36,10 @@ struct store {
     int rows;     /* of vectors */
     int in_pairs; /* see a64_gemm_store() */
     int add_zp, add_factor;
-    struct words offsets; /* quick: scale * 2^126 */
-    struct words scales;  /* quick, where vectors are copied */
+    struct words offsets;                  /* quick: scale * 2^126 */
+    struct words scales;                   /* quick, where vectors are copied */
     int made[GEMM_MAX_ROWS][GEMM_MAX_ACC]; /* 1 + words of [row][vector] and the next one, or 0 */
-    int rounder;          /* quick: 1.5 + zp * 2^-23 */
+    int rounder;                           /* quick: 1.5 + zp * 2^-23 */
 };
 
 static int vec(struct store *s, const char *group)

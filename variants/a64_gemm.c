@@ -120,8 +120,9 @@ void a64_bias_init(struct gemm *g)
 {
     int vectors = g->nr / 4;
     for (int i = 0; i < g->mr; i++) {
-        struct gemm_stream bias = { .base = g->w, .group = "accumulators", .count = vectors,
-                                    .split = a64_copies(g) };
+        struct gemm_stream bias = {
+            .base = g->w, .group = "accumulators", .count = vectors, .split = a64_copies(g)
+        };
         for (int j = 0; j < vectors; j++) {
             int *acc = &g->acc[i * vectors + j];
             if (i == 0 || !a64_copies(g)) {

@@ -66,18 +66,18 @@ static int is_drained(const struct gemm *g)
     return g->v->knob[VAR_KNOB_DRAIN];
 }
 
-/* The same without a branch, into registers that there are, for rows `from` and on of those left. */
-static void listed_rows(struct gemm *g, const int *row, int *next, int stride, int from)
+/* The same without a branch, in registers that there are; row[0] is `from` rows below the first one
+ * of those left. */
+static void listed_rows(struct gemm *g, const int *row, int next, int stride, int from)
 {
     struct ir *ir = g->ir;
-    int below = ir_vreg(ir, IR_GPR, "temporaries");
-    IR(ir, IR_MOV, row[0], *next);
+    IR(ir, IR_MOV, row[0], next);
     for (int i = 1; i < g->mr; i++) {
+        int below = ir_vreg(ir, IR_GPR, "temporaries");
         IR(ir, IR_SUM, below, row[i - 1], stride);
         IR(ir, IR_SELECT_GT, row[i], g->left, from + i, below, row[i - 1]);
-        below = ir_vreg(ir, IR_GPR, "temporaries");
     }
-    IR(ir, IR_SUM, *next, row[g->mr - 1], stride);
+    IR(ir, IR_SUM, next, row[g->mr - 1], stride);
 }
 
 static void begin_rows(struct gemm *g)
@@ -178,7 +178,7 @@ static void output_rows(struct gemm *g, const char *name, int *row, const char *
         return;
     }
     row_registers(g, row, group);
-    listed_rows(g, row, next, stride, 0);
+    listed_rows(g, row, *next, stride, 0);
 }
 
 void gemm_rows_of_c(struct gemm *g)
@@ -207,13 +207,14 @@ static const struct var_core *core_of(const struct gemm *g)
     return i < var_core_count ? &var_cores[i] : NULL;
 }
 
-/* In order: the rows and the bias of a tile, `from` rows below this one, in registers of this one. */
+/* In order: rows and bias of the tile `from` rows below this one, in the registers of this one. */
 static void refill(struct gemm *g, int from)
 {
     int old[GEMM_MAX_ACC], count = g->mr * g->nr / g->scheme->lanes;
-    int stride = load_arg(g, "temporaries", ARG(a_stride));
-    if (!g->packed && g->v->family == KRN_FAMILY_GEMM)
-        listed_rows(g, g->row, &g->a_next, stride, from);
+    if (!g->packed && g->v->family == KRN_FAMILY_GEMM) {
+        int stride = load_arg(g, "temporaries", ARG(a_stride));
+        listed_rows(g, g->row, g->a_next, stride, from);
+    }
     for (int i = 0; i < count; i++)
         old[i] = g->acc[i];
     int begin = g->ir->insn_count;
@@ -227,21 +228,23 @@ static void refill(struct gemm *g, int from)
 
 /* As it is written, one output follows the other, and in each an instruction waits for the one
  * before it: no matter where instructions overtake each other. Where they do not, several outputs
- * are under way at once: as many as leave registers for the accumulators. */
+ * are under way at once, as many as leave registers for the accumulators, and beside them the rows
+ * and the bias of the next tile, each in a register that is done with. Of the last tile that is in
+ * vain: its next bias is the same, and the rows are not read. */
 static void store_sums(struct gemm *g)
 {
     enum { NARROW = 10, WIDE = 32, MANY = 19 };
-    int begin = g->ir->insn_count, accumulators = g->mr * g->nr / g->scheme->lanes;
+    struct ir *ir = g->ir;
+    int begin = ir->insn_count, accumulators = g->mr * g->nr / g->scheme->lanes;
     if (!is_drained(g)) {
         g->scheme->store(g);
         return;
     }
     rows_of_outputs(g);
     g->scheme->store(g);
-    int fillers = g->ir->insn_count;
+    int fillers = ir->insn_count;
     refill(g, g->mr);
-    ir_list(g->ir, begin, fillers, g->ir->insn_count, accumulators > MANY ? NARROW : WIDE,
-            core_of(g));
+    ir_list(ir, begin, fillers, ir->insn_count, accumulators > MANY ? NARROW : WIDE, core_of(g));
 }
 
 /* Twice where there is a quick way from sums to bytes. */
@@ -265,7 +268,6 @@ static void store_tile(struct gemm *g)
     if (end >= 0)
         IR(ir, IR_LABEL, end);
 }
-
 
 static void tile(struct gemm *g)
 {

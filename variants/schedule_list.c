@@ -263,8 +263,12 @@ static void order(struct ir *ir, struct list *list, struct ir_insn *out)
 void ir_list(struct ir *ir, int begin, int fillers, int end, int window,
              const struct var_core *core)
 {
-    struct list list = { .ir = ir, .core = core, .begin = begin, .count = end - begin,
-                         .fillers = fillers - begin, .window = window };
+    struct list list = { .ir = ir,
+                         .core = core,
+                         .begin = begin,
+                         .count = end - begin,
+                         .fillers = fillers - begin,
+                         .window = window };
     size_t count = (size_t)list.count;
     if (ir->failed || list.count < 2)
         return;
