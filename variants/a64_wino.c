@@ -10,8 +10,10 @@ static void load_rows(struct wino *w, int begins)
         if (!w->ir->failed)
             w->ir->vreg[w->row[i]].fixed = i;
     }
-    for (int i = 0; i < w->mr; i += 2)
+    for (int i = 0; i + 1 < w->mr; i += 2)
         IR(w->ir, A64_LDP_Q, w->row[i], w->row[i + 1], w->a, 16 * i);
+    if (w->mr % 2)
+        IR(w->ir, A64_LDR_Q, w->row[w->mr - 1], w->a, 16 * (w->mr - 1));
 }
 
 /* One of depth of all rows; b: nr words. */

@@ -67,6 +67,8 @@
       { m, n, 8, u, 0, 0, 128, 0, 0, 0, 0, 1, 1, 0, 0, 2 }, 0, 4, 0 }
 #define DWROWS_ROW(isa, m, n, k, l, f, x, y) \
     { isa, KRN_FAMILY_DWROWS, n, 0, { m, n, k, 0, 0, 0, l, 0, f, x, y }, 0, 0, 0 }
+#define FIT_WINO(isa, columns, depth, waste, m, n, k, s, f) \
+    { isa, KRN_FAMILY_WINO, columns, 0, { m, n, k, 0, 0, 0, 0, s, f }, depth, 0, waste }
 #define WINO_ROW(isa, columns, depth, m, n, k, s, f) \
     { isa, KRN_FAMILY_WINO, columns, 0, { m, n, k, 0, 0, 0, 0, s, f }, depth, 0, 0 }
 #define PEAK_ROW(isa, u, l) { isa, KRN_FAMILY_PEAK, 0, 0, { 0, 0, 0, u, 0, 0, l, 0, 0 }, 0, 0, 0 }
@@ -85,6 +87,8 @@ const struct var_default_row var_defaults[] = {
     A64_DIAGONAL_ROW(KRN_ISA_NEON, 1, 2, 1, 1, 4),
     A64_DIAGONAL_ROW(KRN_ISA_NEON, 2, 2, 1, 1, 8),
     A64_DIAGONAL_ROW(KRN_ISA_NEON, 1, 2, 1, 1, 8),
+    FIT_WINO(KRN_ISA_NEON, 16, 8, 5, 4, 16, 1, 1, 4),
+    FIT_WINO(KRN_ISA_NEON, 16, 8, FIT_PERCENT, 5, 16, 1, 1, 4),
     WINO_ROW(KRN_ISA_NEON, 16, 8, 4, 16, 1, 1, 4),
     A64_DIAGONAL_ROW(KRN_ISA_NEON, 2, 2, 1, 1, 16),
     A64_DIAGONAL_ROW(KRN_ISA_NEON, 1, 2, 1, 1, 16),

@@ -229,7 +229,7 @@ const struct var_domain var_domains[] = {
     { KRN_ISA_NEON, DW, 1, 0, 0,
       DW_AXES((1, 2, 3, 4), (4, 8, 16), (1), (1, 2, 3, 9), (128), (0, 1)) },
     { KRN_ISA_NEON, DWC, 1, 0, 0, DWC_AXES((8, 16), (1), (0, 1, 2), (3), (1, 2), (1, 2)) },
-    { KRN_ISA_NEON, WINO, 2, 0, 0, WINO_AXES((2, 4, 6, 8), (8, 16, 24), (1), (0, 1), (2, 4)) },
+    { KRN_ISA_NEON, WINO, 2, 0, 0, WINO_AXES((2, 4, 5, 6, 8), (8, 16, 24), (1), (0, 1), (2, 4)) },
     { KRN_ISA_NEON, WINO, 2, 0, 0, WOVEN_WINO_AXES((4, 5, 8), (8, 16), (2, 3), (2, 4), (3)) },
     { KRN_ISA_NEON, WINO, 2, 0, 0, WOVEN_WINO_AXES((4, 5, 8), (8, 16), (4), (2, 4), (0)) },
     { KRN_ISA_NEON, PACKED, 1, 0, 0, WORDS_AXES((4, 8), (8, 16), (0, 1), (1), (0), (0), (0)) },
