@@ -89,7 +89,7 @@ static void torn(void)
         int times = i % 20;
         r.torn = times;
         r.reads = 0;
-        T_CHECK(hrn_user_read(&page, read_one, &r, &value) == 1);
+        T_CHECK(hrn_user_read(&page, read_one, &r, &value) == times + 1);
         T_CHECK(value == SUM && r.reads == times + 1);
     }
 }
@@ -123,9 +123,19 @@ static void unmap(const struct hrn_perf *perf, const struct perf_event_mmap_page
     unmapped++;
 }
 
+static int tear; /* so many readings yet find the page changed, and count SPENT for each counter */
+
+enum { SPENT = 7 };
+
 static uint64_t read_group(uint32_t index, void *user)
 {
     (void)user;
+    if (tear > 0) {
+        tear--;
+        group_page[index].lock += 2;
+        for (int i = 0; i < EVENTS; i++)
+            group_register[i] += SPENT;
+    }
     return group_register[index] += drift;
 }
 
@@ -184,6 +194,40 @@ static void counting(void)
     T_CHECK(unmapped == EVENTS && fake.opened == fake.closed);
 }
 
+/* A page that the kernel writes while it is read. At the start it is read again, until in peace; at
+ * the end that has spoilt the counts, which says so; while the group is opened it decides nothing.
+ */
+static void torn_groups(void)
+{
+    static const struct {
+        int at_start, at_end;
+        enum hrn_reading_state state;
+    } rows[] = {
+        { 0, 0, HRN_COUNTED }, { 1, 0, HRN_COUNTED }, { 50, 0, HRN_COUNTED },   { 0, 1, HRN_TORN },
+        { 3, 2, HRN_TORN },    { 0, 0, HRN_COUNTED }, { 1 << 20, 0, HRN_LOST },
+    };
+    struct t_perf fake;
+    struct hrn_perf perf;
+    struct hrn_group group;
+    struct hrn_reading r;
+    fill_pages(1);
+    tear = 5;
+    T_CHECK(open_group(&fake, &perf, &group) == 0 && group.is_user_read && tear == 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tear = rows[i].at_start;
+        hrn_group_start(&group);
+        tear = rows[i].at_end;
+        for (uint64_t e = 0; e < EVENTS; e++)
+            group_register[e] += 10 + e;
+        hrn_group_stop(&group, &r);
+        T_CHECK(r.state == rows[i].state);
+        for (int e = 0; e < EVENTS && r.state == HRN_COUNTED; e++)
+            T_CHECK(r.value[e] == 10 + e);
+    }
+    tear = 0;
+    hrn_group_close(&group);
+}
+
 static void falls_back(void)
 {
     static const struct {
@@ -232,6 +276,7 @@ int main(int argc, char **argv)
     pages();
     torn();
     counting();
+    torn_groups();
     falls_back();
     return t_end();
 }

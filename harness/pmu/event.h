@@ -37,6 +37,7 @@ enum hrn_reading_state {
     HRN_MULTIPLEXED,     /* counted for a part of the time only */
     HRN_NEVER_SCHEDULED, /* the PMU never took the group in */
     HRN_LOST,            /* the pinned group lost its counters to somebody else */
+    HRN_TORN,            /* looked twice at a counter in the end: that is in the counts, too */
     HRN_READING_STATE_COUNT
 };
 

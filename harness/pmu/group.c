@@ -62,24 +62,37 @@ const struct hrn_perf hrn_perf_kernel = { .open = kernel_open,
 /* ---- Counting */
 
 /* All counters where they stand. In `order`: the last to be read at the start is the first at the
- * stop, so it has the least of the reading itself in it. 0 if one does not count. */
+ * stop, so it has the least of the reading itself in it. How often one was looked at, at most: 1,
+ * or more, and the others have counted that; 0 if one does not count. */
 static int look(const struct hrn_group *group, int is_start, int64_t *value)
 {
-    int counts = 1;
+    int most = 1, counts = 1;
     hrn_user_fence();
     for (size_t i = 0; i < group->count; i++) {
         size_t at = is_start ? i : group->count - 1 - i;
-        counts &= hrn_user_read(group->page[at], group->perf->read_register, group->perf->user,
-                                &value[at]);
+        int looks = hrn_user_read(group->page[at], group->perf->read_register, group->perf->user,
+                                  &value[at]);
+        most = looks > most ? looks : most;
+        counts &= looks > 0;
     }
-    return counts;
+    return counts ? most : 0;
+}
+
+/* At the start nothing is lost by looking again until nothing changes meanwhile. */
+static int look_at_start(struct hrn_group *group)
+{
+    enum { LOOKS = 100 };
+    int looks = 2;
+    for (int i = 0; i < LOOKS && looks > 1; i++)
+        looks = look(group, 1, group->begin);
+    return looks == 1;
 }
 
 void hrn_group_start(struct hrn_group *group)
 {
     group->perf->control(group->perf, group->fd[0], PERF_EVENT_IOC_RESET);
     group->perf->control(group->perf, group->fd[0], PERF_EVENT_IOC_ENABLE);
-    group->has_begun = group->is_user_read && look(group, 1, group->begin);
+    group->has_begun = group->is_user_read && look_at_start(group);
 }
 
 /* Halts them and reads. */
@@ -108,12 +121,12 @@ static void stop_and_read(struct hrn_group *group, struct hrn_reading *out)
 static void stop(struct hrn_group *group, struct hrn_reading *out, struct hrn_reading *by_read)
 {
     int64_t end[HRN_PASS_EVENTS];
-    int counts = group->has_begun && look(group, 0, end);
+    int looks = group->has_begun ? look(group, 0, end) : 0;
     stop_and_read(group, by_read);
     *out = *by_read;
-    if (group->is_user_read && !counts && out->state == HRN_COUNTED)
-        out->state = HRN_LOST; /* for a moment at either end: read() alone does not see that */
-    for (size_t i = 0; i < group->count && counts; i++)
+    if (group->is_user_read && looks != 1 && out->state == HRN_COUNTED)
+        out->state = looks ? HRN_TORN : HRN_LOST; /* at an end: read() alone does not see that */
+    for (size_t i = 0; i < group->count && looks; i++)
         out->value[i] = end[i] - group->begin[i];
 }
 
@@ -203,10 +216,13 @@ static void choose_reading(struct hrn_group *group)
         unmap_all(group);
         return;
     }
-    hrn_group_start(group);
-    for (volatile int i = 0; i < 1000;)
-        i = i + 1;
-    stop(group, &by_user, &by_read);
+    by_user.state = HRN_TORN;
+    for (int tries = 0; tries < HRN_TORN_TRIES && by_user.state == HRN_TORN; tries++) {
+        hrn_group_start(group);
+        for (volatile int i = 0; i < 1000;)
+            i = i + 1;
+        stop(group, &by_user, &by_read);
+    }
     int agrees = by_user.state == HRN_COUNTED;
     for (size_t i = 0; i < group->count; i++)
         agrees &= by_user.value[i] >= 0 && by_user.value[i] <= by_read.value[i];
@@ -266,10 +282,12 @@ static int is_schedulable(const struct hrn_perf *perf, const struct hrn_pass *pa
         i = i + 1;
     hrn_group_stop(&group, &reading);
     hrn_group_close(&group);
-    if (reading.state != HRN_COUNTED || reading.enabled_ns == 0)
+    int counts =
+        (reading.state == HRN_COUNTED || reading.state == HRN_TORN) && reading.enabled_ns > 0;
+    if (!counts)
         snprintf(err, err_bytes, "%s: opens, but is never scheduled: somebody else holds the PMU",
                  pass->event[0].name);
-    return reading.state == HRN_COUNTED && reading.enabled_ns > 0;
+    return counts;
 }
 
 int hrn_group_probe_free(const struct hrn_perf *perf, const struct hrn_event *cycles,

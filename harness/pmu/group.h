@@ -30,6 +30,7 @@ struct hrn_perf {
 extern const struct hrn_perf hrn_perf_kernel;
 
 #define HRN_USER_WHY 100
+#define HRN_TORN_TRIES 10 /* a measurement of a moment that is torn every time is none */
 struct hrn_group {
     const struct hrn_perf *perf;
     size_t count;
@@ -57,7 +58,8 @@ void hrn_group_close(struct hrn_group *group); /* accepts a zeroed one */
 
 /* Sets the counters to 0 and lets them run. */
 void hrn_group_start(struct hrn_group *group);
-/* Halts them and reads: raw counts, nothing subtracted. */
+/* Halts them and reads: raw counts, nothing subtracted. HRN_TORN: by some instructions too many,
+ * because the kernel wrote beside the counters in that moment; measured again it will be right. */
 void hrn_group_stop(struct hrn_group *group, struct hrn_reading *out);
 /* Subtracts what an empty measurement of `calls` calls costs; never below 0. */
 void hrn_group_net(const struct hrn_group *group, int64_t calls, struct hrn_reading *reading);

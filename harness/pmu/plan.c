@@ -51,6 +51,7 @@ enum hrn_event_verdict hrn_trial_verdict(const struct hrn_trial *t, double low, 
         snprintf(evidence, bytes,
                  t->state == HRN_NEVER_SCHEDULED ? "opens, and is never scheduled"
                  : t->state == HRN_MULTIPLEXED   ? "was counted for a part of the time only"
+                 : t->state == HRN_TORN          ? "could not be read in peace"
                                                  : "lost its counter");
         return HRN_EVENT_NEVER_SCHEDULED;
     }

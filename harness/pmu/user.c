@@ -25,7 +25,7 @@ static int64_t extend(uint64_t bits, unsigned width)
 int hrn_user_read(const volatile struct perf_event_mmap_page *page, hrn_user_register *read,
                   void *user, int64_t *value)
 {
-    for (int i = 0; i < TRIES; i++) {
+    for (int looks = 1; looks <= TRIES; looks++) {
         uint32_t lock = page->lock;
         keep_order();
         uint32_t index = page->index;
@@ -37,7 +37,7 @@ int hrn_user_read(const volatile struct perf_event_mmap_page *page, hrn_user_reg
         if (page->lock != lock || lock & 1)
             continue;
         *value = count;
-        return is_readable;
+        return is_readable ? looks : 0;
     }
     return 0;
 }
@@ -50,8 +50,9 @@ enum { CYCLE_COUNTER = 31 }; /* its index; the others are pmevcntr<n>_el0 */
 
 #define EACH_COUNTER(X)                                                                            \
     X(0)                                                                                           \
-    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17)   \
-        X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30)
+    X(1)                                                                                           \
+    X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18)  \
+        X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30)
 #define READ_COUNTER(n)                                                                            \
     case n:                                                                                        \
         __asm__ volatile("mrs %0, pmevcntr" #n "_el0" : "=r"(bits));                               \

@@ -16,8 +16,9 @@ struct perf_event_mmap_page;
 /* Reads the register of a counter, as the page numbers them less one. */
 typedef uint64_t hrn_user_register(uint32_t index, void *user);
 
-/* What the event has counted since it was opened: 1. 0: it does not count now, or may not be read
- * this way, or the page changed all the time. */
+/* What the event has counted since it was opened. How often it had to look: 1, or more where the
+ * page changed under it, which costs instructions that somebody counts. 0: it does not count now,
+ * or may not be read this way, or the page changed all the time. */
 int hrn_user_read(const volatile struct perf_event_mmap_page *page, hrn_user_register *read,
                   void *user, int64_t *value);
 

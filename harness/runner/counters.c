@@ -36,6 +36,7 @@ const char *hrn_reading_fault(enum hrn_reading_state state)
                             "counts on this CPU",
         [HRN_NEVER_SCHEDULED] = "the counters were never scheduled: another program holds the PMU",
         [HRN_LOST] = "the group lost its counters to another program",
+        [HRN_TORN] = "the kernel touched the counters while they were read",
     };
     return faults[state];
 }

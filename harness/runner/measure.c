@@ -123,15 +123,17 @@ static void measure_counting(struct bench *b)
     for (size_t pass = 0; pass < b->counts.count; pass++) {
         struct hrn_group *g = hrn_counts_pass(&b->counts, (int)pass);
         int64_t least[2][HRN_PASS_EVENTS];
+        int counted[2] = { 0, 0 };
         memset(least, 0x7f, sizeof least);
         for (int i = 0; g && i < 2 * TRIES; i++) {
             hrn_group_start(g);
             batch(b, &none, i % 2 ? CALLS : 0);
             hrn_group_stop(g, &r);
+            counted[i % 2] |= r.state == HRN_COUNTED;
             for (size_t e = 0; e < g->count && r.state == HRN_COUNTED; e++)
                 least[i % 2][e] = r.value[e] < least[i % 2][e] ? r.value[e] : least[i % 2][e];
         }
-        for (size_t e = 0; g && e < g->count && r.state == HRN_COUNTED; e++) {
+        for (size_t e = 0; g && e < g->count && counted[0] && counted[1]; e++) {
             g->fixed[e] = least[0][e];
             g->per_call[e] = (double)(least[1][e] - least[0][e]) / CALLS;
         }

@@ -145,10 +145,14 @@ static void count(const struct trying *t, struct hrn_group *group, struct hrn_tr
 {
     struct hrn_reading r;
     t->work->run(t->units);
-    for (int i = 0; i < 2 * TRIES; i++) {
+    for (int i = 0, torn = 0; i < 2 * TRIES; i++) {
         hrn_group_start(group);
         t->work->run(t->units << (i & 1));
         hrn_group_stop(group, &r);
+        if (r.state == HRN_TORN && ++torn < HRN_TORN_TRIES) {
+            i--; /* this one again */
+            continue;
+        }
         if (r.state != HRN_COUNTED) {
             out->state = r.state;
             return;
