@@ -128,7 +128,7 @@ void qnt_exec_run(struct qnt_exec *exec, const float *image, float *scores)
             run_layer(exec, i, i == last ? scores : NULL);
         if (exec->meter.begin)
             exec->meter.end((size_t)i, exec->meter.user);
-        if (exec->watch && i != last)
+        if (exec->watch && i != last && !qnt_layer_gives_sums(l))
             exec->watch((size_t)i, exec->steps[i].out, qnt_layer_elements(l), l->scale, l->zero,
                         exec->watch_user);
         if (exec->profiling) {

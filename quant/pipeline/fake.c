@@ -168,10 +168,12 @@ static void round_tensor(struct qnt_meaning m, const float *in, size_t count, fl
     }
 }
 
-/* A convolution that computes the add which reads it: only its weights are rounded. */
+/* A convolution that computes the add which reads it, or gives it its sums: only its weights are
+ * rounded. */
 static int gives_to_add(const struct qnt_fake *fake, int32_t node)
 {
-    return has_weights(&fake->graph->nodes[node]) && fake->adds.partner[node];
+    return has_weights(&fake->graph->nodes[node]) &&
+           (fake->adds.partner[node] || fake->adds.wide[node]);
 }
 
 static void run_node(struct qnt_fake *fake, int32_t index, int quantised)

@@ -327,7 +327,7 @@ static const char *check_numbers(const struct qnt_layer *l)
         return "bounds out of order";
     if (l->zero < -128 || l->zero > 127 || l->fill < -128 || l->fill > 127)
         return "a zero point out of range";
-    if (l->wide != 0 && (l->wide != 1 || l->op != QNT_OP_ADD))
+    if (l->wide != 0 && (l->wide != 1 || (l->op != QNT_OP_ADD && !qnt_layer_is_conv(l))))
         return "16 bits where none can be";
     if (l->shift < 1 || l->shift > QNT_SHIFT_MAX)
         return "a shift out of range";
@@ -358,6 +358,12 @@ static const char *check_layer(struct check *c, int32_t index)
             return "an input that does not come before it";
     c->layer = l;
     c->input = &network->layers[l->inputs[0]];
+    if (qnt_layer_gives_sums(l) && (is_last(c) || l->input_count != 1))
+        return "sums for an add, where there is none behind it";
+    for (int32_t i = 0; i < l->input_count; i++)
+        if (qnt_layer_gives_sums(&network->layers[l->inputs[i]]) &&
+            (l->op != QNT_OP_ADD || is_last(c)))
+            return "sums of 32 bits where bytes are read";
     return rules[l->op].check(c);
 }
 

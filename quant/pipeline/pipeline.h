@@ -23,7 +23,10 @@
  *   sum of a residual chain in 16 bits (an option)
  *                s = clamp((sum of d[i] * factor[i] + half) >> shift), in steps of 1/128 of the
  *                byte's; what another add reads is s, with d = s; what others read, byte =
- *                zero point + ((s + 64) >> 7)
+ *                zero point + ((s + 64) >> 7). An operand that a convolution computes for that add
+ *                alone, as for "convolution + sum", is not rounded to bytes before: what is shifted
+ *                is then the other one's term, and round_half_even((float)acc * m[oc]) is added, m
+ *                the scale of that product over the step of s, in float, within +-2^21
  *   product      likewise of d[0] * d[1] * factor, in 64 bits
  *   average      y = clamp(floor((sum * factor + d / 2) / d)), d = elements << shift, in 64 bits
  *   function     a table of 256 bytes, made when the network is
@@ -181,7 +184,7 @@ struct qnt_exec_layer {
     int32_t h, w, c;                   /* of its output */
     const struct krn_problem *problem; /* NULL if it is no convolution */
     enum krn_epilogue epilogue;  /* of a convolution: ADD: it computes a residual add, too; SUMS: it
-                                    gives the scores */
+                                    gives the scores, or its sums to an add in 16 bits */
     const struct krn_conv *conv; /* NULL if it runs in plain C without a micro-kernel */
     const char *note;            /* why a chosen kernel was not taken; "" */
     double time_ns;              /* of one run, the mean since qnt_exec_profile(); 0 = not taken */
@@ -189,7 +192,8 @@ struct qnt_exec_layer {
 /* 0, or -ERANGE past the last layer. */
 int qnt_exec_layer(const struct qnt_exec *exec, size_t index, struct qnt_exec_layer *out);
 
-/* Called after each layer of a run but the last with its bytes, [h][w][c], writable until the layer
+/* Called after each layer of a run but the last, and but those that give sums to an add, with its
+ * bytes, [h][w][c], writable until the layer
  * that reads them last has run; real value = (byte - zero) * scale. */
 typedef void qnt_watch(size_t layer, int8_t *tensor, size_t count, float scale, int32_t zero,
                        void *user);

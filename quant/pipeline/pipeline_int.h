@@ -12,7 +12,7 @@
 /* ---- The file: a header, then three sections. Little-endian; every section begins at a multiple
  * of QNT_FILE_ALIGN, and so does every array inside QNT_SECTION_DATA. */
 #define QNT_FILE_MAGIC "QUERNQ8\n"
-#define QNT_FILE_VERSION 4 /* 3 had no adds in convolutions, 2 no wide layers: both are read */
+#define QNT_FILE_VERSION 5 /* 4 had no wide convolutions, 3 no adds in any, 2 no wide layers */
 #define QNT_FILE_VERSION_OLDEST 2
 #define QNT_FILE_ENDIAN 0x01020304u
 #define QNT_FILE_ALIGN 64
@@ -55,7 +55,8 @@ struct qnt_layer {
     float lo_real, hi_real;                /* clamp of the scores, where this layer gives them */
     int32_t factor[QNT_INPUTS_MAX], shift; /* ADD, CLIP, CONCAT; MUL and averages: [0];
                                               LRN: size and quarters, as struct qnt_lrn */
-    int32_t wide; /* 1: an ADD that keeps its sums in 16 bits, too, for other adds (wide.c) */
+    int32_t wide; /* 1: an ADD that keeps its sums in 16 bits, too, for other adds; or a convolution
+                     that gives s32 to one of these, as they are, and nothing else (wide.c) */
     uint64_t weights, bias; /* offsets in the data: s8 as krn_conv_pack() takes them, s32 [oc];
                                FUNCTION: s8 [256], the output of input byte i - 128; RESIZE:
                                struct qnt_share [h + w] */
@@ -98,14 +99,22 @@ static inline size_t qnt_layer_elements(const struct qnt_layer *l)
     return (size_t)l->h * (size_t)l->w * (size_t)l->c;
 }
 
-/* What a layer gives: its bytes, and behind them, aligned to QNT_FILE_ALIGN, its sums in 16 bits.
- */
+/* 1 for a convolution that gives its sums to an ADD. */
+static inline int qnt_layer_gives_sums(const struct qnt_layer *l)
+{
+    return l->wide && (l->op == QNT_OP_CONV || l->op == QNT_OP_LINEAR);
+}
+
+/* What a layer gives: its bytes, and behind them, aligned to QNT_FILE_ALIGN, its sums in 16 bits;
+ * or s32 alone. */
 static inline size_t qnt_layer_bytes(const struct qnt_layer *l)
 {
     const size_t bytes = qnt_layer_elements(l);
 
     if (!l->wide)
         return bytes;
+    if (qnt_layer_gives_sums(l))
+        return sizeof(int32_t) * bytes;
     return (bytes + QNT_FILE_ALIGN - 1) / QNT_FILE_ALIGN * QNT_FILE_ALIGN + 2 * bytes;
 }
 
@@ -129,7 +138,7 @@ static inline int qnt_layer_is_conv(const struct qnt_layer *l)
  * a byte of that sum. */
 static inline enum krn_epilogue qnt_layer_epilogue(const struct qnt_network *network, int32_t index)
 {
-    if (index == network->count - 1)
+    if (index == network->count - 1 || network->layers[index].wide)
         return KRN_EPILOGUE_SUMS;
     return network->layers[index].input_count == 2 ? KRN_EPILOGUE_ADD : KRN_EPILOGUE_FLOAT;
 }
@@ -173,13 +182,14 @@ int qnt_meanings(const struct qnt_graph *graph, const struct qnt_calibration *ca
                  const struct qnt_quantise_options *options, struct qnt_meaning *out);
 /* ---- Adds (residual.c), by node */
 struct qnt_adds {
-    uint8_t *wide;    /* 1: an ADD that keeps its sum in 16 bits, too */
+    uint8_t *wide;    /* 1: an ADD that keeps its sum in 16 bits, too; or a convolution that gives
+                         its sums to an ADD that does, or reads such */
     int32_t *partner; /* of an ADD the convolution that computes it, of that the ADD; else 0 */
 };
 /* Fills both arrays, which are zero: graph->count elements each. */
 void qnt_plan_adds(const struct qnt_graph *graph, const uint8_t *live, int32_t output,
                    const struct qnt_quantise_options *options, struct qnt_adds *adds);
-/* 1 where the sum of an ADD, or one of its operands, has 16 bits. */
+/* 1 where the sum of an ADD, or one of its operands, is wide. */
 int qnt_add_is_wide(const struct qnt_graph *graph, const struct qnt_adds *adds, int32_t add);
 /* Bias' magnitude in units of the accumulator: leaves the other half of 32 bits to the products. */
 #define QNT_BIAS_MAX (1 << 30)

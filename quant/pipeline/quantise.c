@@ -203,6 +203,23 @@ static void set_factors(const struct job *job, int32_t node, struct qnt_layer *l
 
 /* ---- Residual chains in 16 bits */
 
+/* A convolution whose sums an ADD reads. */
+static int gives_sums(const struct job *job, int32_t node)
+{
+    return qnt_is_convolution(&job->graph->nodes[node]) && job->adds.wide[node];
+}
+
+/* The step of what reads such sums: that of the ADD, 1/128 of its bytes'. */
+static double wide_step(const struct job *job, int32_t conv)
+{
+    int32_t i = conv + 1;
+
+    while (!(job->live[i] && job->graph->nodes[i].op == QNT_OP_ADD &&
+             (job->graph->nodes[i].inputs[0] == conv || job->graph->nodes[i].inputs[1] == conv)))
+        i++;
+    return (double)scale_of(job, i) / QNT_WIDE_STEPS;
+}
+
 /* Ratios of steps, where those of a wide tensor are finer; the sum is always wide. */
 static void set_wide_factors(const struct job *job, int32_t node, struct qnt_layer *l)
 {
@@ -215,6 +232,8 @@ static void set_wide_factors(const struct job *job, int32_t node, struct qnt_lay
         ratio[k] = (double)scale_of(job, n->inputs[k]) / (double)l->scale;
         ratio[k] *= wide ? 1 : QNT_WIDE_STEPS;
         most[k] = wide ? QNT_WIDE_FACTOR_MAX : QNT_FACTOR_MAX;
+        if (gives_sums(job, n->inputs[k]))
+            ratio[k] = 0; /* its multipliers have it */
     }
     qnt_fixed_point(ratio, most, 2, l->factor, &l->shift);
 }
@@ -297,8 +316,9 @@ QNT_WIDE static void quantise_weights(const float *weights, size_t count, double
     }
 }
 
+/* `step`: of what its sums become. */
 static int set_convolution(struct job *job, const struct qnt_node *n, struct qnt_layer *l,
-                           int gives_scores)
+                           double step)
 {
     const int32_t oc = n->problem.oc;
     const size_t depth = n->weight_count / (size_t)oc;
@@ -321,7 +341,7 @@ static int set_convolution(struct job *job, const struct qnt_node *n, struct qnt
         quantise_weights(w, depth, scale, (int8_t *)job->data + l->weights + (size_t)c * depth);
         double q = nearbyint(b / (scale_in * scale));
         bias[c] = (int32_t)fmin(QNT_BIAS_MAX, fmax(-QNT_BIAS_MAX, q));
-        multiplier[c] = (float)(scale_in * scale / (gives_scores ? 1 : (double)l->scale));
+        multiplier[c] = (float)(scale_in * scale / step);
     }
     return 0;
 }
@@ -367,7 +387,10 @@ static int set_layer(struct job *job, int32_t node)
     l->hi_real = n->hi;
     l->wide = job->adds.wide[node];
     if (qnt_is_convolution(by))
-        return set_convolution(job, by, l, gives_scores);
+        return set_convolution(job, by, l,
+                               gives_scores            ? 1
+                               : gives_sums(job, node) ? wide_step(job, node)
+                                                       : (double)l->scale);
     if (n->op == QNT_OP_FUNCTION)
         set_function(job, n, l, m, gives_scores);
     else if (n->op == QNT_OP_RESIZE)

@@ -1,5 +1,5 @@
-/* How an int8 network runs the adds of a graph: in the output of a convolution, in 16 bits, or as
- * an operator of its own. */
+/* How an int8 network runs the adds of a graph: in the output of a convolution, in 16 bits on the
+ * sums of one, or as an operator of its own. */
 #include "quant/pipeline/pipeline_int.h"
 
 #include <errno.h>
@@ -34,10 +34,12 @@ void qnt_plan_adds(const struct qnt_graph *graph, const uint8_t *live, int32_t o
     if (options->residual_16)
         mark_wide(graph, live, output, adds->wide);
     for (int32_t i = 0; i < graph->count; i++) {
-        if (!is_add(graph, live, i) || i == output || qnt_add_is_wide(graph, adds, i))
+        if (!is_add(graph, live, i) || i == output)
             continue;
         const int32_t conv = qnt_add_conv(graph, i);
-        if (conv >= 0) {
+        if (conv >= 0 && qnt_add_is_wide(graph, adds, i)) {
+            adds->wide[conv] = 1;
+        } else if (conv >= 0) {
             adds->partner[i] = conv;
             adds->partner[conv] = i;
         }
