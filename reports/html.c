@@ -30,6 +30,7 @@ static void put_page(const struct rpt_page *page)
         rpt_page_layers(page);
     }
     rpt_page_figures(page);
+    rpt_page_pair(page);
     if (page->run->evidence != HRN_PREDICTED) /* nothing was tried, so nothing was proved */
         rpt_page_outcomes(page);
     rpt_page_failures(page);

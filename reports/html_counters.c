@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "reports/figures.h"
+#include "reports/pair.h"
 #include "reports/report_int.h"
 
 static void put_row(FILE *out, const struct rpt_metric *m, const struct rpt_candidate *rival)
@@ -50,9 +50,9 @@ void rpt_page_counters(const struct rpt_page *page, const struct rpt_layer *laye
     fputs("</tbody></table>\n", out);
 }
 
-static void put_sheet(FILE *out, const struct rpt_sheet *sheet)
+static void put_sheet(FILE *out, const char *id, const struct rpt_sheet *sheet)
 {
-    fputs("<h2 id=\"figures\">", out);
+    fprintf(out, "<h2 id=\"%s\">", id);
     rpt_html_text(out, sheet->title);
     fputs("</h2>\n<div class=\"scroll\"><table><thead><tr>", out);
     for (size_t c = 0; c < sheet->columns; c++)
@@ -74,6 +74,16 @@ void rpt_page_figures(const struct rpt_page *page)
 {
     struct rpt_sheet sheet;
     if (rpt_sheet_init(page->run, &sheet) > 0)
-        put_sheet(page->out, &sheet);
+        put_sheet(page->out, "figures", &sheet);
+    rpt_sheet_clear(&sheet);
+}
+
+void rpt_page_pair(const struct rpt_page *page)
+{
+    struct rpt_sheet sheet;
+    if (!page->run->pair)
+        return;
+    if (rpt_pair_sheet(page->run->pair, &sheet) > 0)
+        put_sheet(page->out, "pair", &sheet);
     rpt_sheet_clear(&sheet);
 }

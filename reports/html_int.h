@@ -27,6 +27,8 @@ void rpt_page_layers(const struct rpt_page *page);
 
 /* html_counters.c: what was counted or predicted where there is no time; */
 void rpt_page_figures(const struct rpt_page *page);
+/* one packing for the cores of the sweep; */
+void rpt_page_pair(const struct rpt_page *page);
 /* why the winner of a layer wins. */
 void rpt_page_counters(const struct rpt_page *page, const struct rpt_layer *layer);
 

@@ -221,6 +221,8 @@ static void put_navigation(const struct rpt_page *page)
               out);
     else if (page->run->counted)
         fputs("<a href=\"#figures\">Figures</a>", out);
+    if (page->run->pair)
+        fputs("<a href=\"#pair\">One packing</a>", out);
     if (page->run->evidence != HRN_PREDICTED)
         fputs("<a href=\"#outcomes\">Proofs</a>", out);
     if (page->digest->fates[RPT_FAILED])

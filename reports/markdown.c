@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "reports/figures.h"
+#include "reports/pair.h"
 #include "reports/report_int.h"
 
 /* Text as text: what Markdown would take for markup is escaped. */
@@ -133,10 +133,11 @@ static void put_winners(const struct rpt_run *run, const struct rpt_digest *d, F
           out);
 }
 
-static int put_sheet(const struct rpt_run *run, FILE *out)
+/* What was counted or predicted; or one packing for the cores of the sweep. */
+static int put_sheet(const struct rpt_run *run, int is_pair, FILE *out)
 {
     struct rpt_sheet sheet;
-    int result = rpt_sheet_init(run, &sheet);
+    int result = is_pair ? rpt_pair_sheet(run->pair, &sheet) : rpt_sheet_init(run, &sheet);
     if (result > 0) {
         fprintf(out, "## %s\n\n|", sheet.title);
         for (size_t c = 0; c < sheet.columns; c++)
@@ -210,7 +211,9 @@ int rpt_markdown(const struct rpt_run *run, FILE *out)
     if (rpt_run_timed(run))
         put_winners(run, &digest, out);
     else
-        result = put_sheet(run, out);
+        result = put_sheet(run, 0, out);
+    if (result == 0 && run->pair)
+        result = put_sheet(run, 1, out);
     if (run->evidence != HRN_PREDICTED)
         put_proofs(&digest, out);
     if (digest.fates[RPT_FAILED])

@@ -83,6 +83,7 @@ struct rpt_peak {
     double gmacs; /* measured peak of the core in this run, GMAC/s */
 };
 struct var_core;
+struct rpt_pair;
 
 struct rpt_run {
     struct pdb *db; /* borrowed */
@@ -99,9 +100,11 @@ struct rpt_run {
     double battery_uv;                    /* mean voltage of the battery, 0 = unknown */
     char pmu[64];                         /* "" = no counters */
     char no_counters[200], left_out[600]; /* why not; which events not, and why; may be empty */
-    const struct var_core *core; /* whose plain choices the defaults are; may be NULL */
+    const struct var_core *core;          /* whose plain choices the defaults are; may be NULL */
     char filtered[200];                   /* points that filters removed, by filter; may be empty */
-    char *best_isa;                       /* the ISA of the default baseline; "" without one */
+    const struct rpt_pair *pair; /* one packing for it and the sweep's other cores (pair.h), or
+                                    NULL: the caller's to set; shown if it is */
+    char *best_isa;              /* the ISA of the default baseline; "" without one */
     struct rpt_layer *layers;
     size_t layer_count;
     struct rpt_peak *peaks; /* one per ISA that has one */

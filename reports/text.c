@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reports/figures.h"
+#include "reports/pair.h"
 #include "reports/report_int.h"
 
 /* ---- a table whose columns fit */
@@ -336,28 +336,46 @@ static void put_networks(const struct rpt_digest *d, FILE *out)
     }
 }
 
-/* What was counted or predicted, where there is no time. */
-static int put_sheet(const struct rpt_run *run, const struct ink *ink, FILE *out)
+/* `result` is what filled the sheet; clears it. */
+static int put_sheet(struct rpt_sheet *sheet, int result, const struct ink *ink, FILE *out)
 {
     struct column columns[RPT_SHEET_COLUMNS];
-    struct rpt_sheet sheet;
-    int result = rpt_sheet_init(run, &sheet);
     if (result > 0) {
-        struct table t = { .columns = columns, .column_count = sheet.columns };
-        for (size_t c = 0; c < sheet.columns; c++)
+        struct table t = { .columns = columns, .column_count = sheet->columns };
+        for (size_t c = 0; c < sheet->columns; c++)
             columns[c] =
-                (struct column) { sheet.headings[c], c && c < sheet.text_columns ? LEFT : RIGHT };
-        for (size_t i = 0; i < sheet.rows * sheet.columns; i++)
-            cell(&t, "%s", sheet.cells[i]);
-        fprintf(out, "%s%s%s\n", ink->warn, sheet.title, ink->plain);
+                (struct column) { sheet->headings[c], c && c < sheet->text_columns ? LEFT : RIGHT };
+        for (size_t i = 0; i < sheet->rows * sheet->columns; i++)
+            cell(&t, "%s", sheet->cells[i]);
+        fprintf(out, "%s%s%s\n", ink->warn, sheet->title, ink->plain);
         result = table_print(&t, ink->bold, ink->plain, out);
         fputc('\n', out);
-        for (size_t i = 0; i < sheet.note_count; i++)
-            fprintf(out, "%s\n", sheet.notes[i]);
+        for (size_t i = 0; i < sheet->note_count; i++)
+            fprintf(out, "%s\n", sheet->notes[i]);
         fputc('\n', out);
     }
-    rpt_sheet_clear(&sheet);
+    rpt_sheet_clear(sheet);
     return result;
+}
+
+/* What was counted or predicted, where there is no time. */
+static int put_figures(const struct rpt_run *run, const struct ink *ink, FILE *out)
+{
+    struct rpt_sheet sheet;
+    int result = rpt_sheet_init(run, &sheet);
+    return put_sheet(&sheet, result, ink, out);
+}
+
+/* One packing for the cores of the sweep. */
+static int put_pair(const struct rpt_run *run, const struct ink *ink, FILE *out)
+{
+    struct rpt_sheet sheet;
+    if (!run->pair)
+        return 0;
+    if (rpt_run_timed(run))
+        fputc('\n', out);
+    int result = rpt_pair_sheet(run->pair, &sheet);
+    return put_sheet(&sheet, result, ink, out);
 }
 
 /* Proved and failed per ISA. */
@@ -438,10 +456,12 @@ int rpt_text(const struct rpt_run *run, int colour, FILE *out)
         if (result == 0)
             result = put_why(run, ink, out);
     } else {
-        result = put_sheet(run, ink, out);
+        result = put_figures(run, ink, out);
         if (result == 0 && run->evidence == HRN_EMULATED)
             result = put_proofs(&digest, ink, out);
     }
+    if (result == 0)
+        result = put_pair(run, ink, out);
     put_failures(run, &digest, ink, out);
     rpt_digest_clear(&digest);
     return result != 0 ? result : rpt_stream_end(out);

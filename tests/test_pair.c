@@ -445,6 +445,21 @@ static void check_export(void)
            "no layer in common");
 }
 
+/* ---- the report of a run whose sweep has other cores */
+
+static void check_report(void)
+{
+    const char title[] = "One packing of the weights for all cores";
+    EXPECT(QUERN("report", "--db=q.db", "--run=1"), 0, title);
+    T_CHECK(strstr(output, "KiB saved") && strstr(output, "median us"));
+    EXPECT(QUERN("report", "--db=q.db", "--run=2", "--format=markdown"), 0, title);
+    EXPECT(QUERN("report", "--db=q.db"), 0, "PREDICTED by static models");
+    EXPECT(QUERN("report", "--db=q.db", "--run=4"), 0, "adb:OTHER");
+    T_CHECK(!strstr(output, title));
+    EXPECT(QUERN("report", "--db=q.db", "--run=1", "-o", "page.html"), 0, "page.html");
+    EXPECT(T_RUN(base, output, "grep", "-c", "id=\"pair\"\\|#pair", "page.html"), 0, "2");
+}
+
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
@@ -460,6 +475,7 @@ int main(int argc, char **argv)
     check_text();
     check_refusals();
     check_export();
+    check_report();
     t_remove(base);
     free(quern);
     return t_end();

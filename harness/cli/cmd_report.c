@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "harness/cli/cli_int.h"
+#include "harness/cli/pairing.h"
 #include "quant/pipeline/save.h"
 #include "reports/report.h"
 
@@ -196,6 +197,7 @@ static int write_report(const struct rpt_run *run, const struct format *format,
 
 static int report(struct pdb *db, const struct format *format, const struct report_options *o)
 {
+    struct cli_pairing pairing = { .count = 0 };
     struct rpt_run run;
     struct rpt_error error;
     int result = rpt_run_load(db, o->run_id, &run, &error);
@@ -203,7 +205,10 @@ static int report(struct pdb *db, const struct format *format, const struct repo
         return cli_fail(CLI_USAGE, "%s: %s", o->db, error.text);
     if (result != 0)
         return cli_fail(CLI_FAILED, "%s: %s", o->db, error.text);
+    if (cli_pairing_try(&pairing, db, run.id))
+        run.pair = &pairing.pair;
     int code = write_report(&run, format, o);
+    cli_pairing_close(&pairing);
     rpt_run_clear(&run);
     return code;
 }
@@ -263,19 +268,23 @@ int cmd_report(int argc, char **argv)
         .name = "report",
         .synopsis = "quern report [--db=FILE] [--run=ID] [--format=FORMAT] [-o FILE]\n"
                     "quern report --list [--db=FILE] [--json]",
-        .description = "Says who won: for each layer of a run the winner, its median time, GMAC/s, "
-                       "share of the measured "
-                       "peak and speed-up against what one gets without a sweep, with its 95 % "
-                       "interval; then what failed "
-                       "and how.\n\n"
-                       "Everything is computed from the samples in the database, nothing is "
-                       "measured, and the same database "
-                       "always gives the same report. An emulated run has proofs and no times.\n\n"
-                       "The page is one file that needs no network and runs no script. Its plots "
-                       "are made by gnuplot; the "
-                       ".gp and .dat files that draw them again stay in a folder beside the page. "
-                       "Without gnuplot the page "
-                       "is complete but for them.",
+        .description =
+            "Says who won: for each layer of a run the winner, its median time, GMAC/s, "
+            "share of the measured "
+            "peak and speed-up against what one gets without a sweep, with its 95 % "
+            "interval; then what failed "
+            "and how.\n\n"
+            "Everything is computed from the samples in the database, nothing is "
+            "measured, and the same database "
+            "always gives the same report. An emulated run has proofs and no times. Where the "
+            "sweep has runs of several cores, "
+            "the one packing of the weights that serves them all is shown, as 'quern "
+            "pair' has it.\n\n"
+            "The page is one file that needs no network and runs no script. Its plots "
+            "are made by gnuplot; the "
+            ".gp and .dat files that draw them again stay in a folder beside the page. "
+            "Without gnuplot the page "
+            "is complete but for them.",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
         .examples = "quern report\n"

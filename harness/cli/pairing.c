@@ -36,6 +36,22 @@ int cli_pairing_partners(struct cli_pairing *p, struct pdb *db, const char *path
     return code;
 }
 
+int cli_pairing_try(struct cli_pairing *p, struct pdb *db, long long run)
+{
+    struct rpt_pair_options options = { .criterion = RPT_CRITERION_MEAN };
+    const struct rpt_run *runs[RPT_PAIR_MAX];
+    long long ids[RPT_PAIR_MAX];
+    struct rpt_error error;
+    int count = rpt_pair_partners(db, run, ids);
+    for (int i = 0; i < count && count > 1; i++) {
+        if (rpt_run_load(db, ids[i], &p->runs[i], &error) != 0)
+            return 0;
+        runs[i] = &p->runs[p->count++];
+        options.weights[i] = 1;
+    }
+    return count > 1 && rpt_pair_make(runs, p->count, &options, &p->pair, &error) == 0;
+}
+
 static int read_criterion(const char *typed, enum rpt_criterion *out)
 {
     for (int c = 0; c < RPT_CRITERION_COUNT; c++)

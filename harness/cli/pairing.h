@@ -40,6 +40,8 @@ int cli_pairing_options(const struct cli_pairing_words *words, size_t cores,
 int cli_pairing_add(struct cli_pairing *p, struct pdb *db, const char *path, long long run);
 /* Loads run `run` (0 = the newest) and those of the same sweep's other cores. */
 int cli_pairing_partners(struct cli_pairing *p, struct pdb *db, const char *path, long long run);
+/* The pair of run `run` and its partners, where there is one to show, without a word: 1, or 0. */
+int cli_pairing_try(struct cli_pairing *p, struct pdb *db, long long run);
 int cli_pairing_make(struct cli_pairing *p, const struct cli_pairing_words *words,
                      const char *const *problems, size_t problem_count);
 void cli_pairing_close(struct cli_pairing *p);
