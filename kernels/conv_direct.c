@@ -128,6 +128,7 @@ struct run {
     int64_t group_channels, group_columns;
     int64_t tap_bytes, line_taps, first_line, end_line; /* lines of the filter inside the image */
     int is_flat;                                        /* 1x1: a run of pixels, not of a row */
+    int is_followed; /* the next group's same run and panel are of this job, too */
     struct krn_direct_args args;
 };
 
@@ -135,6 +136,20 @@ struct run {
 static int64_t pixel_of(const struct krn_conv *conv)
 {
     return conv->kernel->copies ? krn_ring_pixel(conv) : conv->problem.ic;
+}
+
+/* Whether rows of one group are in the ring, so that a pixel's first channel is that of the group.
+ */
+static int is_apart(const struct krn_conv *conv)
+{
+    return conv->kernel->copies && !conv->kernel->diagonal;
+}
+
+/* From the first channel of a pixel, as it lies or is copied, to the one that is read. */
+static int64_t lead_of(const struct run *r)
+{
+    const struct krn_conv *conv = r->job->conv;
+    return is_apart(conv) ? 0 : r->channel * conv->kernel->w_bytes;
 }
 
 /* The row of the input, or of its copy, that is row y of the image. */
@@ -201,7 +216,7 @@ static void begin_row(struct run *r, int64_t row)
     if (conv->kernel->copies)
         krn_ring_want(&r->ring, r->job->in, image, y, y + extent(p));
     struct krn_tap *tap = r->taps + r->first_line * r->line_taps;
-    const char *a = line_of(r, image, y + r->first_line * p->dh) + r->channel * bytes;
+    const char *a = line_of(r, image, y + r->first_line * p->dh) + lead_of(r);
     r->args.taps = tap;
     for (int64_t ky = r->first_line; ky < r->end_line; ky++) {
         for (int64_t kx = 0; kx < r->line_taps; kx++, tap++)
@@ -226,7 +241,7 @@ static void begin_pixels(struct run *r, int64_t run)
         krn_ring_want(&r->ring, r->job->in, 0, run, run + 1);
         a = krn_ring_row(&r->ring, run);
     }
-    r->taps[0].a = a + r->channel * conv->kernel->w_bytes;
+    r->taps[0].a = a + lead_of(r);
 }
 
 static void move_taps(struct run *r, int64_t bytes)
@@ -239,6 +254,8 @@ static void move_taps(struct run *r, int64_t bytes)
 /* The same row, other channels: from one panel of a diagonal to the next, say. */
 static void move_channel(struct run *r, int64_t channel)
 {
+    if (channel == r->channel)
+        return;
     move_taps(r, (channel - r->channel) * r->job->conv->kernel->w_bytes);
     r->channel = channel;
 }
@@ -283,6 +300,12 @@ static int spills(const struct run *r, int64_t columns)
            (!kernel->copies || krn_direct_by_line(&conv->problem, kernel));
 }
 
+/* Whether what pixels write beside their columns may fall on the next group, which comes later. */
+static int spills_over(const struct run *r, int64_t columns)
+{
+    return r->is_followed && !r->args.add && r->job->conv->kernel->nr - columns <= r->group_columns;
+}
+
 /* Fewer columns than the kernel writes, at least the last pixels by way of scratch: the output,
  * then the second tensor. */
 static void run_narrow(struct run *r, int64_t columns)
@@ -322,7 +345,7 @@ static void run_panel(struct run *r, int64_t panel)
     r->args.bias = bias_of(r, w);
     r->args.c = r->job->out + (pixel * conv->out_pixel + first) * krn_output_bytes(conv->kernel);
     r->args.add = krn_add_at(conv, pixel, first);
-    if (columns == nr)
+    if (columns == nr || spills_over(r, columns))
         conv->kernel->fn(&r->args);
     else
         run_narrow(r, columns);
@@ -361,13 +384,14 @@ static void begin_run(struct run *r, int64_t row, int64_t group, int64_t panel)
     const struct krn_conv *conv = r->job->conv;
     int64_t channel = conv->kernel->diagonal ? panel * conv->kernel->nr : r->group_channels * group;
     r->group = group;
-    if (row == r->row) {
-        if (channel != r->channel)
-            move_channel(r, channel);
+    if (row == r->row && (channel == r->channel || !is_apart(conv))) {
+        move_channel(r, channel);
         return;
     }
     r->row = row;
     r->channel = channel;
+    if (conv->kernel->copies)
+        krn_ring_group(&r->ring, channel);
     (r->is_flat ? begin_pixels : begin_row)(r, row);
 }
 
@@ -375,6 +399,7 @@ void krn_direct_run(const struct krn_job *job)
 {
     const struct krn_conv *conv = job->conv;
     int order = conv->driver.loop_order;
+    int64_t group_units = conv->row_tiles * conv->panels;
     struct krn_walk walk;
     struct run r;
     begin(&r, job);
@@ -382,6 +407,7 @@ void krn_direct_run(const struct krn_job *job)
         for (int64_t i = 0; i < walk.count; i++) {
             int64_t row = walk.row + (order == 0 ? i : 0);
             int64_t panel = walk.panel + (order == 0 ? 0 : i);
+            r.is_followed = walk.left - i > group_units;
             begin_run(&r, row, walk.group, panel);
             run_panel(&r, panel);
         }

@@ -73,12 +73,16 @@ struct krn_ring {
     int64_t rows;          /* that there are */
     int is_flat;           /* a row is a run of a 1x1 layer */
     int64_t image, lo, hi; /* rows [lo, hi) of the image are in their slots: row y in y % count */
+    int64_t channel;       /* the first one that is copied */
 };
 int64_t krn_ring_row_bytes(const struct krn_conv *conv);
-/* Elements from a pixel of a row to the next one: on a diagonal whole panels, so that none of their
- * vectors lies in two lines of a cache. */
+/* Elements from a pixel of a row to the next one. DIRECT copies the channels of one group at a
+ * time; on a diagonal all of them, and whole panels, so that no vector lies in two lines of a
+ * cache. */
 int64_t krn_ring_pixel(const struct krn_conv *conv);
 void krn_ring_begin(struct krn_ring *ring, const struct krn_conv *conv, char *slots, int64_t count);
+/* The group that begins at `channel`, from now on: rows of another one are forgotten. */
+void krn_ring_group(struct krn_ring *ring, int64_t channel);
 /* Copies what is missing of rows [lo, hi); at most `count` rows, those outside the image are none.
  */
 void krn_ring_want(struct krn_ring *ring, const int8_t *in, int64_t image, int64_t lo, int64_t hi);

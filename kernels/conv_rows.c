@@ -27,10 +27,17 @@ static int64_t row_pixels(const struct krn_conv *conv)
     return (int64_t)(p->ow - 1) * p->sw + (int64_t)(p->kw - 1) * p->dw + 1;
 }
 
+/* Channels of a pixel that are copied: all, or those of one group. */
+static int64_t copied_channels(const struct krn_conv *conv)
+{
+    const struct krn_problem *p = &conv->problem;
+    return conv->algorithm == KRN_ALG_DIRECT && !conv->kernel->diagonal ? p->ic / p->groups : p->ic;
+}
+
 int64_t krn_ring_pixel(const struct krn_conv *conv)
 {
     const struct krn_kernel *kernel = conv->kernel;
-    return kernel->diagonal ? krn_round_up(conv->problem.ic, kernel->nr) : conv->problem.ic;
+    return kernel->diagonal ? krn_round_up(conv->problem.ic, kernel->nr) : copied_channels(conv);
 }
 
 /* Bytes of a slot before its row, so that what is copied to lies as the input does: aligned. */
@@ -81,6 +88,16 @@ WIDE static void copy_flipped(char *to, const int8_t *from, int64_t count, uint8
         to[i] = (char)(from[i] ^ flip);
 }
 
+/* So many bytes, a multiple of 32, of each pixel. */
+WIDE static void copy_vectors(char *to, int64_t to_step, const int8_t *from, int64_t from_step,
+                              int64_t pixels, int64_t bytes, uint8_t flip)
+{
+    const bytes32 mask = (bytes32) { 0 } + flip;
+    for (; pixels > 0; pixels--, to += to_step, from += from_step)
+        for (int64_t i = 0; i < bytes; i += 32)
+            *(bytes32 *)(to + i) = *(const bytes32 *)(from + i) ^ mask;
+}
+
 WIDE static void copy_widened(char *to, const int8_t *from, int64_t count)
 {
     int64_t i = 0;
@@ -98,19 +115,32 @@ static void copy(const struct krn_conv *conv, char *to, const int8_t *from, int6
         copy_flipped(to, from, count, conv->kernel->a_bias);
 }
 
-/* Pixels that lie side by side, as krn_ring_pixel() sets them apart. All but the last one may take
- * some of the next one along, which makes whole vectors of them. */
-static void copy_pixels(const struct krn_conv *conv, char *to, const int8_t *from, int64_t pixels)
+/* Vectors of `bytes`, `step` bytes apart, that lie within `all`, of at most `count`. */
+static int64_t vectors_within(int64_t all, int64_t bytes, int64_t step, int64_t count)
 {
-    int64_t ic = conv->problem.ic, step = krn_ring_pixel(conv), left = pixels * ic;
+    int64_t fit = all < bytes ? 0 : (all - bytes) / step + 1;
+    return fit < count ? fit : count;
+}
+
+/* Pixels that lie side by side, `channel` and those behind it, as krn_ring_pixel() sets them apart.
+ * As many as can take some of what lies behind, which makes whole vectors of them: the next ones
+ * are copied over it. */
+static void copy_pixels(const struct krn_conv *conv, char *to, const int8_t *from, int64_t channel,
+                        int64_t pixels)
+{
+    int64_t ic = conv->problem.ic, step = krn_ring_pixel(conv), left = pixels * ic - channel;
+    int64_t some = copied_channels(conv), more = krn_round_up(some, 32), vectors = 0;
     if (step == ic) {
         copy(conv, to, from, left);
         return;
     }
-    for (; left > 0; from += ic, to += step * conv->kernel->w_bytes, left -= ic) {
-        int64_t count = krn_round_up(ic, 32) < step ? krn_round_up(ic, 32) : step;
-        copy(conv, to, from, count < left ? count : ic);
+    from += channel;
+    if (conv->kernel->w_bytes == 1) {
+        vectors = vectors_within(left, more, ic, vectors_within(pixels * step, more, step, pixels));
+        copy_vectors(to, step, from, ic, vectors, more, conv->kernel->a_bias);
     }
+    for (int64_t i = vectors; i < pixels; i++)
+        copy(conv, to + i * step * conv->kernel->w_bytes, from + i * ic, some);
 }
 
 /* Pixels of a copied row that lie before the image, and in it. */
@@ -140,17 +170,18 @@ static void fill_sides(const struct krn_ring *ring, char *to)
 static void copy_row(const struct krn_ring *ring, const int8_t *line, char *to)
 {
     struct share s = share_of(ring);
-    copy_pixels(ring->conv, to + s.before * ring->pixel_bytes, line, s.inside);
+    copy_pixels(ring->conv, to + s.before * ring->pixel_bytes, line, ring->channel, s.inside);
 }
 
 /* A run of the pixels of a 1x1 layer, all images taken as one row. */
-static void copy_run(const struct krn_conv *conv, const int8_t *in, int64_t run, char *to)
+static void copy_run(const struct krn_ring *ring, const int8_t *in, int64_t run, char *to)
 {
+    const struct krn_conv *conv = ring->conv;
     const struct krn_problem *p = &conv->problem;
     int64_t begin = run * conv->run, end = begin + conv->run;
     if (run == conv->row_tiles - 1)
         end = (int64_t)p->n * p->oh * p->ow;
-    copy_pixels(conv, to, in + begin * p->ic, end - begin);
+    copy_pixels(conv, to, in + begin * p->ic, ring->channel, end - begin);
 }
 
 void krn_ring_begin(struct krn_ring *ring, const struct krn_conv *conv, char *slots, int64_t count)
@@ -172,9 +203,17 @@ static void fetch(struct krn_ring *ring, const int8_t *in, int64_t y)
     const struct krn_problem *p = &ring->conv->problem;
     char *slot = ring->slots + y % ring->count * ring->row_bytes + ring->lead;
     if (ring->is_flat)
-        copy_run(ring->conv, in, y, slot);
+        copy_run(ring, in, y, slot);
     else
         copy_row(ring, in + (ring->image * p->ih + y) * p->iw * p->ic, slot);
+}
+
+void krn_ring_group(struct krn_ring *ring, int64_t channel)
+{
+    if (ring->conv->kernel->diagonal || channel == ring->channel)
+        return;
+    ring->channel = channel;
+    ring->image = -1;
 }
 
 void krn_ring_want(struct krn_ring *ring, const int8_t *in, int64_t image, int64_t lo, int64_t hi)
