@@ -40,6 +40,9 @@
 #define FIT_LATE(columns, depth, waste, ...) \
     { KRN_ISA_AVX512VNNI, KRN_FAMILY_DIRECT, columns, 0, { LATE_KNOBS(__VA_ARGS__) }, 0, depth, \
       waste }
+/* A line of the filter of a few channels is one tap, whatever the tile: better than pointers. */
+#define LINES_ROW(isa, columns, m, n, l) \
+    { isa, KRN_FAMILY_DIRECT, columns, 0, { m, n, 4, 1, 0, 0, l, 0, 0, 0, 0, 1, 1 }, 0, 31, 45 }
 #define FIT_GEMM(isa, columns, m, n, k, u, l) \
     FIT_ROW(isa, GEMM, columns, 0, m, n, k, u, 0, 0, l, 0), \
     FIT_ROW(isa, IGEMM, columns, 0, m, n, k, u, 0, 0, l, 0)
@@ -192,11 +195,17 @@ const struct var_default_row var_defaults[] = {
     DIAGONAL_ROWS(16),
     GEMM_ROW(KRN_ISA_AVX512VNNI, 17, 1, 1, 64, 4, 4, 0, 0, 512, 0, 0),
     { KRN_ISA_AVX512VNNI, KRN_FAMILY_DIRECT, 17, 64, { LATE_KNOBS(7, 32, 4, 0, 0) }, 0, 0, 6 },
+    FIT_LATE(17, 0, 2, 7, 32, 2, 0, 1),
+    FIT_LATE(33, 0, 2, 4, 48, 2, 0, 1),
+    FIT_LATE(17, 0, 2, 6, 32, 2, 0, 1),
     FIT_LATE(17, 0, 6, 7, 32, 2, 0, 1),
     FIT_LATE(33, 0, 6, 4, 48, 2, 0, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 4, 64, 4, 4, 512, 0, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 8, 48, 4, 4, 512, 0, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 17, 8, 32, 4, 4, 512, 0, 1),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 17, 9, 32, 4, 4, 512, 0, 1),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 65, 5, 80, 4, 4, 512, 0, 1),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 97, 3, 112, 4, 4, 512, 0, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 1, 14, 16, 4, 4, 512, 0, 1),
     FIT_LATE(17, 4, FIT_PERCENT, 7, 32, 2, 1, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 14, 32, 4, 2, 512, 1, 1),
@@ -207,8 +216,16 @@ const struct var_default_row var_defaults[] = {
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 4, 64, 4, 4, 512, 1, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 17, 7, 32, 4, 2, 512, 1, 0),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 17, 8, 32, 4, 4, 512, 1, 1),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 33, 7, 48, 4, 4, 512, 1, 1),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 65, 5, 80, 4, 4, 512, 1, 1),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 65, 4, 80, 4, 4, 512, 1, 1),
+    FIT_DIRECT(KRN_ISA_AVX512VNNI, 97, 3, 112, 4, 4, 512, 1, 1),
+    FIT_ROW(KRN_ISA_AVX512VNNI, DIRECT, 17, 100, 5, 32, 4, 4, 0, 0, 512, 0, 0, 0, 0, 1, 1),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 9, 14, 16, 4, 2, 512, 1, 0),
     FIT_DIRECT(KRN_ISA_AVX512VNNI, 1, 8, 16, 4, 4, 512, 1, 1),
+    LINES_ROW(KRN_ISA_AVX512VNNI, 33, 4, 48, 512),
+    LINES_ROW(KRN_ISA_AVX512VNNI, 17, 7, 32, 512),
+    LINES_ROW(KRN_ISA_AVX512VNNI, 9, 14, 16, 512),
     QUADS_ROW(KRN_ISA_AVX512VNNI, 64, 3, 1, 2, 20),
     QUADS_ROW(KRN_ISA_AVX512VNNI, 32, 3, 1, 4, 60),
     QUADS_ROW(KRN_ISA_AVX512VNNI, 16, 3, 1, 8, 999),

@@ -88,14 +88,15 @@ static void group(struct direct *d, int index, int first, int end, int late)
     int distance = d->v->knob[VAR_KNOB_PREFETCH_B];
     for (int line = 0; line < d->group_bytes && distance; line += 64)
         IR(d->ir, IR_PREFETCH_L1, d->w, offset + line + distance);
-    for (int from = 0, some = held(d); from < d->vectors; from += some) {
-        for (int j = from; j < from + some; j++) {
+    for (int from = 0, some = held(d), to; from < d->vectors; from = to) {
+        to = from + some < d->vectors ? from + some : d->vectors;
+        for (int j = from; j < to; j++) {
             d->b[j] = x86_direct_vec(d, "B");
             IR(d->ir, X86_LOAD, d->b[j], d->w, offset + bytes * j);
         }
         for (int i = first; i < end; i++) {
             int a = d->rotations ? load_vector(d, i, index) : load_row(d, i, 4 * index);
-            for (int j = from; j < from + some; j++)
+            for (int j = from; j < to; j++)
                 mac(d, d->acc[i * d->vectors + j], a, d->b[j]);
             if (late)
                 x86_late_part(d, index / late, index % late * d->mr + i, late * d->mr);

@@ -10,7 +10,8 @@
 #define ARG(field) ((int)offsetof(struct krn_direct_args, field))
 #define TAP(field) ((int)offsetof(struct krn_tap, field))
 
-enum { BASES = 2 }; /* registers that rows of A are addressed from */
+enum { BASES = 2 };              /* registers that rows of A are addressed from */
+enum { X86_DIRECT_VECTORS = 7 }; /* of a row of the tile, at most */
 
 struct direct {
     struct ir *ir;
@@ -20,7 +21,7 @@ struct direct {
     int args, left, offset, c, flags; /* virtual registers, as all below */
     int table, taps, w, k, skip;
     int base[BASES], stride, stride3, stride5;
-    int acc[GEMM_MAX_ACC], b[4];
+    int acc[GEMM_MAX_ACC], b[X86_DIRECT_VECTORS];
     int flip; /* 0x80 in every byte, or -1: A is made ready */
 
     int is_late;

@@ -1,13 +1,31 @@
 /* x86-64 direct convolution: what becomes of the sums of a step. */
 #include "variants/x86_direct_int.h"
 
+/* Accumulators of a step that become bytes together, from `first` on: of one, two or four rows, of
+ * three vectors of a row where it has as many, or of what is left of a longer row. */
+static int chunk_of(const struct direct *d, int first)
+{
+    int most = d->vectors == 3 ? 3 : 4, end = d->mr * d->vectors;
+    if (d->vectors > 4)
+        end = (first / d->vectors + 1) * d->vectors;
+    return end - first < most ? end - first : most;
+}
+
+/* `count` parts of 128 bits of `bytes` within a row. */
+static void store_in_row(struct direct *d, int bytes, int count, int row, int place)
+{
+    struct ir *ir = d->ir;
+    IR(ir, count == 4 ? X86_STORE : count == 1 ? X86_STOREX : X86_STOREY, bytes, row, place);
+    if (count == 3)
+        IR(ir, X86_STOREX_PART, bytes, row, place + 32, 2);
+}
+
 /* Parts of 128 bits of `bytes` to where the accumulators `first`.. of the step belong. */
 static void store_parts(struct direct *d, int bytes, int first, int count, int *row)
 {
     struct ir *ir = d->ir;
-    int place = 16 * (first % d->vectors);
-    if (d->vectors == 4) {
-        IR(ir, X86_STORE, bytes, row[0], 0);
+    if (d->vectors > 2) {
+        store_in_row(d, bytes, count, row[0], 16 * (first % d->vectors));
         return;
     }
     if (d->vectors == 1) {
@@ -16,10 +34,8 @@ static void store_parts(struct direct *d, int bytes, int first, int count, int *
             IR(ir, X86_STOREX_PART, bytes, row[i], 0, i);
         return;
     }
-    IR(ir, X86_STOREY, bytes, row[0], place);
-    if (d->vectors == 3)
-        IR(ir, X86_STOREX_PART, bytes, row[0], 32, 2);
-    else if (count == 4)
+    IR(ir, X86_STOREY, bytes, row[0], 0);
+    if (count == 4)
         IR(ir, X86_STOREY_HIGH, bytes, row[1], 0);
 }
 
@@ -82,12 +98,11 @@ static void round_added(struct direct *d, int panel, struct x86_narrow *n)
 /* Ways from sums to bytes. */
 enum way { ANY, QUICK, ADDED };
 
-/* Four accumulators at a time (three where a row has three): one, two or four rows. */
 static void store_rows(struct direct *d, int panel, enum way way)
 {
     struct ir *ir = d->ir;
     struct x86_narrow n;
-    int total = d->mr * d->vectors, some = d->vectors == 3 ? 3 : 4, bytes = 4 * x86_lanes(d->v);
+    int total = d->mr * d->vectors, count, bytes = 4 * x86_lanes(d->v);
     int stride = x86_direct_arg(d, "temporaries", ARG(c_stride)),
         next = x86_direct_gpr(d, "row of C");
     if (way == ADDED)
@@ -98,8 +113,9 @@ static void store_rows(struct direct *d, int panel, enum way way)
         (way == QUICK ? x86_quick_begin : x86_narrow_begin)(
             ir, d->args, ARG(out), d->rotations ? X86_CROSSED : X86_IN_ROWS, &n);
     IR(ir, IR_MOV, next, d->c);
-    for (int first = 0; first < total; first += some) {
-        int count = total - first < some ? total - first : some, acc[4], row[4];
+    for (int first = 0; first < total; first += count) {
+        int acc[4], row[4];
+        count = chunk_of(d, first);
         for (int i = 0; i < 4; i++) {
             int at = first + (i < count ? i : count - 1);
             acc[i] = d->acc[at];
@@ -108,6 +124,8 @@ static void store_rows(struct direct *d, int panel, enum way way)
         }
         for (int i = 0; i * d->vectors < count; i++) {
             row[i] = next;
+            if ((first + count) % d->vectors != 0)
+                continue; /* more of this row follows */
             next = x86_direct_gpr(d, "row of C");
             IR(ir, IR_SUM, next, row[i], stride);
         }

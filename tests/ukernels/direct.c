@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDTH_MAX = 48, NR_MAX = 64, GROUPS_MAX = 20, KR_MAX = 8, TAPS_MAX = 4, CANARY = 0x5a };
+enum { WIDTH_MAX = 48, NR_MAX = 112, GROUPS_MAX = 20, KR_MAX = 8, TAPS_MAX = 4, CANARY = 0x5a };
 
 struct run {
     const struct krn_kernel *kernel;
