@@ -40,6 +40,15 @@ static int32_t depth_of(const struct krn_conv *conv)
     return is_more ? (int32_t)group : 0;
 }
 
+/* A block as wide as the panel, which whole groups fill, is what merging them makes, too. */
+static int is_merged_block(const struct krn_conv *conv)
+{
+    const struct krn_kernel *kernel = conv->kernel;
+    int32_t width = conv->problem.ic / conv->merged; /* on a diagonal all groups are one */
+    return kernel->diagonal == kernel->nr && !kernel->places && kernel->nr % width == 0 &&
+           conv->merged % (kernel->nr / width) == 0;
+}
+
 struct krn_packing krn_packing_of(const struct krn_conv *conv)
 {
     const struct krn_kernel *kernel = conv->kernel;
@@ -59,7 +68,7 @@ struct krn_packing krn_packing_of(const struct krn_conv *conv)
             [KRN_PACKING_SPLIT] = panels ? split_of(conv) : 0,
             [KRN_PACKING_SUMS] =
                 conv->algorithm == KRN_ALG_DIRECT ? (int32_t)conv->taps : 0,
-            [KRN_PACKING_DIAGONAL] = kernel->diagonal,
+            [KRN_PACKING_DIAGONAL] = is_merged_block(conv) ? 0 : kernel->diagonal,
             [KRN_PACKING_PLACES] = kernel->places,
             [KRN_PACKING_FILTER] = form == KRN_PACKING_WINOGRAD ? kernel->filter : 0,
             [KRN_PACKING_ROWS] = rows > 1 ? rows : 0,
