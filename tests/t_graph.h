@@ -71,6 +71,7 @@ static inline int t_node(struct t_graph *g, enum qnt_op op, int input)
                              .h = in->h,
                              .w = in->w,
                              .c = in->c,
+                             .gain = 1,
                              .lo = -INFINITY,
                              .hi = INFINITY };
     n->inputs[0] = input;

@@ -451,8 +451,9 @@ static void test_fold_random(void)
     t_random_tensor(&in, 8, 6, 6);
     t_begin_model(&m, &in);
     for (int i = 0; i < 12; i++) {
-        static const char *const ops[] = { "Conv", "BatchNormalization", "Relu", "Add" };
-        int op = t_between(&t_rng, 0, 3);
+        static const char *const ops[] = { "Conv", "BatchNormalization", "Relu", "Add", "Mul",
+                                           "Add",  "LeakyRelu" };
+        int op = t_between(&t_rng, 0, 6);
         snprintf(to, sizeof(to), i == 11 ? "y" : "t%d", i);
         snprintf(text, sizeof(text), "%s", from);
         snprintf(prefix, sizeof(prefix), "c%d_", i);
@@ -466,6 +467,9 @@ static void test_fold_random(void)
         } else if (op == 3) {
             snprintf(text, sizeof(text), "%s %s", from, back);
             snprintf(back, sizeof(back), "%s", from);
+        } else if (op == 4 || op == 5) { /* one number for all channels */
+            t_model_floats(&m, prefix, NULL, 0, &(float) { (float)t_between(&t_rng, -6, 6) / 4 });
+            snprintf(text, sizeof(text), "%s c%d_", from, i);
         }
         t_model_op(&m, ops[op], text, to);
         snprintf(from, sizeof(from), "%s", to);

@@ -48,7 +48,7 @@ static double want_concat(const struct subject *s, int y, int x, int c)
     return c < first ? value(s, 0, y, x, c) : value(s, 1, y, x, c - first);
 }
 
-static double want_function(const struct subject *s, int y, int x, int c)
+static double plain_function(const struct subject *s, int y, int x, int c)
 {
     const double v = value(s, 0, y, x, c), a = (double)s->op->alpha, b = (double)s->op->beta;
     const double hard = fmin(1, fmax(0, a * v + b)), soft = log(1 + exp(v));
@@ -72,9 +72,16 @@ static double want_function(const struct subject *s, int y, int x, int c)
         return soft;
     case QNT_FN_MISH:
         return v * tanh(soft);
+    case QNT_FN_LINE:
+        return v;
     default:
         return NAN;
     }
+}
+
+static double want_function(const struct subject *s, int y, int x, int c)
+{
+    return (double)s->op->gain * plain_function(s, y, x, c) + (double)s->op->shift;
 }
 
 static double want_slice(const struct subject *s, int y, int x, int c)
@@ -190,6 +197,8 @@ static void make_function(struct t_graph *g, struct qnt_node *n, uint64_t *r)
     n->function = (enum qnt_function)t_between(r, 0, QNT_FN_COUNT - 1);
     n->alpha = (float)(0.1 + 0.3 * fabs(t_real(r)));
     n->beta = (float)(0.5 * t_real(r));
+    n->gain = t_between(r, 0, 1) ? 1 : (float)(1.5 * t_real(r));
+    n->shift = t_between(r, 0, 1) ? 0 : (float)t_real(r);
 }
 
 static void make_clip(struct t_graph *g, struct qnt_node *n, uint64_t *r)

@@ -55,6 +55,14 @@ static double hardswish(double x)
 {
     return x * hard(x);
 }
+static double gated(double x)
+{
+    return 0.25 - 2 * hardswish(x);
+}
+static double clipped_line(double x)
+{
+    return fmin((double)0.1f, fmax(0, 0.5 * x - 0.25));
+}
 static double swish(double x)
 {
     return x / (1 + exp(-x));
@@ -91,6 +99,10 @@ static double half(double x)
 {
     return x / 2;
 }
+static double cube(double x)
+{
+    return x * x * x;
+}
 static double same(double x)
 {
     return x;
@@ -119,6 +131,17 @@ static const struct {
     { { "Split s 1 2 x a b", "BinaryOp r 2 1 a b y 0=2" }, square },
     { { "Split s 1 2 x a b", "Eltwise r 2 1 a b y 0=1 -23301=2,1,1.0" }, twice },
     { { "Split s 1 2 x a b", "Eltwise r 2 1 a b y 0=0" }, square },
+    { { "Split s 1 2 x a b", "Eltwise r 2 1 a b y 0=1 -23301=2,0.25,0.5" }, multiply },
+    { { "Split s 1 3 x a b c", "Eltwise r 3 1 a b c y 0=1 -23301=3,1.0,-0.5,0.25" }, multiply },
+    { { "Split s 1 3 x a b c", "Eltwise r 3 1 a b c y 0=0" }, cube },
+    { { "Split s 1 2 x a b", "BinaryOp t 1 1 a c 0=2 1=1 2=1.75", "BinaryOp r 2 1 c b y 0=1" },
+      multiply },
+    { { "HardSwish h 1 1 x a 0=0.75", "BinaryOp t 1 1 a b 0=2 1=1 2=-2.0",
+        "BinaryOp r 1 1 b y 0=0 1=1 2=0.25" },
+      gated },
+    { { "BinaryOp t 1 1 x a 0=2 1=1 2=0.5", "BinaryOp u 1 1 a b 0=0 1=1 2=-0.25",
+        "Clip c 1 1 b y 0=0 1=0.1" },
+      clipped_line },
     { { "Dropout r 1 1 x y 0=0.5" }, half },
     { { "Dropout r 1 1 x a", "Noop n 1 1 a y" }, same },
     { { "Padding r 1 1 x y" }, same },
@@ -256,6 +279,11 @@ static const struct {
     { { "Crop r 1 1 x y 0=1 1=2 2=1 3=3 4=3 5=2" }, 2, 3, 3, cropped },
     { { "Crop r 1 1 x y 0=1 1=2 2=1 3=-233 4=-233 5=-233 6=1 7=1 8=1" }, 2, 3, 3, cropped },
     { { "Crop r 1 1 x y -23309=3,1,2,1 -23310=3,3,-1,4 -23311=3,0,1,-1" }, 2, 3, 3, cropped },
+    { { "Split s 1 2 x a b", "Crop c 1 1 b d 3=3 4=3 5=2", "Crop r 2 1 a d y 0=1 1=2 2=1" },
+      2,
+      3,
+      3,
+      cropped },
     { { "ShuffleChannel r 1 1 x y 0=2" }, 4, 6, 5, shuffled },
     { { "ShuffleChannel r 1 1 x y 0=2 1=1" }, 4, 6, 5, shuffled },
     { { "Slice s 1 2 x a b -23300=2,2,-233 1=1", "Concat d 2 1 b a y 0=1" }, 4, 6, 5, rolled_h },
@@ -334,6 +362,24 @@ static void test_globals(void)
         }
         check(&lines[i], 1, NULL);
     }
+}
+
+/* Channels times their means. */
+static void test_scale_by_blob(void)
+{
+    static const char *const lines[] = { "Split s 1 2 x a b", "Pooling p 1 1 b m 0=1 4=1",
+                                         "Scale r 2 1 a m y 0=-233" };
+
+    t_random_tensor(&in, 3, 4, 5);
+    set_want(3, 4, 5);
+    for (int64_t c = 0; c < 3; c++) {
+        double sum = 0;
+        for (int k = 0; k < 20; k++)
+            sum += (double)in.x[c * 20 + k];
+        for (int k = 0; k < 20; k++)
+            want.x[c * 20 + k] = (float)(sum / 20 * (double)in.x[c * 20 + k]);
+    }
+    check(lines, 3, NULL);
 }
 
 /* ---- Weights: of multiples of 1/64, which every kind of storage holds exactly */
@@ -591,6 +637,7 @@ int main(int argc, char **argv)
     test_moves();
     test_pools();
     test_globals();
+    test_scale_by_blob();
     test_storage();
     test_windows();
     test_channels();

@@ -76,6 +76,8 @@ static void make_graph(struct t_graph *g)
     x = t_clamp(g, t_conv(g, x, 16, 3, 1, 1, 16), 0, 6);
     x = function(g, t_conv(g, x, 16, 3, 1, 1, 4), QNT_FN_HARDSWISH, 1.0 / 6, 0.5);
     int factor = function(g, t_conv(g, t_global(g, x), 16, 1, 1, 0, 1), QNT_FN_SIGMOID, 0, 0);
+    last(g)->gain = 1.5f; /* folded into it */
+    last(g)->shift = 0.25f;
     x = t_join(g, QNT_OP_MUL, x, factor);
     int y = function(g, t_conv(g, x, 16, 1, 1, 0, 1), QNT_FN_LEAKY, 0.1, 0);
     x = t_clamp(g, t_join(g, QNT_OP_ADD, x, y), 0, INFINITY);
@@ -96,7 +98,9 @@ static void make_graph(struct t_graph *g)
     x = move(g, QNT_OP_PERMUTE, x, (int[]) { 4, 40, 5 }, (int[]) { 1, 2, 0 });
     x = function(g, x, QNT_FN_HARDSIGMOID, 0.2, 0.5);
     x = function(g, t_conv(g, x, 6, 1, 1, 0, 1), QNT_FN_SOFTPLUS, 0, 0);
-    x = resize(g, lrn(g, x), 7, 20, QNT_GRID_HALF);
+    x = function(g, resize(g, lrn(g, x), 7, 20, QNT_GRID_HALF), QNT_FN_LINE, 0, 0);
+    last(g)->gain = -0.75f;
+    last(g)->shift = 1;
     x = resize(g, x, 5, 11, QNT_GRID_CORNERS);
     x = move(g, QNT_OP_DEPTH_TO_SPACE, t_conv(g, x, 12, 1, 1, 0, 1), (int[]) { 10, 22, 3 },
              (int[]) { 0, 0, 0 });

@@ -163,8 +163,7 @@ static void run_function(struct qnt_float *exec, int32_t index, float *out)
     const size_t count = qnt_node_elements(node);
 
     for (size_t i = 0; i < count; i++)
-        out[i] = (float)qnt_functions[node->function].at((double)x[i], (double)node->alpha,
-                                                         (double)node->beta);
+        out[i] = (float)qnt_function_at(node, (double)x[i]);
 }
 
 static void run_softmax(struct qnt_float *exec, int32_t index, float *out)

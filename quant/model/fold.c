@@ -41,16 +41,6 @@ static void scale_rows(struct qnt_node *conv, const struct qnt_node *norm)
     }
 }
 
-/* Without a convolution before it: a depthwise layer of one tap. */
-static void become_depthwise(struct qnt_node *norm)
-{
-    struct krn_problem p = qnt_problem_1x1(norm->h, norm->w, norm->c, norm->c, norm->c);
-
-    memcpy(p.name, norm->problem.name, sizeof(p.name));
-    norm->problem = p;
-    norm->op = QNT_OP_CONV;
-}
-
 static int is_layer(const struct qnt_node *node)
 {
     return node->op == QNT_OP_CONV || node->op == QNT_OP_LINEAR;
@@ -190,26 +180,105 @@ static int hoist_all(struct fold *f)
     return rc;
 }
 
+/* ---- Normalisations: where they go */
+
+/* What a line, x * gain + shift, gives the norm, the norm takes itself. */
+static void absorb_line(struct fold *f, struct qnt_node *norm)
+{
+    const int32_t from = norm->inputs[0];
+    const struct qnt_node *line = &f->graph->nodes[from];
+
+    if (line->op != QNT_OP_FUNCTION || line->function != QNT_FN_LINE || has_clamp(line))
+        return;
+    for (size_t c = 0; c < norm->weight_count; c++) {
+        norm->bias[c] += norm->weight[c] * line->shift;
+        norm->weight[c] *= line->gain;
+    }
+    norm->inputs[0] = line->inputs[0];
+    f->readers[line->inputs[0]]++;
+    if (--f->readers[from] == 0)
+        f->readers[line->inputs[0]]--;
+}
+
+/* Without a producer that takes it: a depthwise layer of one tap, or, with one factor for all
+ * channels, a function. */
+static void stand_alone(struct qnt_node *norm)
+{
+    struct krn_problem p = qnt_problem_1x1(norm->h, norm->w, norm->c, norm->c, norm->c);
+    float gain, shift;
+
+    if (qnt_is_uniform(norm, &gain, &shift)) {
+        free(norm->weight);
+        free(norm->bias);
+        norm->weight = norm->bias = NULL;
+        norm->weight_count = norm->bias_count = 0;
+        norm->op = QNT_OP_FUNCTION;
+        norm->function = QNT_FN_LINE;
+        norm->gain = gain;
+        norm->shift = shift;
+        return;
+    }
+    memcpy(p.name, norm->problem.name, sizeof(p.name));
+    norm->problem = p;
+    norm->op = QNT_OP_CONV;
+}
+
+/* The limits of a clamp before a line, behind it. */
+static void move_clamp(struct qnt_node *node, float gain, float shift)
+{
+    const float a = node->lo * gain + shift, b = node->hi * gain + shift;
+
+    node->lo = fminf(a, b);
+    node->hi = fmaxf(a, b);
+}
+
+/* Makes a norm part of what it works on. 0 where that is impossible: clamps stay in their order. */
+static int join_producer(struct qnt_node *producer, const struct qnt_node *norm)
+{
+    float gain = 0, shift = 0;
+    const int uniform = qnt_is_uniform(norm, &gain, &shift) && gain != 0;
+
+    if (has_clamp(producer) && !uniform)
+        return 0;
+    if (is_layer(producer)) {
+        scale_rows(producer, norm);
+    } else if (producer->op == QNT_OP_FUNCTION && uniform) {
+        producer->gain *= gain;
+        producer->shift = producer->shift * gain + shift;
+    } else {
+        return 0;
+    }
+    if (has_clamp(producer))
+        move_clamp(producer, gain, shift);
+    return 1;
+}
+
+static int takes_clamp(const struct qnt_node *node)
+{
+    return is_layer(node) || node->op == QNT_OP_ADD || node->op == QNT_OP_FUNCTION;
+}
+
 /* Merges node i into the producer of its input where that is possible. */
 static void fold_node(struct fold *f, int32_t i)
 {
     struct qnt_node *node = &f->graph->nodes[i];
-    if (node->op != QNT_OP_BATCHNORM && node->op != QNT_OP_CLIP)
+    const int is_norm = node->op == QNT_OP_BATCHNORM;
+
+    if (!is_norm && node->op != QNT_OP_CLIP)
         return;
+    if (is_norm)
+        absorb_line(f, node);
     const int32_t from = node->inputs[0];
     struct qnt_node *producer = &f->graph->nodes[from];
     const int alone = f->readers[from] == 1;
 
-    if (node->op == QNT_OP_BATCHNORM && (!alone || !is_layer(producer) || has_clamp(producer))) {
-        become_depthwise(node);
+    if (is_norm && !(alone && join_producer(producer, node))) {
+        stand_alone(node);
         return;
     }
-    if (node->op == QNT_OP_BATCHNORM)
-        scale_rows(producer, node);
-    else if (!alone || (!is_layer(producer) && producer->op != QNT_OP_ADD))
+    if (!is_norm && !(alone && takes_clamp(producer)))
         return;
-    producer->fused |=
-        1u << (node->op == QNT_OP_BATCHNORM ? QNT_FUSION_BATCHNORM : QNT_FUSION_ACTIVATION);
+    producer->fused |= 1u << (is_norm ? QNT_FUSION_BATCHNORM : QNT_FUSION_ACTIVATION);
     tighten(producer, node->lo, node->hi);
     char *tensor = producer->tensor; /* it gives the tensor of the node now */
     producer->tensor = node->tensor;

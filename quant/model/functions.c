@@ -53,6 +53,12 @@ static double mish(double x, double alpha, double beta)
     return x * tanh(softplus(x, alpha, beta));
 }
 
+static double line(double x, double alpha, double beta)
+{
+    (void)alpha, (void)beta;
+    return x;
+}
+
 const struct qnt_function_info qnt_functions[QNT_FN_COUNT] = {
     [QNT_FN_LEAKY] = { "leaky-relu", leaky, 0 },
     [QNT_FN_SIGMOID] = { "sigmoid", sigmoid, 1 },
@@ -63,4 +69,11 @@ const struct qnt_function_info qnt_functions[QNT_FN_COUNT] = {
     [QNT_FN_ELU] = { "elu", elu, 0 },
     [QNT_FN_SOFTPLUS] = { "softplus", softplus, 1 },
     [QNT_FN_MISH] = { "mish", mish, 0 },
+    [QNT_FN_LINE] = { "line", line, 0 },
 };
+
+double qnt_function_at(const struct qnt_node *n, double x)
+{
+    const double y = qnt_functions[n->function].at(x, (double)n->alpha, (double)n->beta);
+    return (double)n->gain * y + (double)n->shift;
+}

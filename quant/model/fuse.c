@@ -11,10 +11,14 @@
 
 #include <math.h>
 
-/* x * factor + shift, with the same two numbers for all channels. */
 static int is_line(const struct qnt_node *n, float *factor, float *shift)
 {
-    if (n->op != QNT_OP_BATCHNORM || n->weight_count == 0 || !isinf(n->lo) || !isinf(n->hi))
+    return isinf(n->lo) && isinf(n->hi) && qnt_is_uniform(n, factor, shift);
+}
+
+int qnt_is_uniform(const struct qnt_node *n, float *factor, float *shift)
+{
+    if (n->op != QNT_OP_BATCHNORM || n->weight_count == 0)
         return 0;
     for (size_t i = 1; i < n->weight_count; i++)
         if (n->weight[i] != n->weight[0] || n->bias[i] != n->bias[0])
@@ -26,7 +30,8 @@ static int is_line(const struct qnt_node *n, float *factor, float *shift)
 
 static int is_function(const struct qnt_node *n, enum qnt_function function)
 {
-    return n->op == QNT_OP_FUNCTION && n->function == function && isinf(n->lo) && isinf(n->hi);
+    return n->op == QNT_OP_FUNCTION && n->function == function && isinf(n->lo) && isinf(n->hi) &&
+           n->gain == 1 && n->shift == 0;
 }
 
 /* clip(x * factor + shift, 0, top): *x is the node of x. */

@@ -6,5 +6,7 @@
 
 /* For qnt_fold(), before anything is folded. Adds no node and removes none. */
 void qnt_fuse_functions(struct qnt_graph *graph);
+/* 1 for a BATCHNORM that is x * factor + shift, with the same two numbers for all channels. */
+int qnt_is_uniform(const struct qnt_node *norm, float *factor, float *shift);
 
 #endif

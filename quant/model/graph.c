@@ -24,7 +24,7 @@ struct qnt_pixels qnt_pixels_plain(void)
 
 struct qnt_node qnt_node_blank(enum qnt_op op)
 {
-    return (struct qnt_node) { .op = op, .lo = -INFINITY, .hi = INFINITY };
+    return (struct qnt_node) { .op = op, .lo = -INFINITY, .hi = INFINITY, .gain = 1 };
 }
 
 struct qnt_node qnt_node_after(const struct qnt_graph *graph, int32_t input, enum qnt_op op)

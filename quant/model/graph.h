@@ -34,7 +34,7 @@ enum qnt_op {
                         a vector makes it a flatten */
     QNT_OP_SOFTMAX,  /* over channels */
     QNT_OP_MUL,      /* two inputs: of one shape, or the second [1][1][c], a factor per channel */
-    QNT_OP_FUNCTION, /* `function` of each element */
+    QNT_OP_FUNCTION, /* gain * `function` of each element + shift */
     QNT_OP_SLICE,    /* in each axis every place.step-th element from place.begin on */
     QNT_OP_PAD,      /* place.begin elements of `fill` before, the rest of the shape behind */
     QNT_OP_PERMUTE,  /* axis k of the output is axis place.begin[k] of the input */
@@ -85,6 +85,7 @@ enum qnt_function {
     QNT_FN_ELU,      /* x, or alpha * (exp(x) - 1) where x < 0 */
     QNT_FN_SOFTPLUS, /* ln(1 + exp(x)) */
     QNT_FN_MISH,     /* x * tanh of that */
+    QNT_FN_LINE,     /* x itself: what counts are gain and shift */
     QNT_FN_COUNT
 };
 struct qnt_function_info {
@@ -93,6 +94,9 @@ struct qnt_function_info {
     int nonnegative; /* its values are */
 };
 extern const struct qnt_function_info qnt_functions[QNT_FN_COUNT];
+struct qnt_node;
+/* What a FUNCTION makes of one element, before its clamp. */
+double qnt_function_at(const struct qnt_node *node, double x);
 
 /* What an image is: value[c] = (pixel[c] - mean[c]) * norm[c], of pixels 0..255. */
 enum { QNT_CHANNELS_MAX = 4 };
@@ -134,7 +138,8 @@ struct qnt_node {
     struct qnt_sampling sampling;
     struct qnt_lrn lrn;
     enum qnt_function function;
-    float alpha, beta, fill;
+    float alpha, beta, gain, shift; /* FUNCTION: gain is 1 and shift 0 unless folded into it */
+    float fill;
     float *weight, *bias; /* owned; NULL where the operator has none */
     size_t weight_count, bias_count;
     float lo, hi;   /* clamp of the output, of any operator; -inf and +inf if none */

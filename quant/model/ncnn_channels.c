@@ -8,6 +8,9 @@
 
 #include "quant/model/ncnn_int.h"
 
+/* Parameter 0 of a Scale whose factors are another blob. */
+enum { SCALE_BY_BLOB = -233 };
+
 /* ---- x * weight[c] + bias[c] */
 
 static int emit_affine(struct ncnn *n, float *weight, float *bias)
@@ -88,30 +91,6 @@ int ncnn_import_batchnorm(struct ncnn *n)
     return rc;
 }
 
-int ncnn_import_scale(struct ncnn *n)
-{
-    float *weight = NULL, *bias = NULL;
-    int32_t has_bias;
-    size_t channels;
-    int rc = read_channels(n, &channels);
-
-    if (rc == 0)
-        rc = ncnn_int(n, 1, 0, 0, 1, &has_bias);
-    if (rc == 0)
-        rc = ncnn_raw(n, channels, &weight);
-    if (rc == 0 && has_bias)
-        rc = ncnn_raw(n, channels, &bias);
-    if (rc == 0 && !has_bias) {
-        bias = calloc(channels, sizeof(*bias));
-        rc = bias ? 0 : ncnn_fail(n, -ENOMEM, "not enough memory");
-    }
-    if (rc == 0)
-        return emit_affine(n, weight, bias);
-    free(weight);
-    free(bias);
-    return rc;
-}
-
 /* Reads over `times` numbers for each of as many as parameter 0 says. */
 static int skip_numbers(struct ncnn *n, size_t times)
 {
@@ -133,9 +112,13 @@ int ncnn_skip_batchnorm(struct ncnn *n)
 
 int ncnn_skip_scale(struct ncnn *n)
 {
-    int32_t has_bias;
+    int32_t has_bias, size;
     int rc = ncnn_int(n, 1, 0, 0, 1, &has_bias);
 
+    if (rc == 0)
+        rc = ncnn_int(n, 0, 0, INT32_MIN, INT32_MAX, &size);
+    if (rc == 0 && size == SCALE_BY_BLOB)
+        return 0;
     return rc ? rc : skip_numbers(n, 1 + (size_t)has_bias);
 }
 
@@ -308,6 +291,54 @@ static int import_pair(struct ncnn *n, enum qnt_op op)
     return ncnn_emit(n, &node, y->dims);
 }
 
+/* A part of the layer: input i times a factor. */
+static int emit_factor(struct ncnn *n, size_t i, float factor, int32_t *index)
+{
+    const struct ncnn_blob *x = ncnn_input(n, i);
+    struct qnt_node node = qnt_node_after(n->graph, x->node, QNT_OP_BATCHNORM);
+    const size_t channels = (size_t)node.c;
+    char name[300];
+
+    if (!isfinite(factor))
+        return ncnn_fail(n, -EINVAL, "factor %zu is not finite", i);
+    node.weight_count = node.bias_count = channels;
+    node.weight = malloc(channels * sizeof(*node.weight));
+    node.bias = calloc(channels, sizeof(*node.bias));
+    if (!node.weight || !node.bias) {
+        qnt_node_clear(&node);
+        return ncnn_fail(n, -ENOMEM, "not enough memory");
+    }
+    for (size_t c = 0; c < channels; c++)
+        node.weight[c] = factor;
+    snprintf(name, sizeof(name), "%.250s.factor%zu", n->name, i);
+    return ncnn_emit_as(n, &node, x->dims, name, -1, index);
+}
+
+/* All inputs, of one shape, one after the other; factors NULL: none has one. */
+static int import_series(struct ncnn *n, enum qnt_op op, const double *factors)
+{
+    const struct ncnn_blob *first = ncnn_input(n, 0);
+    int32_t sum = first->node;
+    int rc = factors && factors[0] != 1 ? emit_factor(n, 0, (float)factors[0], &sum) : 0;
+
+    for (size_t i = 1; rc == 0 && i < n->input_count; i++) {
+        struct qnt_node node = ncnn_node_on(n, op);
+        const int last = i + 1 == n->input_count;
+        char name[300];
+        if (!same_shape(ncnn_node_of(n, first), ncnn_node_of(n, ncnn_input(n, i))))
+            return ncnn_fail(n, -ENOTSUP, "inputs 0 and %zu differ in shape", i);
+        node.inputs[0] = sum;
+        node.inputs[1] = ncnn_input(n, i)->node;
+        node.input_count = 2;
+        if (factors && factors[i] != 1)
+            rc = emit_factor(n, i, (float)factors[i], &node.inputs[1]);
+        snprintf(name, sizeof(name), "%.250s.%zu", n->name, i);
+        if (rc == 0)
+            rc = ncnn_emit_as(n, &node, first->dims, last ? n->name : name, last ? 0 : -1, &sum);
+    }
+    return rc;
+}
+
 /* A constant for BinaryOp layers. */
 static int read_memory(struct ncnn *n, struct ncnn_memory *m)
 {
@@ -385,6 +416,56 @@ static int import_with_constant(struct ncnn *n, int kind, const struct ncnn_memo
     return rc;
 }
 
+/* ---- Scale: by weights, or by a blob */
+
+static int scale_by_blob(struct ncnn *n)
+{
+    const struct qnt_node *x = ncnn_node_of(n, ncnn_input(n, 0));
+    const struct ncnn_blob *by = ncnn_input(n, 1);
+    int32_t size, has_bias;
+    int rc = ncnn_int(n, 0, 0, SCALE_BY_BLOB, SCALE_BY_BLOB, &size);
+
+    if (rc == 0)
+        rc = ncnn_int(n, 1, 0, 0, 0, &has_bias);
+    if (rc)
+        return rc;
+    if (by->memory)
+        return import_with_constant(n, 2, by->memory, 0);
+    const struct qnt_node *b = ncnn_node_of(n, by);
+    if (b->h != 1 || b->w != 1 || b->c != x->c)
+        return ncnn_fail(n, -ENOTSUP,
+                         "its factors are [%d][%d][%d] (h, w, c); supported is one per channel"
+                         " (%d)",
+                         b->h, b->w, b->c, x->c);
+    return import_pair(n, QNT_OP_MUL);
+}
+
+int ncnn_import_scale(struct ncnn *n)
+{
+    float *weight = NULL, *bias = NULL;
+    int32_t has_bias;
+    size_t channels;
+
+    if (n->input_count == 2)
+        return scale_by_blob(n);
+    int rc = read_channels(n, &channels);
+    if (rc == 0)
+        rc = ncnn_int(n, 1, 0, 0, 1, &has_bias);
+    if (rc == 0)
+        rc = ncnn_raw(n, channels, &weight);
+    if (rc == 0 && has_bias)
+        rc = ncnn_raw(n, channels, &bias);
+    if (rc == 0 && !has_bias) {
+        bias = calloc(channels, sizeof(*bias));
+        rc = bias ? 0 : ncnn_fail(n, -ENOMEM, "not enough memory");
+    }
+    if (rc == 0)
+        return emit_affine(n, weight, bias);
+    free(weight);
+    free(bias);
+    return rc;
+}
+
 int ncnn_import_binary(struct ncnn *n)
 {
     enum { ADD, SUB, MUL, DIV };
@@ -412,8 +493,10 @@ int ncnn_import_binary(struct ncnn *n)
         n->inputs[0] = n->inputs[1 - i]; /* the tensor is what it works on */
         return import_with_constant(n, kind, constant->memory, i == 0);
     }
-    if (!scalar && (kind == SUB || kind == DIV))
+    if (!scalar && kind == DIV)
         return ncnn_fail(n, -ENOTSUP, "operation %d of two tensors is not supported", kind);
+    if (!scalar && kind == SUB)
+        return import_series(n, QNT_OP_ADD, (const double[]) { 1, -1 });
     if (!scalar)
         return import_pair(n, kind == ADD ? QNT_OP_ADD : QNT_OP_MUL);
     if (kind == DIV && b == 0)
@@ -431,8 +514,11 @@ int ncnn_import_eltwise(struct ncnn *n)
 
     if (rc == 0)
         rc = ncnn_array(n, 1, &factors, &count);
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        if (factors[i] != 1)
-            rc = ncnn_fail(n, -ENOTSUP, "factor %g: only 1 is supported", factors[i]);
-    return rc ? rc : import_pair(n, kind ? QNT_OP_ADD : QNT_OP_MUL);
+    if (rc == 0 && kind && count && count != n->input_count)
+        rc = ncnn_fail(n, -EINVAL, "has %zu factors for %zu inputs", count, n->input_count);
+    if (rc)
+        return rc;
+    if (n->input_count == 2 && !(kind && count))
+        return import_pair(n, kind ? QNT_OP_ADD : QNT_OP_MUL);
+    return import_series(n, kind ? QNT_OP_ADD : QNT_OP_MUL, kind && count ? factors : NULL);
 }

@@ -325,6 +325,29 @@ static int crop_by_size(const struct ncnn *n, const struct extents *e, int64_t b
     return 0;
 }
 
+/* From the offsets on as much as a second blob has. */
+static int crop_by_blob(const struct ncnn *n, const struct extents *e, int64_t begin[3],
+                        int64_t end[3])
+{
+    const struct ncnn_blob *x = ncnn_input(n, 0), *like = ncnn_input(n, 1);
+    int rc = 0;
+
+    for (int id = 3; rc == 0 && id <= 8; id++) {
+        int32_t none;
+        rc = ncnn_int(n, id, 0, 0, 0, &none);
+    }
+    if (rc)
+        return rc;
+    if (like->memory)
+        return ncnn_fail(n, -ENOTSUP, "takes its size from a constant");
+    const struct extents size = extents_of(n, like);
+    rc = crop_by_size(n, e, begin, end);
+    end[0] = begin[0] + size.w;
+    end[1] = x->dims > 1 ? begin[1] + size.h : end[1];
+    end[2] = x->dims > 2 && like->dims > 2 ? begin[2] + size.c : end[2];
+    return rc;
+}
+
 /* As numpy slices: lists of starts and ends, by axis from the outermost. */
 static int crop_by_axes(const struct ncnn *n, int dims, const struct extents *e, int64_t begin[3],
                         int64_t end[3])
@@ -378,7 +401,9 @@ int ncnn_import_crop(struct ncnn *n)
     for (int id = 13; rc == 0 && id <= 15; id++)
         rc = ncnn_int(n, id, 0, 0, 0, &depth);
     if (rc == 0)
-        rc = count ? crop_by_axes(n, x->dims, &e, begin, end) : crop_by_size(n, &e, begin, end);
+        rc = count                 ? crop_by_axes(n, x->dims, &e, begin, end)
+             : n->input_count == 2 ? crop_by_blob(n, &e, begin, end)
+                                   : crop_by_size(n, &e, begin, end);
     if (rc)
         return rc;
     const int64_t in[3] = { e.w, e.h, e.c };

@@ -370,7 +370,27 @@ static int put_function(struct out *o)
         fprintf(o->lines, " 0=%.8e", (double)n->alpha);
     if (n->function == QNT_FN_HARDSIGMOID || n->function == QNT_FN_HARDSWISH)
         fprintf(o->lines, " 0=%.8e 1=%.8e", (double)n->alpha, (double)n->beta);
+    if (n->function == QNT_FN_LINE)
+        fprintf(o->lines, " 0=2 1=1 2=%.8e", (double)n->gain);
     return 0;
+}
+
+/* What was folded into a function, behind it: a line is its own factor. */
+static int has_gain(const struct qnt_node *n)
+{
+    return n->op == QNT_OP_FUNCTION && n->function != QNT_FN_LINE && n->gain != 1;
+}
+
+static int has_shift(const struct qnt_node *n)
+{
+    return n->op == QNT_OP_FUNCTION && n->shift != 0;
+}
+
+static void put_with_number(struct out *o, struct parts *p, int operation, float number)
+{
+    begin_layer(o, p, "BinaryOp");
+    fprintf(o->lines, " 0=%d 1=1 2=%.8e", operation, (double)number);
+    end_layer(o);
 }
 
 static const struct {
@@ -409,6 +429,7 @@ static const char *const function_types[QNT_FN_COUNT] = {
     [QNT_FN_ELU] = "ELU",
     [QNT_FN_SOFTPLUS] = "Softplus",
     [QNT_FN_MISH] = "Mish",
+    [QNT_FN_LINE] = "BinaryOp",
 };
 
 static const char *type_of(const struct qnt_node *n)
@@ -449,12 +470,16 @@ static int put_node(struct out *o, int32_t at)
                              "node '%.60s': a name of ncnn has 1 to %d characters and no blanks;"
                              " rename it in the model",
                              n->name, NAME_MAX_BYTES);
-    struct parts p = { .count = 1 + clamps };
+    struct parts p = { .count = 1 + clamps + has_gain(n) + has_shift(n) };
     const int image = needs_image(o);
     p.count += image;
     begin_layer(o, &p, type_of(n));
     int rc = rows[n->op].put(o);
     end_layer(o);
+    if (has_gain(n))
+        put_with_number(o, &p, 2, n->gain);
+    if (has_shift(n))
+        put_with_number(o, &p, 0, n->shift);
     if (rc == 0 && clamps) {
         begin_layer(o, &p, is_relu(n) ? "ReLU" : "Clip");
         rc = put_clip(o);

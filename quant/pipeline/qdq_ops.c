@@ -163,6 +163,24 @@ static void put_with(struct qdq *q, const char *type, const char *x, int attribu
     qdq_end(q, &op);
 }
 
+/* What was folded into a function, behind it: its own operators; a line is nothing else. */
+static void put_line(struct qdq *q)
+{
+    const struct qnt_node *n = node_of(q);
+    char x[QDQ_NAME], number[QDQ_NAME];
+
+    if (n->gain != 1 || n->function == QNT_FN_LINE) {
+        memcpy(x, q->last, sizeof(x));
+        qdq_constant(q, "gain", QDQ_FLOAT, 0, NULL, &n->gain, sizeof(n->gain), number);
+        put_pair(q, "Mul", x, number);
+    }
+    if (n->shift != 0) {
+        memcpy(x, q->last, sizeof(x));
+        qdq_constant(q, "shift", QDQ_FLOAT, 0, NULL, &n->shift, sizeof(n->shift), number);
+        put_pair(q, "Add", x, number);
+    }
+}
+
 static int put_function(struct qdq *q)
 {
     /* Up to two operators of one input, and then, perhaps, times the input. */
@@ -179,6 +197,7 @@ static int put_function(struct qdq *q)
         [QNT_FN_ELU] = { "Elu", NULL, 1, 0 },
         [QNT_FN_SOFTPLUS] = { "Softplus", NULL, 0, 0 },
         [QNT_FN_MISH] = { "Softplus", "Tanh", 0, 1 },
+        [QNT_FN_LINE] = { NULL, NULL, 0, 0 },
     };
     const enum qnt_function f = node_of(q)->function;
     char x[QDQ_NAME], y[QDQ_NAME];
@@ -186,7 +205,10 @@ static int put_function(struct qdq *q)
     qdq_operand(q, 0, 0, x);
     if (functions[f].times) /* the product has the node's name */
         q->named = q->at;
-    put_with(q, functions[f].first, x, functions[f].attributes);
+    if (functions[f].first)
+        put_with(q, functions[f].first, x, functions[f].attributes);
+    else
+        memcpy(q->last, x, sizeof(x));
     if (functions[f].second) {
         memcpy(y, q->last, sizeof(y));
         put_single(q, functions[f].second, y);
@@ -196,6 +218,7 @@ static int put_function(struct qdq *q)
         q->named = -1;
         put_pair(q, "Mul", x, y);
     }
+    put_line(q);
     return 0;
 }
 

@@ -258,7 +258,7 @@ static void set_function(struct job *job, const struct qnt_node *n, struct qnt_l
     l->weights = l->multiplier = at;
     for (int q = -128; q < 128; q++) {
         double x = (q - in.zero) * (double)in.scale;
-        double y = qnt_functions[n->function].at(x, (double)n->alpha, (double)n->beta);
+        double y = qnt_function_at(n, x);
         if (gives_scores)
             scores[q + 128] = (float)y;
         else

@@ -103,7 +103,7 @@ void qnt_nonnegative(const struct qnt_graph *graph, uint8_t *nonnegative)
             all = 0;
             break;
         case QNT_OP_FUNCTION:
-            all |= qnt_functions[n->function].nonnegative;
+            all = (all || qnt_functions[n->function].nonnegative) && n->gain >= 0 && n->shift >= 0;
             break;
         case QNT_OP_PAD:
             all &= n->fill >= 0;
