@@ -234,35 +234,67 @@ int cli_model_read_thresholds(struct qnt_graph *graph, const char *path,
     return CLI_OK;
 }
 
+/* How many times the least possible error it makes. */
+static double error_ratio(const struct qnt_threshold *t)
+{
+    return t->best_mse > 0 ? t->mse / t->best_mse : 1;
+}
+
+/* The used ones of a kind: how many, and which is the worst. */
+struct doubts {
+    size_t count;
+    int32_t worst;
+};
+
+static void doubt(struct doubts *d, const struct qnt_threshold *tensors, int32_t i)
+{
+    if (!d->count || error_ratio(&tensors[i]) > error_ratio(&tensors[d->worst]))
+        d->worst = i;
+    d->count++;
+}
+
+static void print_doubts(const struct qnt_graph *graph, const struct qnt_calibration *c,
+                         const char *method, const struct doubts *sound,
+                         const struct doubts *unsound)
+{
+    const struct qnt_threshold *t = &c->tensors[unsound->worst];
+
+    if (unsound->count)
+        fprintf(stderr,
+                "quern: warning: %s: %zu threshold%s not sound, the worst that of %s: %.4g clips "
+                "%.3g %% "
+                "of the values and makes %.3g times the least possible error; use --method=auto "
+                "('quern calibrate' lists them all)\n",
+                method, unsound->count, unsound->count == 1 ? " is" : "s are",
+                graph->nodes[unsound->worst].name, (double)t->threshold, 100 * t->clipped,
+                error_ratio(t));
+    t = &c->tensors[sound->worst];
+    if (sound->count)
+        fprintf(stderr,
+                "quern: note: %s: its own choice would have clipped too much in %zu tensor%s, "
+                "which took the best sound threshold: that of %s %.4g, with %.3g times the least "
+                "possible error ('quern calibrate --method=%s' lists them all)\n",
+                method, sound->count, sound->count == 1 ? "" : "s", graph->nodes[sound->worst].name,
+                (double)t->threshold, error_ratio(t), method);
+}
+
 size_t cli_warn_thresholds(const struct qnt_graph *graph, const struct qnt_calibration *calibration,
                            const char *method)
 {
     uint8_t *used = calloc((size_t)graph->count, 1);
-    size_t count = 0;
+    struct doubts sound = { 0, 0 }, unsound = { 0, 0 };
 
     if (!used || qnt_thresholds_used(graph, used) != 0) {
         free(used);
         return 0;
     }
-    for (int32_t i = 0; i < graph->count; i++) {
-        const struct qnt_threshold *t = &calibration->tensors[i];
-        if (!used[i] || !t->suspicious)
-            continue;
-        count += !qnt_is_sound(t);
-        if (qnt_is_sound(t))
-            fprintf(stderr,
-                    "quern: note: %s: %s: its own choice would have clipped too much; took the "
-                    "best sound threshold, %.4g\n",
-                    method, graph->nodes[i].name, (double)t->threshold);
-        else
-            fprintf(stderr,
-                    "quern: warning: %s: %s: the threshold %.4g clips %.3g %% of the values and "
-                    "makes %.3g times the least possible error; use --method=auto\n",
-                    method, graph->nodes[i].name, (double)t->threshold, 100 * t->clipped,
-                    t->best_mse > 0 ? t->mse / t->best_mse : 1);
-    }
+    for (int32_t i = 0; i < graph->count; i++)
+        if (used[i] && calibration->tensors[i].suspicious)
+            doubt(qnt_is_sound(&calibration->tensors[i]) ? &sound : &unsound, calibration->tensors,
+                  i);
     free(used);
-    return count;
+    print_doubts(graph, calibration, method, &sound, &unsound);
+    return unsound.count;
 }
 
 int cli_method(const char *name)

@@ -126,8 +126,8 @@ int cli_model_read_thresholds(struct qnt_graph *graph, const char *path,
                               const struct cli_model_options *options, struct qnt_calibration *out,
                               size_t *warnings);
 
-/* One line on stderr for each threshold that is used and not sound. Returns how many of them are
- * taken all the same: a method that was overruled in time is only noted. */
+/* A line on stderr for the thresholds that are used and not sound, with the worst of them, and one
+ * for those where a method was overruled in time. Returns how many the former are. */
 size_t cli_warn_thresholds(const struct qnt_graph *graph, const struct qnt_calibration *calibration,
                            const char *method);
 
