@@ -1,9 +1,13 @@
 /* Every operator of the ncnn importer, from a small model, against plain loops over CHW; and every
  * kind of storage. */
-#include "tests/t_ncnn.h"
-#include "tests/t_onnx_run.h"
+#include "tests/t_ncnn_check.h"
 
 static struct t_tensor_chw in, want;
+
+static void check(const char *const *lines, size_t count, void (*weights)(struct t_ncnn *m))
+{
+    t_ncnn_check(lines, count, weights, &in, &want);
+}
 
 static void set_want(int64_t c, int64_t h, int64_t w)
 {
@@ -55,14 +59,6 @@ static double hardswish(double x)
 {
     return x * hard(x);
 }
-static double gated(double x)
-{
-    return 0.25 - 2 * hardswish(x);
-}
-static double clipped_line(double x)
-{
-    return fmin((double)0.1f, fmax(0, 0.5 * x - 0.25));
-}
 static double swish(double x)
 {
     return x / (1 + exp(-x));
@@ -99,10 +95,6 @@ static double half(double x)
 {
     return x / 2;
 }
-static double cube(double x)
-{
-    return x * x * x;
-}
 static double same(double x)
 {
     return x;
@@ -131,48 +123,12 @@ static const struct {
     { { "Split s 1 2 x a b", "BinaryOp r 2 1 a b y 0=2" }, square },
     { { "Split s 1 2 x a b", "Eltwise r 2 1 a b y 0=1 -23301=2,1,1.0" }, twice },
     { { "Split s 1 2 x a b", "Eltwise r 2 1 a b y 0=0" }, square },
-    { { "Split s 1 2 x a b", "Eltwise r 2 1 a b y 0=1 -23301=2,0.25,0.5" }, multiply },
-    { { "Split s 1 3 x a b c", "Eltwise r 3 1 a b c y 0=1 -23301=3,1.0,-0.5,0.25" }, multiply },
-    { { "Split s 1 3 x a b c", "Eltwise r 3 1 a b c y 0=0" }, cube },
-    { { "Split s 1 2 x a b", "BinaryOp t 1 1 a c 0=2 1=1 2=1.75", "BinaryOp r 2 1 c b y 0=1" },
-      multiply },
-    { { "HardSwish h 1 1 x a 0=0.75", "BinaryOp t 1 1 a b 0=2 1=1 2=-2.0",
-        "BinaryOp r 1 1 b y 0=0 1=1 2=0.25" },
-      gated },
-    { { "BinaryOp t 1 1 x a 0=2 1=1 2=0.5", "BinaryOp u 1 1 a b 0=0 1=1 2=-0.25",
-        "Clip c 1 1 b y 0=0 1=0.1" },
-      clipped_line },
     { { "Dropout r 1 1 x y 0=0.5" }, half },
     { { "Dropout r 1 1 x a", "Noop n 1 1 a y" }, same },
     { { "Padding r 1 1 x y" }, same },
     { { "Permute r 1 1 x y 0=0" }, same },
     { { "Interp r 1 1 x y 0=1 31=1" }, same },
 };
-
-static void check(const char *const *lines, size_t count, void (*weights)(struct t_ncnn *m))
-{
-    struct t_ncnn m = { 0 };
-    struct qnt_graph graph;
-    struct qnt_error error = { "" };
-    char input[80];
-
-    snprintf(input, sizeof(input), "Input data 0 1 x 0=%d 1=%d 2=%d", (int)in.w, (int)in.h,
-             (int)in.c);
-    t_ncnn_line(&m, input);
-    for (size_t i = 0; i < count && lines[i]; i++)
-        t_ncnn_line(&m, lines[i]);
-    if (weights)
-        weights(&m);
-    int ok = T_CHECK(t_ncnn_read(&m, &graph, &error) == 0);
-    if (ok) {
-        ok &= t_check_run(&graph, &in, &want);
-        ok &= T_CHECK(qnt_fold(&graph, &error) == 0) && t_check_run(&graph, &in, &want);
-        qnt_graph_free(&graph);
-    }
-    if (!ok)
-        printf("  %s: %s\n", lines[0], error.text);
-    t_ncnn_clear(&m);
-}
 
 static void test_elements(void)
 {
@@ -362,24 +318,6 @@ static void test_globals(void)
         }
         check(&lines[i], 1, NULL);
     }
-}
-
-/* Channels times their means. */
-static void test_scale_by_blob(void)
-{
-    static const char *const lines[] = { "Split s 1 2 x a b", "Pooling p 1 1 b m 0=1 4=1",
-                                         "Scale r 2 1 a m y 0=-233" };
-
-    t_random_tensor(&in, 3, 4, 5);
-    set_want(3, 4, 5);
-    for (int64_t c = 0; c < 3; c++) {
-        double sum = 0;
-        for (int k = 0; k < 20; k++)
-            sum += (double)in.x[c * 20 + k];
-        for (int k = 0; k < 20; k++)
-            want.x[c * 20 + k] = (float)(sum / 20 * (double)in.x[c * 20 + k]);
-    }
-    check(lines, 3, NULL);
 }
 
 /* ---- Weights: of multiples of 1/64, which every kind of storage holds exactly */
@@ -637,7 +575,6 @@ int main(int argc, char **argv)
     test_moves();
     test_pools();
     test_globals();
-    test_scale_by_blob();
     test_storage();
     test_windows();
     test_channels();
