@@ -11,13 +11,17 @@
 #define A64_ROW(isa, columns, rows, ...) \
     { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0, 0 }, \
     { isa, KRN_FAMILY_IGEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0, 0 }
+/* Passed over where whole tiles do more than a twentieth of work in vain and another suits better. */
+#define A64_FIT_ROW(isa, columns, ...) \
+    { isa, KRN_FAMILY_GEMM, columns, 0, A64_KNOBS(__VA_ARGS__), 0, 0, 5 }, \
+    { isa, KRN_FAMILY_IGEMM, columns, 0, A64_KNOBS(__VA_ARGS__), 0, 0, 5 }
 #define NEON_KNOBS(m, n, k, u, l, s, v, i, h, g, p, q) \
     { m, n, k, u, 0, 0, l, s, 0, 0, 0, 0, 0, 0, 0, v, i, h, g, p, 0, 0, 0, q }
 #define NEON_ROW(columns, ...) \
     { KRN_ISA_NEON, KRN_FAMILY_GEMM, columns, 0, NEON_KNOBS(__VA_ARGS__), 0, 0, 0 }, \
     { KRN_ISA_NEON, KRN_FAMILY_IGEMM, columns, 0, NEON_KNOBS(__VA_ARGS__), 0, 0, 0 }
-#define PACKED_ROW(isa, columns, rows, ...) \
-    { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0, 0 }
+#define PACKED_ROW(isa, columns, waste, ...) \
+    { isa, KRN_FAMILY_GEMM, columns, 0, A64_KNOBS(__VA_ARGS__), 0, 0, waste }
 #define DW_ROW(isa, channels, m, n, k, u, l, s) \
     { isa, KRN_FAMILY_DW, channels, 0, { m, n, k, u, 0, 0, l, s }, 0, 0, 0 }
 #define SHALLOW_ROW(isa, columns, rows, depth, m, n, k, u, l, s) \
@@ -48,7 +52,9 @@
     FIT_ROW(isa, IGEMM, columns, 0, m, n, k, u, 0, 0, l, 0)
 #define LINE_ROW(isa, columns, depth, m, n, u, v) \
     { isa, KRN_FAMILY_DIRECT, columns, 0, \
-      { m, n, 4, u, 0, 0, 128, 0, 0, 0, 0, 1, 1, 0, 0, v }, 0, depth, 0 }
+      { m, n, 4, u, 0, 0, 128, 0, 0, 0, 0, 1, 1, 0, 0, v }, 0, depth, FIT_PERCENT }
+#define FIT_DWC_ROW(isa, n, k, s, f, x, y) \
+    { isa, KRN_FAMILY_DWC, n, 0, { 0, n, k, 0, 0, 0, 0, s, f, x, y }, 0, 0, FIT_PERCENT }
 #define QUADS_ROW(isa, n, f, x, y, waste) \
     { isa, KRN_FAMILY_DWC, n, 0, { 0, n, 4, 0, 0, 0, 512, 0, f, x, y }, 0, 0, waste }
 /* Small groups: first of all, where they fit. */
@@ -67,7 +73,7 @@
       { m, n, 2, u, 0, 0, 64, 0, 0, 0, 0, 1, 1, 0, 0, 2, 0, 1, 4 }, 0, 4, 0 }
 #define MM_LINE_ROW(m, n, u) \
     { KRN_ISA_I8MM, KRN_FAMILY_DIRECT, 9, 0, \
-      { m, n, 8, u, 0, 0, 128, 0, 0, 0, 0, 1, 1, 0, 0, 2 }, 0, 4, 0 }
+      { m, n, 8, u, 0, 0, 128, 0, 0, 0, 0, 1, 1, 0, 0, 2 }, 0, 4, FIT_PERCENT }
 #define DWROWS_ROW(isa, m, n, k, l, f, x, y) \
     { isa, KRN_FAMILY_DWROWS, n, 0, { m, n, k, 0, 0, 0, l, 0, f, x, y }, 0, 0, 0 }
 #define FIT_WINO(isa, columns, depth, waste, m, n, k, s, f) \
@@ -113,22 +119,24 @@ const struct var_default_row var_defaults[] = {
     A64_DIAGONAL_ROW(KRN_ISA_DOTPROD, 1, 4, 0, 0, 4),
     A64_DIAGONAL_ROW(KRN_ISA_DOTPROD, 4, 4, 0, 0, 8),
     A64_DIAGONAL_ROW(KRN_ISA_DOTPROD, 1, 4, 0, 0, 8),
-    A64_DIAGONAL_ROW(KRN_ISA_DOTPROD, 5, 4, 0, 0, 16),
-    A64_DIAGONAL_ROW(KRN_ISA_DOTPROD, 1, 4, 0, 0, 16),
     LINE_ROW(KRN_ISA_DOTPROD, 17, 4, 3, 32, 6, 2),
     LINE_ROW(KRN_ISA_DOTPROD, 17, 4, 3, 32, 4, 2),
     LINE_ROW(KRN_ISA_DOTPROD, 17, 4, 3, 32, 3, 2),
-    LINE_ROW(KRN_ISA_DOTPROD, 9, 4, 6, 16, 6, 1),
-    LINE_ROW(KRN_ISA_DOTPROD, 9, 4, 6, 16, 4, 1),
-    LINE_ROW(KRN_ISA_DOTPROD, 9, 4, 6, 16, 3, 1),
+    LINE_ROW(KRN_ISA_DOTPROD, 9, 4, 8, 8, 6, 1),
+    LINE_ROW(KRN_ISA_DOTPROD, 9, 4, 8, 8, 4, 1),
+    LINE_ROW(KRN_ISA_DOTPROD, 9, 4, 8, 8, 3, 1),
     A64_ROW(KRN_ISA_DOTPROD, 0, 1, 1, 16, 4, 1, 0, 1, 1, 0, 1),
-    A64_ROW(KRN_ISA_DOTPROD, 9, 0, 6, 16, 4, 2, 0, 1, 1, 0, 1),
-    A64_ROW(KRN_ISA_DOTPROD, 0, 0, 8, 8, 4, 2, 0, 1, 1, 0, 1),
-    DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 1, 3, 1, 2),
+    A64_FIT_ROW(KRN_ISA_DOTPROD, 9, 6, 16, 4, 2, 0, 1, 1, 0, 1),
+    A64_FIT_ROW(KRN_ISA_DOTPROD, 9, 5, 16, 4, 2, 0, 1, 1, 0, 1),
+    A64_FIT_ROW(KRN_ISA_DOTPROD, 9, 6, 12, 4, 2, 0, 1, 1, 0, 1),
+    A64_FIT_ROW(KRN_ISA_DOTPROD, 9, 4, 16, 4, 2, 0, 1, 1, 0, 1),
+    A64_FIT_ROW(KRN_ISA_DOTPROD, 0, 8, 8, 4, 2, 0, 1, 1, 0, 1),
+    FIT_DWC_ROW(KRN_ISA_DOTPROD, 8, 4, 1, 3, 1, 2),
+    FIT_DWC_ROW(KRN_ISA_DOTPROD, 16, 4, 0, 3, 1, 1),
     DWC_ROW(KRN_ISA_DOTPROD, 16, 16, 4, 0, 3, 2, 1),
     DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 0, 3, 2, 1),
     DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 0, 5, 1, 2),
-    DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 0, 5, 2, 1),
+    DWC_ROW(KRN_ISA_DOTPROD, 8, 8, 4, 0, 5, 2, 2),
     PEAK_ROW(KRN_ISA_DOTPROD, 16, 128),
     A64_DIAGONAL_ROW(KRN_ISA_I8MM, 4, 8, 0, 0, 8),
     A64_DIAGONAL_ROW(KRN_ISA_I8MM, 2, 8, 0, 0, 8),
@@ -136,8 +144,11 @@ const struct var_default_row var_defaults[] = {
     MM_LINE_ROW(4, 16, 3),
     MM_LINE_ROW(4, 16, 2),
     A64_ROW(KRN_ISA_I8MM, 0, 2, 2, 16, 8, 1, 0, 1, 1, 0, 1),
-    PACKED_ROW(KRN_ISA_I8MM, 0, 0, 12, 8, 8, 2, 1, 1, 0, 0, 1),
-    A64_ROW(KRN_ISA_I8MM, 0, 0, 6, 16, 8, 2, 0, 1, 1, 0, 1),
+    PACKED_ROW(KRN_ISA_I8MM, 97, 2, 12, 8, 8, 2, 1, 1, 0, 0, 1),
+    PACKED_ROW(KRN_ISA_I8MM, 97, 2, 10, 8, 8, 4, 1, 2, 2, 0, 1),
+    A64_FIT_ROW(KRN_ISA_I8MM, 0, 4, 16, 8, 2, 0, 1, 1, 0, 1),
+    A64_FIT_ROW(KRN_ISA_I8MM, 0, 4, 12, 8, 2, 0, 1, 1, 0, 1),
+    A64_FIT_ROW(KRN_ISA_I8MM, 0, 8, 8, 8, 2, 0, 1, 1, 0, 1),
     PEAK_ROW(KRN_ISA_I8MM, 16, 128),
 
     WINO_ROW(KRN_ISA_AVX2, 16, 16, 4, 16, 2, 0, 4),

@@ -361,12 +361,13 @@ static int repays_winograd(const struct krn_problem *p)
     return p->oh >= 4 && p->ow >= 4;
 }
 
-/* Few input channels; for DIRECT a first layer, whose filter lines are whole bodies of the kernel.
- */
+/* Few input channels; for DIRECT a first layer, whose filter lines are whole bodies of the kernel,
+ * or one group more than bodies of four and more. */
 static int is_shallow(const struct krn_problem *p, const struct var_default_row *row,
                       int64_t groups)
 {
-    int lines = p->kw > 1 && groups % row->knob[VAR_KNOB_UNROLL] == 0;
+    int unroll = row->knob[VAR_KNOB_UNROLL];
+    int lines = p->kw > 1 && groups >= unroll && groups % unroll <= (unroll >= 4);
     return p->ic <= row->max_depth && (row->family != KRN_FAMILY_DIRECT || lines);
 }
 
