@@ -11,7 +11,7 @@
 #define A64_ROW(isa, columns, rows, ...) \
     { isa, KRN_FAMILY_GEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0, 0 }, \
     { isa, KRN_FAMILY_IGEMM, columns, rows, A64_KNOBS(__VA_ARGS__), 0, 0, 0 }
-/* Passed over where whole tiles do more than a twentieth of work in vain and another suits better. */
+/* Passed over where whole tiles do more than a twentieth in vain and another suits better. */
 #define A64_FIT_ROW(isa, columns, ...) \
     { isa, KRN_FAMILY_GEMM, columns, 0, A64_KNOBS(__VA_ARGS__), 0, 0, 5 }, \
     { isa, KRN_FAMILY_IGEMM, columns, 0, A64_KNOBS(__VA_ARGS__), 0, 0, 5 }
