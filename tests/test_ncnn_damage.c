@@ -43,9 +43,15 @@ static void make(struct t_ncnn *m, uint64_t *rng)
     add_layer(m, rng, "Permute r2 1 1 o1 o2 0=1", 0, 0);
     add_layer(m, rng, "Reshape v1 1 1 o2 o3 0=10 1=8 2=-1", 0, 0);
     add_layer(m, rng, "Concat k2 2 1 n o3 t 0=0", 0, 0);
-    add_layer(m, rng, "Pooling p2 1 1 t y 0=1 4=1", 0, 0);
+    add_layer(m, rng, "Split s3 1 3 t t0 t1 t2", 0, 0);
+    add_layer(m, rng, "Pooling p3 1 1 t0 t3 0=1 4=1", 0, 0);
+    add_layer(m, rng, "Scale w1 2 1 t1 t3 t4 0=-233", 0, 0);
+    add_layer(m, rng, "Crop w2 2 1 t4 t2 t5", 0, 0);
+    add_layer(m, rng, "Pooling p2 1 1 t5 y 0=1 4=1", 0, 0);
     add_layer(m, rng, "InnerProduct f1 1 1 y z 0=4 1=1 2=60", 60, 4);
-    add_layer(m, rng, "Softmax z1 1 1 z out 0=0", 0, 0);
+    add_layer(m, rng, "Split s2 1 2 z z0 z1", 0, 0);
+    add_layer(m, rng, "Eltwise e1 2 1 z0 z1 z2 0=1 -23301=2,0.2,1.0", 0, 0);
+    add_layer(m, rng, "Softmax z3 1 1 z2 out 0=0", 0, 0);
 }
 
 /* Both are copied, each to a block of its own length. */

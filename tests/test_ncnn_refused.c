@@ -34,7 +34,7 @@ static const struct {
     { "InnerProduct c 1 1 x y 0=7 2=8", "do not fit 120 inputs and 7 outputs" },
     { "Pooling p 1 1 x y 1=2 2=9", "does not fit" },
     { "Pooling p 1 1 x y 1=0", "supported are the integers 1 to" },
-    { "Interp r 1 1 x y 0=3", "parameter 0 = 3: supported are" },
+    { "Interp r 1 1 x y 0=3", "bicubic (0=3) is not supported" },
     { "Interp r 1 1 x y 0=2 1=0.01", "an axis of 6 would become 0.06" },
     { "Interp r 1 1 x y 0=1 6=1", "parameter 6 = 1" },
     { "Interp r 1 1 x y 0=2 3=70000", "parameter 3 = 70000" },

@@ -40,7 +40,7 @@ int ncnn_import_padding(struct ncnn *n)
 
 /* ---- Interp */
 
-enum { NEAREST = 1, LINEAR = 2 };
+enum { NEAREST = 1, LINEAR, BICUBIC };
 
 /* One axis, and its grid: it becomes a number of pixels, or so many times as many. */
 struct axis {
@@ -100,8 +100,12 @@ int ncnn_import_interp(struct ncnn *n)
     const struct qnt_node *in = ncnn_node_of(n, ncnn_input(n, 0));
     int32_t kind, dynamic, corner;
     struct axis h, w;
-    int rc = ncnn_int(n, 0, 0, NEAREST, LINEAR, &kind);
+    int rc = ncnn_int(n, 0, 0, NEAREST, BICUBIC, &kind);
 
+    if (rc == 0 && kind == BICUBIC)
+        rc = ncnn_fail(n, -ENOTSUP,
+                       "bicubic (0=3) is not supported; nearest (1) and bilinear (2)"
+                       " are");
     if (rc == 0)
         rc = ncnn_int(n, 5, 0, 0, 0, &dynamic);
     if (rc == 0)
