@@ -1,28 +1,11 @@
 /* Plain choices core by core, where a loop that is woven for the core is well ahead of the one for
  * everybody: predicted by Quern's models of these cores (docs/generator.md has the figures). First
  * fitting row wins; what none of them takes is left to the rows for everybody. */
+#include "variants/letters.h"
 #include "variants/variant_int.h"
 
 /* clang-format off */
-#define C(n) [VAR_KNOB_COPY] = (n)
-#define O(n) [VAR_KNOB_ORDER] = (n)
-#define W(n) [VAR_KNOB_WIDEN] = (n)
-#define M(n) [VAR_KNOB_MR] = (n)
-#define N(n) [VAR_KNOB_NR] = (n)
-#define K(n) [VAR_KNOB_KR] = (n)
-#define U(n) [VAR_KNOB_UNROLL] = (n)
-#define L(n) [VAR_KNOB_LOAD] = (n)
-#define S(n) [VAR_KNOB_SCHEDULE] = (n)
-#define F(n) [VAR_KNOB_FILTER] = (n)
-#define X(n) [VAR_KNOB_STRIDE] = (n)
-#define Y(n) [VAR_KNOB_ROWS] = (n)
-#define T(n) [VAR_KNOB_FEED] = (n)
-#define V(n) [VAR_KNOB_FORM] = (n)
-#define I(n) [VAR_KNOB_ADDRESS] = (n)
-#define H(n) [VAR_KNOB_HOLD] = (n)
-#define G(n) [VAR_KNOB_FLIGHT] = (n)
-#define P(n) [VAR_KNOB_PIPELINE] = (n)
-#define Q(n) [VAR_KNOB_DRAIN] = (n)
+#define KNOB(name, n) [VAR_KNOB_##name] = (n)
 /* Of layers of two output rows and more, from `least` input channels on and up to `most`, 0 = any
  * number. */
 #define ROW(core, level, kind, columns, least, most, ...) \
