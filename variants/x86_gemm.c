@@ -27,12 +27,25 @@ static void init(struct gemm *g)
     }
 }
 
+/* Sets of sums that the groups of a body take turns with: the MACs of a single row would wait for
+ * each other. More than one only for VNNI, whose sums have the latency of a product. */
+static int sets_of(const struct gemm *g)
+{
+    enum { IN_FLIGHT = 8 }; /* MACs: two a cycle, done after four */
+    int sets = IN_FLIGHT / vectors_of(g);
+    if (g->mr > 1 || g->v->isa == KRN_ISA_AVX2 || sets < 2)
+        return 1;
+    return sets < g->unroll ? sets : g->unroll;
+}
+
 static void store(struct gemm *g)
 {
     struct x86_epilogue e;
     struct gemm_rows rows, add = { .pointer = -1 };
     int adds = g->v->knob[VAR_KNOB_EPILOGUE] == KRN_EPILOGUE_ADD;
     int vectors = vectors_of(g), panel = ir_vreg(g->ir, IR_GPR, "temporaries");
+    for (int i = vectors; i < sets_of(g) * vectors; i++)
+        IR(g->ir, X86_ADDD, g->acc[i % vectors], g->acc[i]);
     x86_epilogue_begin(g->ir, g->v, g->args, offsetof(struct krn_gemm_args, out),
                        offsetof(struct krn_gemm_args, add), &e);
     IR(g->ir, IR_LOAD64, panel, g->args, (int)offsetof(struct krn_gemm_args, w));
@@ -202,18 +215,22 @@ static void vnni_init(struct gemm *g)
     IR(g->ir, X86_BCASTD_GPR, g->constant, mask);
     g->ir->frame_bytes = 4 * g->mr;
     init(g);
+    for (int i = vectors_of(g); i < sets_of(g) * vectors_of(g); i++) {
+        g->acc[i] = vec(g, "accumulators");
+        IR(g->ir, X86_ZERO, g->acc[i]);
+    }
 }
 
 static void vnni_group(struct gemm *g, int index, int b_offset)
 {
-    int vectors = vectors_of(g);
+    int vectors = vectors_of(g), set = g->a_offset < 0 ? 0 : g->a_offset / 4 % sets_of(g);
     (void)index;
     load_b(g, b_offset);
     for (int i = 0; i < g->mr; i++) {
         int a = lane_row(g, i);
         IR(g->ir, X86_XOR, a, g->constant);
         for (int j = 0; j < vectors; j++)
-            IR(g->ir, X86_DPBUSD, g->acc[i * vectors + j], a, g->b[j]);
+            IR(g->ir, X86_DPBUSD, g->acc[(i + set) * vectors + j], a, g->b[j]);
     }
 }
 
