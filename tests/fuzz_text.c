@@ -1,10 +1,11 @@
-/* libFuzzer: any text as what people and devices write: problems, variants, metric groups,
+/* libFuzzer: any text as what people and devices write: layers, variants, metric groups,
  * formulas, journals of a runner. All of them see it. */
 #include <string.h>
 
 #include "harness/pmu/formula.h"
 #include "harness/pmu/metrics.h"
 #include "harness/runner/journal.h"
+#include "kernels/layer.h"
 #include "tests/fuzz_file.h"
 #include "variants/variant.h"
 
@@ -22,14 +23,16 @@ static int ignore_record(const struct hrn_fields *record, void *user)
     return 0;
 }
 
-static void read_problem(const char *text)
+static void read_layer(const char *text)
 {
     struct krn_problem problem, again;
+    enum krn_epilogue epilogue, epilogue_again;
     char err[200], canonical[KRN_PROBLEM_STR_MAX];
-    if (krn_problem_parse(text, &problem, err, sizeof err) != 0)
+    if (krn_layer_parse(text, &problem, &epilogue, err, sizeof err) != 0)
         return;
-    krn_problem_format(&problem, 1, canonical);
-    if (krn_problem_parse(canonical, &again, err, sizeof err) != 0)
+    krn_layer_format(&problem, epilogue, 1, canonical);
+    if (krn_layer_parse(canonical, &again, &epilogue_again, err, sizeof err) != 0 ||
+        epilogue_again != epilogue)
         abort();
 }
 
@@ -55,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(text, data, size);
     text[size] = '\0';
-    read_problem(text);
+    read_layer(text);
     read_variant(text);
     hrn_formula_evaluate(text, value_of, NULL, &value, err, sizeof err);
     if (hrn_metric_group_parse("fuzz", text, &group, err, sizeof err) == 0)
