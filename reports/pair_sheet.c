@@ -50,10 +50,10 @@ static const char *const titles[HRN_EVIDENCE_COUNT] = {
                       "measured, not proved",
 };
 static const char *const headings[HRN_EVIDENCE_COUNT][11] = {
-    [HRN_MEASURED] = { "#", "layer", "problem", "packing", "core", "with it", "its own winner",
-                       "packed as", "us", "own us", "loss [95 %]" },
-    [HRN_PREDICTED] = { "#", "layer", "problem", "packing", "core", "with it", "its own winner",
-                        "packed as", "cycles", "own cycles", "loss" },
+    [HRN_MEASURED] = { "#", "layer", "problem", "packing", "core", "loss [95 %]", "us", "own us",
+                       "with it", "its own winner", "packed as" },
+    [HRN_PREDICTED] = { "#", "layer", "problem", "packing", "core", "loss", "cycles", "own cycles",
+                        "with it", "its own winner", "packed as" },
 };
 
 static void put_core(struct rpt_sheet *s, const struct rpt_pair *pair, size_t l, size_t t)
@@ -71,19 +71,18 @@ static void put_core(struct rpt_sheet *s, const struct rpt_pair *pair, size_t l,
     for (int i = 0; i < 4 && t > 0; i++)
         rpt_sheet_put(s, "%s", "");
     rpt_sheet_put(s, "%s", rpt_pair_core(pair, t, core));
+    if (with) {
+        put_loss(s, pair, &with->of);
+        put_cost(s, pair, with->cost);
+    } else {
+        rpt_sheet_put(s, "-");
+        rpt_sheet_put(s, "-");
+    }
+    put_cost(s, pair, own->cost);
     rpt_sheet_put(s, "%s", with ? with->candidate->variant : "-");
     rpt_sheet_put(s, "%s",
                   with && with->candidate == own->candidate ? "the same" : own->candidate->variant);
     rpt_sheet_put(s, "%s", layer->own_packing[t]);
-    if (with)
-        put_cost(s, pair, with->cost);
-    else
-        rpt_sheet_put(s, "-");
-    put_cost(s, pair, own->cost);
-    if (with)
-        put_loss(s, pair, &with->of);
-    else
-        rpt_sheet_put(s, "-");
 }
 
 /* "12.3 ms", "4.56 million cycles" */
