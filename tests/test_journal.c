@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -213,9 +214,27 @@ static void run_runner(const char *runner, int asked, int taken, int quit)
     T_CHECK(journal_records >= (size_t)taken && state.damaged <= 1);
 }
 
+/* A terminal whose other end is gone is the end of a connection, as a pipe without a reader is, and
+ * no failure of a job that would stand in its journal. */
+static void terminal_hangs_up(void)
+{
+    struct hrn_reader reader = { 0 };
+    char *text;
+    int device = posix_openpt(O_RDWR | O_NOCTTY);
+    if (!T_CHECK(device >= 0 && grantpt(device) == 0 && unlockpt(device) == 0))
+        return;
+    reader.fd = open(ptsname(device), O_RDWR | O_NOCTTY);
+    T_CHECK(reader.fd >= 0);
+    close(device);
+    T_CHECK(hrn_write_all(reader.fd, "word\n", 5) == -EPIPE);
+    T_CHECK(hrn_reader_next(&reader, 10000, &text) == -EPIPE);
+    close(reader.fd);
+}
+
 int main(int argc, char **argv)
 {
     t_begin(argc, argv);
+    terminal_hangs_up();
     t_folder(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/journal", folder);
     write_journal();

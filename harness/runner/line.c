@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -197,6 +198,15 @@ static void compact(struct hrn_reader *r)
     }
 }
 
+/* Errors that say that nobody is at the other end any more: a socket whose other end was killed, a
+ * terminal that was hung up. Of a file the latter is a bad disk. */
+static int is_hung_up(int fd, int error)
+{
+    struct stat about;
+    return error == ECONNRESET ||
+           (error == EIO && fstat(fd, &about) == 0 && !S_ISREG(about.st_mode));
+}
+
 int hrn_reader_next(struct hrn_reader *r, int timeout_ms, char **line)
 {
     int64_t until = hrn_now_ms() + timeout_ms;
@@ -216,10 +226,11 @@ int hrn_reader_next(struct hrn_reader *r, int timeout_ms, char **line)
         do
             got = read(r->fd, r->data + r->end, sizeof r->data - r->end);
         while (got < 0 && errno == EINTR);
-        if (got == 0 || (got < 0 && errno == ECONNRESET)) /* a socket whose other end was killed */
+        int error = got < 0 ? errno : 0;
+        if (got == 0 || is_hung_up(r->fd, error))
             return -EPIPE;
-        if (got < 0)
-            return -errno;
+        if (error)
+            return -error;
         r->end += (size_t)got;
     }
 }
@@ -230,8 +241,9 @@ int hrn_write_all(int fd, const char *data, size_t bytes)
         ssize_t sent = write(fd, data, bytes);
         if (sent < 0 && errno == EINTR)
             continue;
-        if (sent < 0)
-            return errno == ECONNRESET ? -EPIPE : -errno;
+        int error = sent < 0 ? errno : 0;
+        if (error)
+            return is_hung_up(fd, error) ? -EPIPE : -error;
         data += sent;
         bytes -= (size_t)sent;
     }
