@@ -35,5 +35,8 @@ const char *cli_nearest(const char *word, const char *const *names, size_t count
 
 /* json.c: `text` as a JSON string, with its quotes. Bytes that are not UTF-8 become U+FFFD. */
 void cli_json_string(FILE *out, const char *text);
+/* A member that is not the first one, on stdout: a comma, the name and a finite number; JSON has no
+ * others, and then there is no member. */
+void cli_json_member(const char *name, double value);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "harness/cli/asked.h"
 #include "harness/cli/cli_int.h"
 #include "harness/cli/sides.h"
 
@@ -20,8 +21,7 @@ struct arguments {
 struct work {
     struct arguments a;
     struct cli_side sides[2];
-    char (*problems)[KRN_PROBLEM_STR_MAX]; /* canonical, owned */
-    const char **problem_list;             /* owned */
+    struct cli_asked asked;
     struct rpt_comparison result;
 };
 
@@ -69,25 +69,6 @@ static const struct cli_option option_table[] = {
 
 /* ---- what is asked for */
 
-static int read_problems(struct work *w)
-{
-    size_t n = w->a.problems.count;
-    w->problems = calloc(n + 1, sizeof *w->problems);
-    w->problem_list = calloc(n + 1, sizeof *w->problem_list);
-    if (!w->problems || !w->problem_list)
-        return cli_fail(CLI_FAILED, "out of memory");
-    for (size_t i = 0; i < n; i++) {
-        struct krn_problem problem;
-        enum krn_epilogue epilogue;
-        char why[300];
-        if (krn_layer_parse(w->a.problems.items[i], &problem, &epilogue, why, sizeof why))
-            return cli_fail(CLI_USAGE, "--problem: %s", why);
-        krn_layer_format(&problem, epilogue, 0, w->problems[i]);
-        w->problem_list[i] = w->problems[i];
-    }
-    return CLI_OK;
-}
-
 static int open_sides(struct work *w, const struct cli_list *operands)
 {
     int rc = CLI_OK;
@@ -108,8 +89,8 @@ static int open_sides(struct work *w, const struct cli_list *operands)
 static int compare(struct work *w)
 {
     const struct rpt_comparison *r = &w->result;
-    if (rpt_compare(&w->sides[0].of, &w->sides[1].of, w->problem_list, w->a.problems.count,
-                    w->a.relative, &w->result))
+    if (rpt_compare(&w->sides[0].of, &w->sides[1].of, w->asked.list, w->asked.count, w->a.relative,
+                    &w->result))
         return cli_fail(CLI_FAILED, "out of memory");
     if (r->count)
         return CLI_OK;
@@ -210,12 +191,6 @@ static void put_side(const struct cli_side *s)
     fputs("}", stdout);
 }
 
-static void put_number(const char *name, double value)
-{
-    if (isfinite(value))
-        printf(", \"%s\": %.9g", name, value);
-}
-
 static void put_row(const struct rpt_compared *row)
 {
     fputs("{\"layer\": ", stdout);
@@ -228,15 +203,15 @@ static void put_row(const struct rpt_compared *row)
     cli_json_string(stdout, row->b->variant);
     printf(", \"verdict\": \"%s\", \"pairs\": %zu", hrn_verdict_names[row->of.verdict],
            row->of.pairs);
-    put_number("a_ns", row->a->rank.summary.median);
-    put_number("b_ns", row->b->rank.summary.median);
-    put_number("ratio", row->of.ratio);
-    put_number("low", row->of.low);
-    put_number("high", row->of.high);
-    put_number("noise_band", row->band);
-    put_number("p_slower", row->of.p_slower);
-    put_number("p_faster", row->of.p_faster);
-    put_number("p_ranks", row->p);
+    cli_json_member("a_ns", row->a->rank.summary.median);
+    cli_json_member("b_ns", row->b->rank.summary.median);
+    cli_json_member("ratio", row->of.ratio);
+    cli_json_member("low", row->of.low);
+    cli_json_member("high", row->of.high);
+    cli_json_member("noise_band", row->band);
+    cli_json_member("p_slower", row->of.p_slower);
+    cli_json_member("p_faster", row->of.p_faster);
+    cli_json_member("p_ranks", row->p);
     fputs("}", stdout);
 }
 
@@ -253,8 +228,8 @@ static void print_json(const struct work *w)
            r->verdicts[HRN_SLOWER] ? "true" : "false", r->only_a, r->only_b);
     for (int v = 0; v < HRN_VERDICT_COUNT; v++)
         printf(", \"%s\": %zu", hrn_verdict_names[v], r->verdicts[v]);
-    put_number("geomean", r->geomean);
-    put_number("worst", r->rows[r->worst].of.ratio);
+    cli_json_member("geomean", r->geomean);
+    cli_json_member("worst", r->rows[r->worst].of.ratio);
     fputs(",\n \"layers\": [", stdout);
     for (size_t i = 0; i < r->count; i++) {
         fputs(i ? ",\n  " : "\n  ", stdout);
@@ -265,7 +240,7 @@ static void print_json(const struct work *w)
 
 static int work(struct work *w, const struct cli_list *operands)
 {
-    int rc = read_problems(w);
+    int rc = cli_asked_read(&w->a.problems, &w->asked);
     if (!rc)
         rc = open_sides(w, operands);
     if (!rc)
@@ -297,7 +272,7 @@ int cmd_compare(int argc, char **argv)
         .examples = examples,
     };
     struct cli_list operands = { 0 };
-    struct work w = { .problems = NULL };
+    struct work w = { .asked = { 0 } };
     int rc = cli_parse(&command, argc, argv, &operands);
     if (rc)
         return rc - 1;
@@ -312,8 +287,7 @@ int cmd_compare(int argc, char **argv)
     rpt_comparison_clear(&w.result);
     for (int i = 0; i < 2; i++)
         cli_side_close(&w.sides[i]);
-    free(w.problems);
-    free(w.problem_list);
+    cli_asked_clear(&w.asked);
     cli_list_clear(&w.a.problems);
     cli_list_clear(&operands);
     return rc;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/cli/asked.h"
 #include "harness/cli/choices.h"
 #include "harness/cli/cli_int.h"
 #include "harness/cli/pairing.h"
@@ -23,31 +24,18 @@ struct request {
     struct rpt_pair_options pair;
     int is_pair;
     long long *runs;
-    char (*layers)[KRN_PROBLEM_STR_MAX];
+    struct cli_asked asked;
 };
 
 static void request_clear(struct request *r)
 {
     free(r->runs);
-    free(r->layers);
-}
-
-/* 0 or CLI_USAGE, explained. */
-static int read_layer(const char *word, char *out)
-{
-    struct krn_problem problem;
-    enum krn_epilogue epilogue;
-    char err[400];
-    if (krn_layer_parse(word, &problem, &epilogue, err, sizeof err) != 0)
-        return cli_fail(CLI_USAGE, "--problem: %s", err);
-    krn_layer_format(&problem, epilogue, 0, out);
-    return CLI_OK;
+    cli_asked_clear(&r->asked);
 }
 
 /* 0 or CLI_USAGE, explained. */
 static int request_open(const struct export_options *o, struct request *r)
 {
-    int failed = CLI_OK;
     size_t runs = o->runs.count ? o->runs.count : 1;
     if (o->packing && strcmp(o->packing, "pair") != 0 && strcmp(o->packing, "own") != 0)
         return cli_fail(CLI_USAGE, "--packing is own or pair, not '%s'", o->packing);
@@ -55,22 +43,20 @@ static int request_open(const struct export_options *o, struct request *r)
     if (!r->is_pair && (o->words.criterion || o->words.weights))
         return cli_fail(CLI_USAGE, "--criterion and --weights are of --packing=pair");
     r->runs = calloc(runs + RPT_PAIR_MAX, sizeof *r->runs); /* 0: the newest */
-    r->layers = calloc(o->problems.count + 1, sizeof *r->layers);
-    if (!r->runs || !r->layers)
+    if (!r->runs)
         return cli_fail(CLI_FAILED, "out of memory");
     for (size_t i = 0; i < o->runs.count; i++)
         if (cli_integer(o->runs.items[i], &r->runs[i]) != 0 || r->runs[i] < 1)
             return cli_fail(CLI_USAGE, "--run: '%s' is no run; 'quern report --list' shows them",
                             o->runs.items[i]);
-    for (size_t i = 0; i < o->problems.count && !failed; i++)
-        failed = read_layer(o->problems.items[i], r->layers[i]);
+    int failed = cli_asked_read(&o->problems, &r->asked);
     if (failed)
         return failed;
     r->filter = (struct cli_choice_filter) {
         .runs = r->runs,
         .run_count = runs,
-        .layers = (const char(*)[KRN_PROBLEM_STR_MAX])r->layers,
-        .layer_count = o->problems.count,
+        .layers = (const char(*)[KRN_PROBLEM_STR_MAX])r->asked.layers,
+        .layer_count = r->asked.count,
         .stale = o->stale,
     };
     return cli_isas_parse(&o->isas, (1u << KRN_ISA_COUNT) - 1, &r->filter.isas);
@@ -112,7 +98,7 @@ static void selection_of(const struct request *r, const struct cli_choices *choi
             join = ",";
         }
     for (size_t i = 0; i < r->filter.layer_count; i++)
-        var_text_printf(t, " --problem=%s", r->layers[i]);
+        var_text_printf(t, " --problem=%s", r->asked.layers[i]);
     if (r->filter.stale)
         var_text_printf(t, " --stale");
     if (!r->is_pair)

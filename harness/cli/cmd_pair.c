@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/cli/asked.h"
 #include "harness/cli/cli_int.h"
 #include "harness/cli/pairing.h"
 #include "harness/cli/sides.h"
@@ -22,8 +23,7 @@ struct work {
     struct arguments a;
     struct cli_side sides[RPT_PAIR_MAX];
     size_t side_count;
-    char (*problems)[KRN_PROBLEM_STR_MAX]; /* canonical, owned */
-    const char **problem_list;             /* owned */
+    struct cli_asked asked;
     struct cli_pairing pairing;
 };
 
@@ -67,25 +67,6 @@ static const struct cli_option option_table[] = {
 };
 
 /* ---- what is asked for */
-
-static int read_problems(struct work *w)
-{
-    size_t n = w->a.problems.count;
-    w->problems = calloc(n + 1, sizeof *w->problems);
-    w->problem_list = calloc(n + 1, sizeof *w->problem_list);
-    if (!w->problems || !w->problem_list)
-        return cli_fail(CLI_FAILED, "out of memory");
-    for (size_t i = 0; i < n; i++) {
-        struct krn_problem problem;
-        enum krn_epilogue epilogue;
-        char why[300];
-        if (krn_layer_parse(w->a.problems.items[i], &problem, &epilogue, why, sizeof why))
-            return cli_fail(CLI_USAGE, "--problem: %s", why);
-        krn_layer_format(&problem, epilogue, 0, w->problems[i]);
-        w->problem_list[i] = w->problems[i];
-    }
-    return CLI_OK;
-}
 
 /* A bare number is a run. */
 static int open_side(struct work *w, const char *text)
@@ -166,12 +147,6 @@ static int print_text(const struct work *w)
 
 /* ---- JSON */
 
-static void put_number(const char *name, double value)
-{
-    if (isfinite(value))
-        printf(", \"%s\": %.9g", name, value);
-}
-
 static void put_string(const char *name, const char *value)
 {
     printf(", \"%s\": ", name);
@@ -181,10 +156,10 @@ static void put_string(const char *name, const char *value)
 static void put_cell(const struct rpt_pair *pair, const struct rpt_pair_cell *cell, int is_first)
 {
     printf("%s{\"variant\": \"%s\"", is_first ? "" : ", ", cell->candidate->variant);
-    put_number(pair->runs[0]->evidence == HRN_MEASURED ? "median_ns" : "cycles", cell->cost);
-    put_number("ratio", cell->of.ratio);
-    put_number("low", cell->of.low);
-    put_number("high", cell->of.high);
+    cli_json_member(pair->runs[0]->evidence == HRN_MEASURED ? "median_ns" : "cycles", cell->cost);
+    cli_json_member("ratio", cell->of.ratio);
+    cli_json_member("low", cell->of.low);
+    cli_json_member("high", cell->of.high);
     printf(", \"verdict\": \"%s\"", hrn_verdict_names[cell->of.verdict]);
     if (pair->runs[0]->evidence == HRN_MEASURED)
         printf(", \"pairs\": %zu", cell->of.pairs);
@@ -196,9 +171,9 @@ static void put_packing(const struct rpt_pair *pair, const struct rpt_pair_packi
     printf("%s\n      {\"packing\": \"%s\", \"bytes\": %zu, \"tied\": %s, \"enough_rounds\": %s",
            is_first ? "" : ",", p->name, p->bytes, p->is_tied ? "true" : "false",
            p->is_known ? "true" : "false");
-    put_number("score", p->score);
-    put_number("worse_low", p->low);
-    put_number("worse_high", p->high);
+    cli_json_member("score", p->score);
+    cli_json_member("worse_low", p->low);
+    cli_json_member("worse_high", p->high);
     fputs(", \"cores\": [", stdout);
     for (size_t t = 0; t < pair->cores; t++)
         put_cell(pair, &p->cells[t], t == 0);
@@ -220,8 +195,8 @@ static void put_layer(const struct rpt_pair *pair, const struct rpt_pair_layer *
     for (size_t t = 0; t < pair->cores; t++) {
         printf("%s{\"packing\": \"%s\", \"variant\": \"%s\"", t ? ", " : "", l->own_packing[t],
                l->own[t].candidate->variant);
-        put_number(pair->runs[0]->evidence == HRN_MEASURED ? "median_ns" : "cycles",
-                   l->own[t].cost);
+        cli_json_member(pair->runs[0]->evidence == HRN_MEASURED ? "median_ns" : "cycles",
+                        l->own[t].cost);
         fputs("}", stdout);
     }
     fputs("],\n     \"packings\": [", stdout);
@@ -238,11 +213,11 @@ static void put_total(const struct rpt_pair *pair, const struct rpt_pair_total *
     fputs(", \"cores\": [", stdout);
     for (size_t t = 0; t < pair->cores; t++) {
         printf("%s{\"run\": %lld", t ? ", " : "", pair->runs[t]->id);
-        put_number("one_packing", of->one_cost[t]);
-        put_number("its_own", of->free_cost[t]);
-        put_number("loss", of->loss[t]);
-        put_number("low", of->low[t]);
-        put_number("high", of->high[t]);
+        cli_json_member("one_packing", of->one_cost[t]);
+        cli_json_member("its_own", of->free_cost[t]);
+        cli_json_member("loss", of->loss[t]);
+        cli_json_member("low", of->low[t]);
+        cli_json_member("high", of->high[t]);
         fputs("}", stdout);
     }
     fputs("]}", stdout);
@@ -273,11 +248,11 @@ static int print_json(const struct work *w)
 
 static int work(struct work *w, const struct cli_list *operands)
 {
-    int rc = read_problems(w);
+    int rc = cli_asked_read(&w->a.problems, &w->asked);
     if (!rc)
         rc = open_runs(w, operands);
     if (!rc)
-        rc = cli_pairing_make(&w->pairing, &w->a.words, w->problem_list, w->a.problems.count);
+        rc = cli_pairing_make(&w->pairing, &w->a.words, w->asked.list, w->asked.count);
     if (!rc)
         rc = (w->a.json ? print_json : print_text)(w);
     return rc;
@@ -306,8 +281,7 @@ int cmd_pair(int argc, char **argv)
     cli_pairing_close(&w.pairing);
     for (size_t i = 0; i < w.side_count; i++)
         cli_side_close(&w.sides[i]);
-    free(w.problems);
-    free(w.problem_list);
+    cli_asked_clear(&w.asked);
     cli_list_clear(&w.a.problems);
     cli_list_clear(&operands);
     return rc;

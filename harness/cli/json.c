@@ -1,5 +1,7 @@
-/* The one thing about JSON that is easy to get wrong: strings. */
+/* What of JSON is easy to get wrong: strings, and numbers that it has not. */
 #include "harness/cli/cli_int.h"
+
+#include <math.h>
 
 /* Length of the UTF-8 sequence at `s`, 0 if it is none (overlong, surrogate, cut off). */
 static int sequence(const unsigned char *s)
@@ -35,4 +37,10 @@ void cli_json_string(FILE *out, const char *text)
         s += length ? length : 1;
     }
     fputc('"', out);
+}
+
+void cli_json_member(const char *name, double value)
+{
+    if (isfinite(value))
+        printf(", \"%s\": %.9g", name, value);
 }
