@@ -244,15 +244,8 @@ static void taps_pipelined(struct direct *d, int end)
     plain_body(d, d->unroll);
     IR(ir, IR_SUB_FLAGS, d->g.taps, 1);
     ir_weave(ir, begin, weave_core(d), 1, &woven);
-    ir_woven_add(ir, &woven, WEAVE_FIRST);
-    IR(ir, IR_SUB_JUMP_NEG, d->g.taps, 1, last);
-    IR(ir, IR_LABEL, tap);
-    ir_woven_add(ir, &woven, WEAVE_LOOP);
-    IR(ir, IR_JUMP_POS, tap);
-    IR(ir, IR_LABEL, last);
-    ir_woven_add(ir, &woven, WEAVE_LAST);
+    ir_woven_loop(ir, &woven, d->g.taps, 1, tap, last);
     IR(ir, IR_JUMP, end);
-    ir_woven_clear(&woven);
 }
 
 static void taps_of_any_depth(struct direct *d)

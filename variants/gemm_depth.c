@@ -99,16 +99,9 @@ static void pipelined_loop(struct gemm *g, const char *name, int steps, int done
     advance(g, steps);
     IR(ir, IR_SUB_FLAGS, g->k, depth);
     weave_body(g, begin, 1, &woven);
-    ir_woven_add(ir, &woven, WEAVE_FIRST);
-    IR(ir, IR_SUB_JUMP_NEG, g->k, depth, last);
-    IR(ir, IR_LABEL, loop);
-    ir_woven_add(ir, &woven, WEAVE_LOOP);
-    IR(ir, IR_JUMP_POS, loop);
-    IR(ir, IR_LABEL, last);
-    ir_woven_add(ir, &woven, WEAVE_LAST);
+    ir_woven_loop(ir, &woven, g->k, depth, loop, last);
     IR(ir, IR_LABEL, skip);
     IR(ir, IR_ADD_JUMP_ZERO, g->k, depth, done);
-    ir_woven_clear(&woven);
 }
 
 /* while (k >= steps * block) steps bodies; leaves k as the rest, or jumps if there is none. */

@@ -336,6 +336,18 @@ void ir_woven_add(struct ir *ir, const struct ir_woven *woven, enum weave_part p
             ir_add(ir, woven->insn[i].op, woven->insn[i].arg);
 }
 
+void ir_woven_loop(struct ir *ir, struct ir_woven *woven, int left, int step, int loop, int last)
+{
+    ir_woven_add(ir, woven, WEAVE_FIRST);
+    IR(ir, IR_SUB_JUMP_NEG, left, step, last);
+    IR(ir, IR_LABEL, loop);
+    ir_woven_add(ir, woven, WEAVE_LOOP);
+    IR(ir, IR_JUMP_POS, loop);
+    IR(ir, IR_LABEL, last);
+    ir_woven_add(ir, woven, WEAVE_LAST);
+    ir_woven_clear(woven);
+}
+
 void ir_woven_clear(struct ir_woven *woven)
 {
     free(woven->insn);

@@ -34,6 +34,10 @@ struct ir_woven {
  * an iteration. */
 void ir_weave(struct ir *ir, int begin, enum weave_core core, int wraps, struct ir_woven *out);
 void ir_woven_add(struct ir *ir, const struct ir_woven *woven, enum weave_part part);
+/* The pipelined loop of a body that was woven with `wraps` and leaves flags of `left`, which is one
+ * iteration ahead and goes down by `step`: in `loop` and `last` are the labels that it needs.
+ * Clears *woven. */
+void ir_woven_loop(struct ir *ir, struct ir_woven *woven, int left, int step, int loop, int last);
 void ir_woven_clear(struct ir_woven *woven);
 
 #endif
