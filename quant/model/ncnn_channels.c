@@ -181,12 +181,24 @@ int ncnn_import_alpha(struct ncnn *n)
     return rc ? rc : ncnn_emit(n, &node, ncnn_input(n, 0)->dims);
 }
 
+/* Room for a factor per channel, and no shift. */
+static int with_factors(struct ncnn *n, struct qnt_node *node)
+{
+    const size_t channels = (size_t)node->c;
+    node->weight_count = node->bias_count = channels;
+    node->weight = malloc(channels * sizeof(*node->weight));
+    node->bias = calloc(channels, sizeof(*node->bias));
+    if (node->weight && node->bias)
+        return 0;
+    qnt_node_clear(node);
+    return ncnn_fail(n, -ENOMEM, "not enough memory");
+}
+
 /* A part of the layer that works on `from`: x -> slope[c] * min(x, 0), or max(x, 0). */
 static int emit_half(struct ncnn *n, enum qnt_op op, const char *what, int32_t from,
                      const float *slope, int32_t *index)
 {
     struct qnt_node node = ncnn_node_on(n, op);
-    const size_t channels = (size_t)node.c;
     char name[300];
 
     node.inputs[0] = from;
@@ -195,14 +207,10 @@ static int emit_half(struct ncnn *n, enum qnt_op op, const char *what, int32_t f
     else if (op == QNT_OP_CLIP)
         node.lo = 0;
     else {
-        node.weight_count = node.bias_count = channels;
-        node.weight = malloc(channels * sizeof(*node.weight));
-        node.bias = calloc(channels, sizeof(*node.bias));
-        if (!node.weight || !node.bias) {
-            qnt_node_clear(&node);
-            return ncnn_fail(n, -ENOMEM, "not enough memory");
-        }
-        memcpy(node.weight, slope, channels * sizeof(*slope));
+        int rc = with_factors(n, &node);
+        if (rc)
+            return rc;
+        memcpy(node.weight, slope, (size_t)node.c * sizeof(*slope));
     }
     snprintf(name, sizeof(name), "%.250s.%s", n->name, what);
     return ncnn_emit_as(n, &node, ncnn_input(n, 0)->dims, name, -1, index);
@@ -296,19 +304,14 @@ static int emit_factor(struct ncnn *n, size_t i, float factor, int32_t *index)
 {
     const struct ncnn_blob *x = ncnn_input(n, i);
     struct qnt_node node = qnt_node_after(n->graph, x->node, QNT_OP_BATCHNORM);
-    const size_t channels = (size_t)node.c;
     char name[300];
 
     if (!isfinite(factor))
         return ncnn_fail(n, -EINVAL, "factor %zu is not finite", i);
-    node.weight_count = node.bias_count = channels;
-    node.weight = malloc(channels * sizeof(*node.weight));
-    node.bias = calloc(channels, sizeof(*node.bias));
-    if (!node.weight || !node.bias) {
-        qnt_node_clear(&node);
-        return ncnn_fail(n, -ENOMEM, "not enough memory");
-    }
-    for (size_t c = 0; c < channels; c++)
+    int rc = with_factors(n, &node);
+    if (rc)
+        return rc;
+    for (size_t c = 0; c < node.weight_count; c++)
         node.weight[c] = factor;
     snprintf(name, sizeof(name), "%.250s.factor%zu", n->name, i);
     return ncnn_emit_as(n, &node, x->dims, name, -1, index);

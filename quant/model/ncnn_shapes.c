@@ -435,12 +435,6 @@ int ncnn_import_softmax(struct ncnn *n)
         rc = ncnn_exchange(n, axis, &from);
     if (rc)
         return rc;
-    const struct qnt_node *x = &n->graph->nodes[from];
-    struct qnt_node node = qnt_node_blank(QNT_OP_SOFTMAX);
-    node.inputs[0] = from;
-    node.input_count = 1;
-    node.h = x->h;
-    node.w = x->w;
-    node.c = x->c;
+    struct qnt_node node = qnt_node_after(n->graph, from, QNT_OP_SOFTMAX);
     return emit_exchanged(n, &node, axis, n->name, 0, dims);
 }
