@@ -510,7 +510,7 @@ static int sweep(struct work *w, const char *command)
     if (!rc)
         rc = join(w);
     if (!rc)
-        rc = sweep_store_end(&w->store, run_sweep(w), w->err, command);
+        rc = sweep_store_end(&w->store, run_sweep(w), w->err, command, !w->model);
     return rc ? rc : print_result(w);
 }
 

@@ -196,7 +196,17 @@ int sweep_store_has_layer(const struct sweep_store *s, size_t layer)
 
 /* ---- the end of a run */
 
-int sweep_store_end(struct sweep_store *s, int rc, const char *why, const char *command)
+static void say_stopped(const char *command, int resumes)
+{
+    if (!resumes)
+        fprintf(stderr, "quern sweep: stopped; predictions are made again with:\n  %s\n", command);
+    else
+        fprintf(stderr, "quern sweep: stopped; what was measured is kept. Go on with:\n  %s%s\n",
+                command, strstr(command, " --resume") ? "" : " --resume last");
+}
+
+int sweep_store_end(struct sweep_store *s, int rc, const char *why, const char *command,
+                    int resumes)
 {
     /* A failure of the sink is the database's to explain, and must be read before the next call. */
     char db_error[400];
@@ -211,8 +221,7 @@ int sweep_store_end(struct sweep_store *s, int rc, const char *why, const char *
     if (rc && rc != -EINTR)
         cli_fail(CLI_FAILED, "%s", *db_error ? db_error : why);
     if (rc == -EINTR || is_device)
-        fprintf(stderr, "quern sweep: stopped; what was measured is kept. Go on with:\n  %s%s\n",
-                command, strstr(command, " --resume") ? "" : " --resume last");
+        say_stopped(command, resumes);
     if (rc)
         return rc == -EINTR                  ? CLI_INTERRUPTED
                : is_device || rc == -ENOTSUP ? CLI_DEVICE

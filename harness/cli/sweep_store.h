@@ -33,8 +33,10 @@ int sweep_store_begin(struct sweep_store *store, const struct pdb_run *run);
 int sweep_store_resume(struct sweep_store *store, const char *which, const char *device_key);
 /* 1 if the resumed run has something of the layer. */
 int sweep_store_has_layer(const struct sweep_store *store, size_t layer);
-/* `rc` is what hrn_sweep_run() returned, `why` its sentence. */
-int sweep_store_end(struct sweep_store *store, int rc, const char *why, const char *command);
+/* `rc` is what hrn_sweep_run() returned, `why` its sentence. `resumes`: whether the command goes on
+ * where it was stopped; predictions begin again. */
+int sweep_store_end(struct sweep_store *store, int rc, const char *why, const char *command,
+                    int resumes);
 void sweep_store_close(struct sweep_store *store);
 
 /* A hrn_is_quarantined: whether `quern probe` found that the event lies on this core. */

@@ -380,7 +380,8 @@ static int allocate(struct predictor *p)
     return 0;
 }
 
-/* Every kernel on all layers that have it. */
+/* Every kernel on all layers that have it. Who stops Quern at a terminal stops llvm-mca, too: what
+ * that says then is no failure. */
 static int predict_all(struct predictor *p)
 {
     const struct hrn_predict_options *o = p->options;
@@ -407,7 +408,9 @@ static int predict_all(struct predictor *p)
         if (!rc && o->stop && *o->stop)
             rc = -EINTR;
     }
-    return rc ? rc : collect(p);
+    if (!rc)
+        rc = collect(p);
+    return rc && o->stop && *o->stop ? -EINTR : rc;
 }
 
 static void clear(struct predictor *p)
